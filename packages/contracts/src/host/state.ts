@@ -1,0 +1,98 @@
+import { z } from "zod";
+
+/** What isolates a sandbox from the host. `microvm-tcg` is an emulator: a kernel of its own, but no security boundary by its makers' word. */
+export const Isolation = z.enum(["microvm-kvm", "microvm-tcg", "gvisor", "fake"]);
+export type Isolation = z.infer<typeof Isolation>;
+
+export const RuntimeName = z.enum(["qemu", "firecracker", "gvisor", "fake"]);
+export type RuntimeName = z.infer<typeof RuntimeName>;
+
+/** How a sandbox came to be running. `cold`: booted from its disk, memory not restored. */
+export const BootMode = z.enum(["cold", "snapshot", "fork", "wake"]);
+export type BootMode = z.infer<typeof BootMode>;
+
+/** What *is* on the host, as opposed to what is wanted. */
+export const HostSandboxState = z.enum(["running", "paused", "hibernated", "failed"]);
+export type HostSandboxState = z.infer<typeof HostSandboxState>;
+
+export const SandboxId = z.string().regex(/^[a-z0-9]{20}$/, "a sandbox id is 20 characters of a-z and 0-9");
+export const SnapshotId = z.uuid();
+
+/** A sandbox as the host agent reports it. */
+export const HostSandbox = z.object({
+  id: SandboxId,
+  state: HostSandboxState,
+  runtime: RuntimeName,
+  isolation: Isolation,
+  template: z.string(),
+  fromSnapshot: SnapshotId.nullable(),
+  /** The slot's own address in 10.200.0.0/16; unlike the address inside, which is the same everywhere. Null while hibernated or failed. */
+  guestIp: z.string().nullable(),
+  hostTap: z.string().nullable(),
+  mac: z.string(),
+  cpus: z.int(),
+  memoryMb: z.int(),
+  diskMb: z.int(),
+  persistent: z.boolean(),
+  bootMode: BootMode,
+  /** From the command's arrival at the host agent until the guest answered. */
+  bootMs: z.number(),
+  /** Why it is `failed`; null otherwise. */
+  reason: z.string().nullable(),
+  createdAt: z.iso.datetime(),
+});
+export type HostSandbox = z.infer<typeof HostSandbox>;
+
+export const HostSnapshot = z.object({
+  id: SnapshotId,
+  sandboxId: SandboxId,
+  template: z.string(),
+  runtime: RuntimeName,
+  /** Blocks that belong to this snapshot alone or shared by reflink, as the pool counts them. */
+  sizeBytes: z.int(),
+  cpus: z.int(),
+  memoryMb: z.int(),
+  createdAt: z.iso.datetime(),
+});
+export type HostSnapshot = z.infer<typeof HostSnapshot>;
+
+export const HostTemplate = z.object({
+  name: z.string(),
+  runtime: RuntimeName,
+  status: z.enum(["baking", "ready", "failed"]),
+  cpus: z.int(),
+  memoryMb: z.int(),
+  diskMb: z.int(),
+  sizeBytes: z.int(),
+  error: z.string().nullable(),
+});
+export type HostTemplate = z.infer<typeof HostTemplate>;
+
+export const HostInfo = z.object({
+  id: z.string(),
+  /** Changes whenever the host agent's journal starts anew. A command for another epoch is refused. */
+  epoch: z.string(),
+  bootId: z.string(),
+  /** True once a create of the default template would work. */
+  ready: z.boolean(),
+  /** What it is waiting for while not ready; null otherwise. */
+  notReadyReason: z.string().nullable(),
+  runtimes: z.array(
+    z.object({ name: RuntimeName, isolation: Isolation, available: z.boolean(), reason: z.string().nullable() }),
+  ),
+  templates: z.array(HostTemplate),
+  memory: z.object({ totalBytes: z.int(), availableBytes: z.int() }),
+  pool: z.object({ totalBytes: z.int(), availableBytes: z.int() }),
+  sandboxes: z.object({ running: z.int(), paused: z.int(), hibernated: z.int(), failed: z.int() }),
+});
+export type HostInfo = z.infer<typeof HostInfo>;
+
+/** Event of the host's journal, numbered without gaps; the control plane asks for those after a number. */
+export const HostEvent = z.object({
+  seq: z.int(),
+  time: z.iso.datetime(),
+  sandboxId: SandboxId.nullable(),
+  type: z.string(),
+  payload: z.record(z.string(), z.unknown()),
+});
+export type HostEvent = z.infer<typeof HostEvent>;

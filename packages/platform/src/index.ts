@@ -1,0 +1,5 @@
+export * from "./failures.ts";
+export * from "./ids.ts";
+export * from "./logger.ts";
+export * from "./files.ts";
+export * from "./deadline.ts";
