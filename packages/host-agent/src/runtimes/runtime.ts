@@ -1,0 +1,135 @@
+import type { Duplex } from "node:stream";
+import type { Isolation, RuntimeName } from "@pandastack/contracts/host";
+
+/**
+ * What a runtime is to the rest of the host agent: it turns an image (a folder on the pool) into a machine, and a machine
+ * back into an image. It gets prepared paths, names and addresses as plain data and never imports another runtime.
+ *
+ * An image folder belongs to the runtime that wrote it: qemu keeps memory, device state and disk in it, gVisor a checkpoint,
+ * Firecracker its snapshot files. `image.json` in it (see `images/manifest.ts`) names everything its memory depends on.
+ */
+export interface Runtime {
+  readonly name: RuntimeName;
+  readonly isolation: Isolation;
+  /** Hash over the VMM's build, its machine layout and CPU features: part of every image's key. */
+  readonly buildKey: string;
+
+  /** Boots `plan.rootDisk` (a file that becomes the machine's) with a kernel. For baking and for cold starts. */
+  boot(plan: BootPlan): Promise<RunningMachine>;
+
+  /** Brings an image to life: the guest runs and `channel` was connected before it did. Copy-on-write of everything. */
+  restore(plan: RestorePlan): Promise<RunningMachine>;
+
+  /**
+   * Starts what may wait ahead of a `restore` of this image in this slot: an empty VMM in its jail, a created container.
+   * It holds no guest. `restore` with the same machine id uses it up. Runtimes without such a thing leave it out.
+   */
+  prepare?(plan: RestorePlan): Promise<MachineRecord>;
+
+  /** Finds a machine that outlived the agent; undefined when it is gone (what is left of it has been removed). */
+  adopt(record: MachineRecord): Promise<Machine | undefined>;
+
+  /** Removes every trace of a machine that may or may not live: process, sockets, jail, working files. Repeatable. */
+  destroy(record: MachineRecord): Promise<void>;
+}
+
+/** Where in the network a machine stands. Made by `network/`, plain data here. */
+export interface NetworkSlot {
+  /** 0–16,383, unique on the host. */
+  readonly number: number;
+  readonly netns: string;
+  /** Name of the tap inside the netns. */
+  readonly tap: string;
+  readonly mac: string;
+  /** The slot's address as the host dials it, in 10.200.0.0/16. */
+  readonly hostIp: string;
+  /** The same in every slot. */
+  readonly guestIp: string;
+  readonly gatewayIp: string;
+  /** The uid and gid that the slot's machine runs as, unique on the host; owns the tap. */
+  readonly uid: number;
+}
+
+export interface MachineSize {
+  readonly cpus: number;
+  readonly memoryMb: number;
+}
+
+export interface MachinePlan {
+  /** Names the machine's folders and sockets: 12 hex. A sandbox gets a new machine at every create, wake and fork. */
+  readonly machineId: string;
+  readonly slot: NetworkSlot;
+  readonly size: MachineSize;
+}
+
+export interface BootPlan extends MachinePlan {
+  readonly rootDisk: string;
+  /** True while baking a template: memory is written to files that an image can be made of. */
+  readonly bake: boolean;
+}
+
+export interface RestorePlan extends MachinePlan {
+  readonly imageDir: string;
+  /**
+   * Path of an existing disk to take over (moved or opened in place) instead of a copy-on-write copy of the image's: a woken
+   * sandbox owns its disk, a forked one copies.
+   */
+  readonly disk?: string;
+}
+
+/** What the journal keeps of a machine, enough to adopt or destroy it after a crash. JSON. */
+export interface MachineRecord {
+  readonly runtime: RuntimeName;
+  readonly machineId: string;
+  readonly slot: NetworkSlot;
+  readonly size: MachineSize;
+  /** Host pid and its start time in clock ticks since boot (field 22 of /proc/PID/stat): together unmistakable until reboot. */
+  readonly pid: number;
+  readonly pidStartTime: string;
+  /** The host's boot id: after a reboot pids mean nothing. */
+  readonly bootId: string;
+  /** What else the runtime needs, its own business. */
+  readonly state: Readonly<Record<string, unknown>>;
+}
+
+export interface RunningMachine {
+  readonly machine: Machine;
+  /** The byte stream to the guest agent, connected; guest parser at a frame boundary. */
+  readonly channel: Duplex;
+}
+
+export interface SnapshotOptions {
+  /** New folder for the image; exists and is empty. Complete and durable on return. */
+  readonly imageDir: string;
+  /** Whether the machine goes on afterwards. False: hibernate; the machine's process is gone on return. */
+  readonly resume: boolean;
+  /** Called as soon as the image's files exist at full size, although not yet filled: restores may be prepared from now on. */
+  readonly onLaidOut?: () => void;
+}
+
+export interface SnapshotOutcome {
+  /** How long the guest stood still, ms. */
+  readonly pausedMs: number;
+  readonly dirtyBytes: number;
+}
+
+export type ExitReason = { readonly kind: "exited"; readonly code: number | null; readonly signal: string | null };
+
+export interface Machine {
+  readonly record: MachineRecord;
+  /** The writable root disk's path. */
+  readonly disk: string;
+  /** Settles when the VMM's process is gone, whoever ended it. */
+  readonly exited: Promise<ExitReason>;
+  /** A new connection to the guest agent. At most one is open at a time: opening a second closes the first. */
+  connect(): Promise<Duplex>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Image of memory, devices and disk at one instant. Works on a paused machine too (which then stays paused). */
+  snapshot(options: SnapshotOptions): Promise<SnapshotOutcome>;
+  /** Ends the process at once and removes the machine's sockets and jail; the disk stays. */
+  stop(): Promise<void>;
+  /** Host-side figures. */
+  usage(): Promise<{ pid: number; rssBytes: number; cpuMs: number }>;
+  consoleLog(): Promise<string>;
+}
