@@ -1,0 +1,22 @@
+import type { HostCommand, HostEvent, HostInfo, HostOperation, HostResults, HostSandbox, HostSnapshot } from "@pandastack/contracts/host";
+import type { Guest } from "../guest/guest.ts";
+
+/** What the host agent can do, without HTTP. `http/` serves it; the conformance suite drives it directly. */
+export interface SandboxHost {
+  /** Resolves once templates are baked and slots are there. */
+  ready(): Promise<void>;
+  info(): Promise<HostInfo>;
+  /** Repeatable by operation id. Commands for one sandbox run one after the other, in order of arrival. */
+  execute<C extends HostCommand>(operation: HostOperation & { command: C }): Promise<HostResults[C["name"]]>;
+  sandboxes(): HostSandbox[];
+  sandbox(id: string): HostSandbox;
+  snapshots(): HostSnapshot[];
+  /** The inside of a running sandbox; refuses with `sandbox.invalid_state` when it does not run. */
+  guest(sandboxId: string): Promise<Guest>;
+  consoleLog(sandboxId: string): Promise<string>;
+  usage(sandboxId: string): Promise<{ pid: number; rssBytes: number; cpuMs: number }>;
+  events(after: number): HostEvent[];
+  onEvent(listener: (event: HostEvent) => void): () => void;
+  /** `leave`: machines live on for the next agent. `hibernate`: all running sandboxes are hibernated, nothing is left running or mounted. */
+  close(how: "leave" | "hibernate"): Promise<void>;
+}
