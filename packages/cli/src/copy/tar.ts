@@ -1,0 +1,40 @@
+import { spawn } from "node:child_process";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+
+export interface PackedFolder extends AsyncDisposable {
+  output: Readable;
+  /** Rejects where tar could not read everything. */
+  finished: Promise<void>;
+}
+
+/** The contents of a folder as an archive, by this machine's tar. */
+export function packFolder(folder: string): PackedFolder {
+  const child = spawn("tar", ["-cf", "-", "-C", folder, "."], { stdio: ["ignore", "pipe", "pipe"] });
+  const finished = ended(child);
+  finished.catch(() => undefined);
+  return {
+    output: child.stdout,
+    finished,
+    [Symbol.asyncDispose]: async () => {
+      child.kill();
+      await finished.catch(() => undefined);
+    },
+  };
+}
+
+/** Unpacks what a sandbox sent: tar itself refuses names that lead out of the folder; owners and special modes are not taken over. */
+export async function unpackInto(folder: string, archive: Readable): Promise<void> {
+  const child = spawn("tar", ["-xf", "-", "-C", folder, "--no-same-owner", "--no-same-permissions"], { stdio: ["pipe", "ignore", "pipe"] });
+  const finished = ended(child);
+  // tar's own words say more than the broken pipe that they cause.
+  const [, outcome] = await Promise.allSettled([pipeline(archive, child.stdin), finished]);
+  if (outcome.status === "rejected") throw outcome.reason;
+}
+
+async function ended(child: ReturnType<typeof spawn>): Promise<void> {
+  let said = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-2000)));
+  const code = await new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve));
+  if (code !== 0) throw new Error(`tar failed (${code}): ${said.trim()}`);
+}
