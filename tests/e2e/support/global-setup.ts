@@ -1,0 +1,40 @@
+import { existsSync } from "node:fs";
+import type { TestProject } from "vitest/node";
+import { leftoversOf } from "./leftovers.ts";
+import { removeData, startServer } from "./start-server.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    server: { url: string; token: string; isFake: boolean; dataDir: string | null; registry: string | null };
+  }
+}
+
+/** One server for all files: the one that PANDASTACK_E2E_URL names, else one of our own that must leave nothing behind. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const registry = await reachableRegistry();
+  const url = process.env["PANDASTACK_E2E_URL"];
+  if (url !== undefined) {
+    const token = process.env["PANDASTACK_E2E_KEY"] ?? process.env["PANDASTACK_API_KEY"] ?? "";
+    project.provide("server", { url, token, isFake: isFake(), dataDir: process.env["PANDASTACK_E2E_DATA_DIR"] ?? null, registry });
+    return async () => undefined;
+  }
+  const server = await startServer();
+  project.provide("server", { url: server.url, token: server.token, isFake: isFake(), dataDir: server.dataDir, registry });
+  return async () => {
+    await server.stop();
+    const left = leftoversOf(server.dataDir);
+    if (left.length > 0) throw new Error(`the server left behind:\n${left.join("\n")}`);
+    if (existsSync(server.dataDir)) removeData(server.dataDir);
+  };
+}
+
+function isFake(): boolean {
+  return process.env["PANDASTACK_RUNTIME"] === "fake";
+}
+
+/** The npm registry of this host's configuration, where it answers; null where there is no network. */
+async function reachableRegistry(): Promise<string | null> {
+  const registry = process.env["npm_config_registry"] ?? "https://registry.npmjs.org/";
+  const response = await fetch(registry, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
+  return response === undefined ? null : registry;
+}

@@ -1,0 +1,53 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+
+/**
+ * What a server that has stopped still has on the host, as lines to read; empty where it left nothing. Other servers on the
+ * same host are not its business: everything of one server names its data folder or its short id.
+ */
+export function leftoversOf(dataDir: string): string[] {
+  const marks = [dataDir, ...serverIds(dataDir)];
+  const isOurs = (text: string) => marks.some((mark) => text.includes(mark));
+  return [
+    ...processes().filter(isOurs).map((line) => `process ${line}`),
+    ...lines("ip", ["netns", "list"]).filter(isOurs).map((line) => `netns ${line}`),
+    ...lines("ip", ["-o", "link"]).filter(isOurs).map((line) => `link ${line}`),
+    ...lines("losetup", ["-l", "-n", "-O", "NAME,BACK-FILE"]).filter(isOurs).map((line) => `loop device ${line}`),
+    ...readFileSync("/proc/self/mounts", "utf8").split("\n").filter(isOurs).map((line) => `mount ${line}`),
+    ...runFolders().filter(isOurs).map((path) => `run folder ${path}`),
+  ];
+}
+
+/** The short id that the set-up gave this data folder; part of every interface's and namespace's name. */
+function serverIds(dataDir: string): string[] {
+  const path = join(dataDir, "server.json");
+  if (!existsSync(path)) return [];
+  const { id } = JSON.parse(readFileSync(path, "utf8")) as { id?: string };
+  return id === undefined ? [] : [id];
+}
+
+/** `pid command [root]` of all, with what only the environment says. This test's own processes are not meant. */
+function processes(): string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+        if (command === "" || command.includes("vitest")) return [];
+        const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").filter((entry) => entry.startsWith("PANDASTACK_DATA_DIR="));
+        return [`${pid} ${command} ${environment.join(" ")} root=${readlinkSync(`/proc/${pid}/root`)} cwd=${readlinkSync(`/proc/${pid}/cwd`)}`];
+      } catch {
+        // Ended while being read.
+        return [];
+      }
+    });
+}
+
+function runFolders(): string[] {
+  return existsSync("/run/pandastack") ? readdirSync("/run/pandastack").map((name) => `/run/pandastack/${name}`) : [];
+}
+
+function lines(command: string, args: string[]): string[] {
+  return execFileSync(command, args, { encoding: "utf8" }).split("\n").filter((line) => line !== "");
+}

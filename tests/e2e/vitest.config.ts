@@ -1,0 +1,15 @@
+import { defineConfig } from "vitest/config";
+
+/** Against a running server, with real VMs: a create in emulation takes tens of milliseconds, a Python start in one half a second. */
+export default defineConfig({
+  test: {
+    name: "e2e",
+    root: new URL("../..", import.meta.url).pathname,
+    include: ["tests/e2e/**/*.test.ts", "tests/security/**/*.test.ts"],
+    globalSetup: ["tests/e2e/support/global-setup.ts"],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    // Files share one machine: what one measures, another would disturb.
+    fileParallelism: false,
+  },
+});
