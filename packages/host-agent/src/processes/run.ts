@@ -23,7 +23,10 @@ const DEFAULT_MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
 const ERROR_LINES = 8;
 
 /** System tools live in sbin, which is not on every user's PATH. LC_ALL=C keeps messages parseable. */
-const TOOL_ENV = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" };
+const TOOL_ENV = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  LC_ALL: "C",
+};
 
 /** A command that did not end with exit code 0. The message names it and quotes the last lines that it wrote. */
 export class CommandFailed extends Error {
@@ -45,9 +48,12 @@ export class CommandFailed extends Error {
     cause?: unknown;
   }) {
     const said = lastLines(details.stderr) || lastLines(details.stdout);
-    super(`${[details.file, ...details.argv].join(" ").slice(0, 300)} ${details.outcome}${said ? `: ${said}` : ""}`, {
-      cause: details.cause,
-    });
+    super(
+      `${[details.file, ...details.argv].join(" ").slice(0, 300)} ${details.outcome}${said ? `: ${said}` : ""}`,
+      {
+        cause: details.cause,
+      },
+    );
     this.name = "CommandFailed";
     this.file = details.file;
     this.argv = details.argv;
@@ -63,8 +69,16 @@ export class CommandFailed extends Error {
  *
  *     await run("ip", ["-batch", "-"], { input: "link add type veth\n", timeoutMs: 5_000 });
  */
-export function run(file: string, argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { input, timeoutMs = DEFAULT_TIMEOUT_MS, maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES } = options;
+export function run(
+  file: string,
+  argv: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const {
+    input,
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+    maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES,
+  } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(file, argv, {
       cwd: options.cwd,
@@ -88,9 +102,23 @@ export function run(file: string, argv: readonly string[], options: RunOptions =
     child.stdin?.on("error", () => undefined);
     child.stdin?.end(input);
 
-    const fail = (outcome: string, exitCode: number | null, signal: string | null, cause?: unknown): void =>
+    const fail = (
+      outcome: string,
+      exitCode: number | null,
+      signal: string | null,
+      cause?: unknown,
+    ): void =>
       reject(
-        new CommandFailed({ file, argv, outcome, exitCode, signal, stdout: stdout.text(), stderr: stderr.text(), cause }),
+        new CommandFailed({
+          file,
+          argv,
+          outcome,
+          exitCode,
+          signal,
+          stdout: stdout.text(),
+          stderr: stderr.text(),
+          cause,
+        }),
       );
     child.once("error", (cause) => {
       clearTimeout(deadline);
@@ -100,7 +128,12 @@ export function run(file: string, argv: readonly string[], options: RunOptions =
       clearTimeout(deadline);
       if (isTimedOut) fail(`was killed after ${timeoutMs} ms`, exitCode, signal);
       else if (exitCode === 0) resolve({ stdout: stdout.text(), stderr: stderr.text() });
-      else fail(signal ? `was ended by ${signal}` : `failed with exit code ${exitCode}`, exitCode, signal);
+      else
+        fail(
+          signal ? `was ended by ${signal}` : `failed with exit code ${exitCode}`,
+          exitCode,
+          signal,
+        );
     });
   });
 }

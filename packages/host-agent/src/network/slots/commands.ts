@@ -1,0 +1,66 @@
+import {
+  GATEWAY_IP,
+  GATEWAY_MAC,
+  GUEST_IP,
+  GUEST_MAC,
+  GUEST_PREFIX_LENGTH,
+  slotAddresses,
+} from "../addresses.ts";
+import { slotName, TAP, UPLINK } from "../names.ts";
+
+/** `ip -batch` text for the host: the netns and the veth pair, its host side up. */
+export function outsideCommands(
+  serverId: string,
+  number: number,
+  options: { hasIpv6: boolean },
+): string {
+  const name = slotName(serverId, number);
+  const { vethIp } = slotAddresses(number);
+  return lines([
+    `netns add ${name}`,
+    `link add ${name} type veth peer name ${UPLINK} netns ${name}`,
+    // No link-local address: nothing of the host's should be there to talk to. Kernels without IPv6 refuse the word.
+    `link set ${name} ${options.hasIpv6 ? "addrgenmode none " : ""}up`,
+    `addr add ${vethIp}/30 dev ${name}`,
+  ]);
+}
+
+/** `ip -batch` text for the inside of the netns: uplink, tap, and the guest as a neighbour that needs no asking. */
+export function insideCommands(number: number): string {
+  const { vethIp, hostIp, uid } = slotAddresses(number);
+  return lines([
+    "link set lo up",
+    `link set ${UPLINK} up`,
+    `addr add ${hostIp}/30 dev ${UPLINK}`,
+    `route add default via ${vethIp}`,
+    `tuntap add dev ${TAP} mode tap user ${uid} group ${uid}`,
+    ...gatewayCommands(),
+  ]);
+}
+
+/** The gateway's side of the guest's link, once a device with the tap's name is there. */
+export const gatewayCommands = (): string[] => [
+  `link set ${TAP} address ${GATEWAY_MAC} up`,
+  `addr add ${GATEWAY_IP}/${GUEST_PREFIX_LENGTH} dev ${TAP}`,
+  `neigh replace ${GUEST_IP} lladdr ${GUEST_MAC} nud permanent dev ${TAP}`,
+];
+
+/**
+ * Runs inside the netns with the `ip` batch as $1 and the nft text as $2: a constant, nothing is put into it. One shell
+ * instead of five programs. Conntrack's switches appear with the first rule that uses it, so they come last: without
+ * "loose" it does not adopt a connection that it sees for the first time in the middle.
+ */
+export const INSIDE_SCRIPT = `set -e
+cd /proc/sys/net
+echo 1 >ipv4/ip_forward
+[ ! -e ipv6 ] || echo 1 >ipv6/conf/all/disable_ipv6
+[ ! -e ipv6 ] || echo 1 >ipv6/conf/default/disable_ipv6
+echo 0 >ipv4/conf/all/send_redirects
+echo 0 >ipv4/conf/default/send_redirects
+printf %s "$1" | ip -batch -
+printf %s "$2" | nft -f -
+echo 0 >netfilter/nf_conntrack_tcp_loose
+`;
+
+const lines = (commands: readonly string[]): string =>
+  commands.map((command) => `${command}\n`).join("");
