@@ -1,7 +1,6 @@
 import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Cache, Entry, Outcome } from "../cache/cache.ts";
-import { hashParts } from "../cache/hash.ts";
 import { findNpmCli, npmEnvironment } from "../host/npm.ts";
 import type { StepContext } from "../steps/step.ts";
 import { runTool } from "../tools/run-tool.ts";
@@ -20,7 +19,9 @@ const KIND = "npm";
 
 export function obtainNpmPackage(cache: Cache, wanted: NpmPackage, context: StepContext): Promise<Entry<Outcome>> {
   const id = `${wanted.name}@${wanted.version}`;
-  return cache.obtain(KIND, hashParts(id), async (folder) => {
+  // A version's content never changes. `scripts/run.mjs` puts Node there under the same name.
+  const key = `${wanted.name}-${wanted.version}`;
+  return cache.obtain(KIND, key, async (folder) => {
     const download = join(folder, "download");
     mkdirSync(download);
     const args = [findNpmCli(), "pack", id, "--pack-destination", download, "--silent"];
@@ -32,6 +33,6 @@ export function obtainNpmPackage(cache: Cache, wanted: NpmPackage, context: Step
     for (const name of readdirSync(join(folder, "package"))) renameSync(join(folder, "package", name), join(folder, name));
     rmSync(join(folder, "package"), { recursive: true });
     rmSync(download, { recursive: true });
-    return { key: `${wanted.name}-${wanted.version}` };
+    return { key };
   });
 }

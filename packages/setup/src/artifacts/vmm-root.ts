@@ -18,6 +18,8 @@ export const VMM_FILES = [
   "/usr/share/qemu/kvmvapic.bin",
 ];
 
+const LOADER = "/usr/lib64/ld-linux-x86-64.so.2";
+
 /** Places that bwrap mounts something on. The root is read-only then, so they must be there. */
 const MOUNT_POINTS = ["dev", "proc", "run", "tmp", "vm"];
 
@@ -27,7 +29,7 @@ export async function buildVmmRoot(options: { tree: string; target: string; log:
   for (const name of ["usr/bin", "usr/lib", "usr/lib64", "usr/sbin", "etc", ...MOUNT_POINTS]) mkdirSync(join(target, name), { recursive: true });
   for (const name of ["bin", "lib", "lib64", "sbin"]) symlinkSync(`usr/${name}`, join(target, name));
   await runTool("ldconfig", ["-r", tree], { log, life: "plain" });
-  const files = new Set([...VMM_PROGRAMS, ...VMM_FILES]);
+  const files = new Set<string>([...VMM_PROGRAMS, ...VMM_FILES, LOADER]);
   for (const program of VMM_PROGRAMS) for (const library of await librariesOf(tree, program)) files.add(library);
   for (const file of files) copyOut(tree, target, file);
   await runTool("ldconfig", ["-r", target], { log, life: "plain" });
@@ -37,7 +39,7 @@ export async function buildVmmRoot(options: { tree: string; target: string; log:
 
 /** Asks the tree's own dynamic loader, so that the host's libraries don't matter. */
 async function librariesOf(tree: string, program: string): Promise<string[]> {
-  const listing = await runTool("chroot", [tree, "/lib64/ld-linux-x86-64.so.2", "--list", program]);
+  const listing = await runTool("chroot", [tree, LOADER, "--list", program]);
   return [...listing.matchAll(/(?:=> )(\/\S+) \(0x/g)].map((match) => match[1] as string);
 }
 
