@@ -2,14 +2,7 @@ import type { ClientOptions } from "./config.ts";
 import { type CallOptions, Http } from "./http.ts";
 import { Sandboxes } from "./sandboxes.ts";
 import { Snapshots } from "./snapshots.ts";
-
-export interface TemplateInfo {
-  name: string;
-  size_bytes: number;
-  cpu?: number;
-  memory_mb?: number;
-  description?: string;
-}
+import type { TemplateInfo } from "./types.ts";
 
 /**
  * One server, one token.

@@ -1,16 +1,6 @@
 import { NotFoundError } from "./errors.ts";
 import type { CallOptions, Http } from "./http.ts";
-
-export interface FileInfo {
-  name: string;
-  path: string;
-  is_dir: boolean;
-  size: number;
-  /** Octal, such as `0644`, or as `ls` shows it: the server's text. */
-  mode: string;
-  /** Seconds since 1970. */
-  mtime: number;
-}
+import type { FileInfo } from "./types.ts";
 
 export type FileContent = string | Uint8Array | ReadableStream<Uint8Array>;
 
@@ -58,13 +48,12 @@ export class Files {
 
   async list(path = "/", options: CallOptions = {}): Promise<FileInfo[]> {
     const answer = await this.#http.json<{ entries: FileInfo[] }>("GET", `${this.#path}/dir`, { ...options, query: { path } });
-    return answer.entries.map((entry) => ({ ...entry, path: entry.path ?? joinPath(path, entry.name) }));
+    return answer.entries;
   }
 
   /** Throws NotFoundError where there is nothing. */
   async stat(path: string, options: CallOptions = {}): Promise<FileInfo> {
-    const entry = await this.#http.json<FileInfo>("GET", `${this.#path}/stat`, { ...options, query: { path } });
-    return { ...entry, path: entry.path ?? path };
+    return this.#http.json("GET", `${this.#path}/stat`, { ...options, query: { path } });
   }
 
   async exists(path: string, options: CallOptions = {}): Promise<boolean> {
@@ -81,8 +70,4 @@ export class Files {
     const { recursive, ...call } = options;
     await this.#http.json("DELETE", this.#path, { ...call, query: { path, recursive } });
   }
-}
-
-function joinPath(folder: string, name: string): string {
-  return `${folder.replace(/\/+$/, "")}/${name}`;
 }

@@ -4,6 +4,7 @@ import { Files } from "./files.ts";
 import { Fork, type ForkOptions, type ForkTreeOptions, withKey } from "./fork.ts";
 import { type CallOptions, Http } from "./http.ts";
 import { type LogOptions, readLogs } from "./logs.ts";
+import { Processes } from "./processes.ts";
 import { Pty } from "./pty.ts";
 import { SandboxSnapshots } from "./snapshots.ts";
 import type { LifecycleInfo, PromoteResult, SandboxInfo, SandboxStatus } from "./types.ts";
@@ -37,6 +38,7 @@ export type Via = ClientOptions | { readonly http: Http };
 export class Sandbox {
   readonly commands: Commands;
   readonly files: Files;
+  readonly processes: Processes;
   readonly pty: Pty;
   readonly snapshots: SandboxSnapshots;
   readonly #fork: Fork;
@@ -50,7 +52,8 @@ export class Sandbox {
     this.#path = `/sandboxes/${encodeURIComponent(info.id)}`;
     this.commands = new Commands(http, this.#path);
     this.files = new Files(http, this.#path);
-    this.pty = new Pty(http, this.#path);
+    this.processes = new Processes(http, this.#path);
+    this.pty = new Pty(this.processes);
     this.snapshots = new SandboxSnapshots(http, info.id);
     this.#fork = new Fork(http, this.#path);
   }

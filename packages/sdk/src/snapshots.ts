@@ -1,14 +1,7 @@
 import type { CallOptions, Http } from "./http.ts";
+import type { SnapshotInfo } from "./types.ts";
 
-/** Memory, devices and disk of a sandbox at one instant. Outlives the sandbox. */
-export interface SnapshotInfo {
-  id: string;
-  sandbox_id: string;
-  template?: string;
-  size_bytes?: number;
-  created_at: string;
-}
-
+/** Snapshots of a workspace: memory, devices and disk of a sandbox at one instant. They outlive the sandbox. */
 export class Snapshots {
   readonly #http: Http;
 

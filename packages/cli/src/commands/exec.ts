@@ -1,8 +1,8 @@
 import { type CommandOptions, type Sandbox, TimeoutError } from "@pandastack/sdk";
 import type { Command } from "commander";
 import { clientFor, type CommonOptions, keyValues, newCommand, wholeNumber } from "../command.ts";
-import { printJson, writeAll } from "../output.ts";
-import { joinTerminal, terminalSize } from "../terminal.ts";
+import { printJson } from "../output.ts";
+import { joinStreams, joinTerminal, terminalSize } from "../terminal.ts";
 
 interface Options extends CommonOptions {
   interactive?: boolean;
@@ -20,7 +20,7 @@ export function execCommand(): Command {
   return newCommand({ name: "exec", summary: "run a command; exits as it does", example: "pandastack exec 4f9k2m7x1q8w3e5r6t0y --timeout 60 -- npm test" })
     .argument("<id>", "sandbox")
     .argument("<command...>", "one word is a shell line; several are a program and its arguments. Put -- before it")
-    .option("-i, --interactive", "with -t: pass on what is typed")
+    .option("-i, --interactive", "pass on what comes in on stdin")
     .option("-t, --tty", "give the command a terminal")
     .option("--cwd <folder>", "where it runs")
     .option("-u, --user <name>", "as whom (default root)")
@@ -28,32 +28,26 @@ export function execCommand(): Command {
     .option("--timeout <seconds>", `kill it after this long and exit with ${TIMED_OUT_EXIT_CODE}`, wholeNumber(1))
     .action(async (id: string, words: string[], options: Options) => {
       const sandbox = await clientFor(options).sandboxes.get(id);
-      process.exitCode = options.tty ? await runInTerminal(sandbox, toShell(words), options) : await run(sandbox, toShell(words), options);
+      try {
+        process.exitCode = await run(sandbox, toShell(words), options);
+      } catch (error) {
+        if (!(error instanceof TimeoutError) || error.code !== "exec.timeout") throw error;
+        process.stderr.write(`error: ${error.message}\n`);
+        process.exitCode = TIMED_OUT_EXIT_CODE;
+      }
     });
-}
-
-async function runInTerminal(sandbox: Sandbox, command: string, options: Options): Promise<number> {
-  return joinTerminal(await sandbox.pty.open({ ...terminalSize(), command, cwd: options.cwd, user: options.user }));
 }
 
 async function run(sandbox: Sandbox, command: string, options: Options): Promise<number> {
   const how: CommandOptions = { cwd: options.cwd, user: options.user, env: options.env, timeoutMs: (options.timeout ?? 0) * 1000 };
-  if (options.json) {
-    const result = await sandbox.commands.run(command, how);
-    printJson({ exit_code: result.exitCode, stdout: result.stdout, stderr: result.stderr });
-    return result.exitCode;
+  if (options.tty) return joinTerminal(await sandbox.pty.open({ ...how, ...terminalSize(), command }));
+  if (!options.json) {
+    const stdin = options.interactive ?? false;
+    return joinStreams(await sandbox.processes.open(command, { ...how, stdin }), { stdin });
   }
-  try {
-    for await (const event of sandbox.commands.stream(command, how)) {
-      if (event.type === "exit") return event.exitCode;
-      await writeAll(process[event.type], event.text);
-    }
-    return 1;
-  } catch (error) {
-    if (!(error instanceof TimeoutError)) throw error;
-    process.stderr.write(`error: ${error.message}\n`);
-    return TIMED_OUT_EXIT_CODE;
-  }
+  const { exitCode, stdout, stderr } = await sandbox.commands.run(command, how);
+  printJson({ exit_code: exitCode, stdout, stderr });
+  return exitCode;
 }
 
 /** Words as typed reach the program as they are; a single one is a line for the shell. */

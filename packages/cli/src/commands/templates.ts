@@ -7,7 +7,7 @@ export function templatesCommand(): Command {
     .action(async (options: CommonOptions) => {
       const templates = await clientFor(options).templates();
       if (options.json) return printJson(templates);
-      const rows = templates.map((template) => [template.name, String(template.cpu ?? "-"), `${template.memory_mb ?? "-"} MB`, template.description ?? ""]);
-      printLine(formatTable(["NAME", "CPU", "MEMORY", "DESCRIPTION"], rows));
+      const rows = templates.map((template) => [template.name, String(template.cpu ?? "-"), `${template.memory_mb ?? "-"} MB`, template.status]);
+      printLine(formatTable(["NAME", "CPU", "MEMORY", "STATUS"], rows));
     });
 }
