@@ -1,0 +1,23 @@
+/** Limits of the public API that a caller can meet. Each is a promise: raising one is fine, lowering one breaks someone. */
+
+/** Largest JSON body. Files have their own routes and no limit. */
+export const JSON_BODY_LIMIT_BYTES = 1024 * 1024;
+/** Output that `POST …/exec` keeps of each stream; the rest is read and dropped, and the reply says so. Streams have no limit. */
+export const EXEC_OUTPUT_LIMIT_BYTES = 16 * 1024 * 1024;
+/** Longest `timeout_seconds` of a command. */
+export const EXEC_TIMEOUT_LIMIT_SECONDS = 86_400;
+/** Commands in flight on one `exec/ws` socket. */
+export const EXEC_SOCKET_COMMANDS_LIMIT = 64;
+/** Largest message on any WebSocket. */
+export const SOCKET_MESSAGE_LIMIT_BYTES = 1024 * 1024;
+/** Longest `ttl_seconds`: ten years. */
+export const TTL_LIMIT_SECONDS = 315_360_000;
+export const METADATA_KEYS_LIMIT = 64;
+export const METADATA_KEY_LIMIT_CHARACTERS = 128;
+export const METADATA_VALUE_LIMIT_CHARACTERS = 8192;
+/** Snapshots that a list returns, newest first. */
+export const SNAPSHOT_LIST_LIMIT = 500;
+/** Events that are kept for a sandbox. */
+export const EVENTS_KEPT = 512;
+/** How long an `Idempotency-Key` is remembered. */
+export const IDEMPOTENCY_HOURS = 24;

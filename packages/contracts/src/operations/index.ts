@@ -1,0 +1,31 @@
+import { accountOperations } from "./accounts.ts";
+import { branchingOperations } from "./branching.ts";
+import { execOperations } from "./exec.ts";
+import { fileOperations } from "./files.ts";
+import { observationOperations } from "./observation.ts";
+import type { Operation } from "./operation.ts";
+import { processOperations } from "./processes.ts";
+import { sandboxOperations } from "./sandboxes.ts";
+import { snapshotOperations } from "./snapshots.ts";
+import { systemOperations } from "./system.ts";
+import { templateOperations } from "./templates.ts";
+
+export type { Operation, Reply } from "./operation.ts";
+
+/** Every operation of the public API, by the name that it has in every layer. */
+export const operations = {
+  ...systemOperations,
+  ...accountOperations,
+  ...sandboxOperations,
+  ...branchingOperations,
+  ...snapshotOperations,
+  ...execOperations,
+  ...processOperations,
+  ...fileOperations,
+  ...observationOperations,
+  ...templateOperations,
+} as const satisfies Record<string, Operation>;
+
+export type Operations = typeof operations;
+export type OperationName = keyof Operations;
+export const operationNames = Object.keys(operations) as OperationName[];

@@ -1,0 +1,145 @@
+import { z } from "zod";
+import { BootMode, Env, Isolation, MAX_FORK_CHILDREN, RuntimeName } from "../host/index.ts";
+import { sandboxStates } from "../lifecycle.ts";
+import {
+  METADATA_KEYS_LIMIT,
+  METADATA_KEY_LIMIT_CHARACTERS,
+  METADATA_VALUE_LIMIT_CHARACTERS,
+  TTL_LIMIT_SECONDS,
+} from "../limits.ts";
+import { Timestamp } from "./common.ts";
+
+export const SandboxStatus = z.enum(sandboxStates).meta({ id: "SandboxStatus" });
+
+export const Metadata = z
+  .record(z.string().min(1).max(METADATA_KEY_LIMIT_CHARACTERS), z.string().max(METADATA_VALUE_LIMIT_CHARACTERS))
+  .refine((map) => Object.keys(map).length <= METADATA_KEYS_LIMIT, `at most ${METADATA_KEYS_LIMIT} keys`)
+  .describe("Your own labels. Values of keys that start with `secret.` are never shown again. `workspace`, `kind`, `app.id`, `fork_*` and `forked_from` belong to the platform and are dropped.");
+
+/** Seconds without activity after which a sandbox that is not persistent is deleted; 0 = never. */
+export const TtlSeconds = z.int().min(0).max(TTL_LIMIT_SECONDS);
+
+export const Sandbox = z
+  .object({
+    id: z.string().describe("20 characters of a-z and 0-9."),
+    workspace: z.string(),
+    template: z.string(),
+    status: SandboxStatus,
+    reason: z.string().optional().describe("Why it has failed."),
+    cpu: z.int(),
+    memory_mb: z.int(),
+    disk_mb: z.int(),
+    guest_ip: z.string().describe("The address that the host dials; empty while it has none."),
+    host_tap: z.string(),
+    mac: z.string(),
+    vsock_cid: z.int(),
+    metadata: z.record(z.string(), z.string()),
+    from_snapshot: z.string().optional(),
+    boot_ms: z.int(),
+    boot_mode: BootMode,
+    runtime: RuntimeName,
+    isolation: Isolation,
+    persistent: z.boolean(),
+    ttl_seconds: z.int(),
+    created_at: Timestamp,
+    last_activity_at: Timestamp,
+    expires_at: Timestamp.nullable().describe("When it is deleted unless something happens in it; null = never."),
+  })
+  .meta({ id: "Sandbox" });
+export type Sandbox = z.infer<typeof Sandbox>;
+
+export const CreateSandboxRequest = z
+  .object({
+    template: z.string().min(1).max(128).nullish().describe("Default `base`. `ubuntu-24.04`, `ubuntu-24.04-net` and `node` are other names of it."),
+    from_snapshot: z.string().max(64).nullish().describe("Start from this snapshot; the template is then the snapshot's."),
+    ttl_seconds: TtlSeconds.nullish(),
+    persistent: z.boolean().nullish().describe("Never deleted for being idle; its disk survives the death of its machine."),
+    metadata: Metadata.nullish(),
+    env: Env.nullish().describe("Environment of every process started through the API. Not shown again."),
+    runtime: z.string().max(32).nullish().describe("`auto` (default) or `microvm`."),
+    volumes: z.array(z.object({ name: z.string(), read_only: z.boolean().nullish() })).nullish(),
+    cpu: z.number().nullish().describe("Ignored: sizes belong to the template. The reply has the effective one."),
+    memory_mb: z.number().nullish().describe("Ignored, as `cpu`."),
+    disk_gb: z.number().nullish().describe("Ignored, as `cpu`."),
+    egress_mbps: z.number().nullish().describe("Ignored."),
+  })
+  .meta({ id: "CreateSandboxRequest" });
+export type CreateSandboxRequest = z.infer<typeof CreateSandboxRequest>;
+
+export const Lifecycle = z
+  .object({ ttl_seconds: z.int(), persistent: z.boolean(), idle_seconds: z.int(), expires_at: Timestamp.nullable() })
+  .meta({ id: "Lifecycle" });
+export type Lifecycle = z.infer<typeof Lifecycle>;
+
+export const UpdateLifecycleRequest = z
+  .object({ ttl_seconds: TtlSeconds.nullish().describe("null = 0 = never."), persistent: z.boolean().optional() })
+  .meta({ id: "UpdateLifecycleRequest" });
+
+/** Fields of a child that fork and fork-tree share. */
+const childFields = {
+  metadata: Metadata.nullish(),
+  persistent: z.boolean().nullish().describe("Default false, whatever the parent is."),
+  ttl_seconds: TtlSeconds.nullish().describe("Default: the parent's."),
+  env: Env.nullish().describe("On top of the parent's."),
+};
+
+export const ForkRequest = z
+  .object({
+    count: z.int().min(1).max(MAX_FORK_CHILDREN).nullish().describe("Default 1."),
+    mode: z.enum(["cold", "warm"]).nullish().describe("Accepted for other servers' clients; a fork is always memory and disk."),
+    ...childFields,
+  })
+  .meta({ id: "ForkRequest" });
+export type ForkRequest = z.infer<typeof ForkRequest>;
+
+export const ForkError = z.object({ index: z.int(), error: z.string(), err: z.string(), code: z.string() }).meta({ id: "ForkError" });
+export type ForkError = z.infer<typeof ForkError>;
+
+/** The first child's fields, flat, and everything that clients of other ages look for around them. */
+export const ForkReply = Sandbox.extend({
+  parent_id: z.string(),
+  snapshot_id: z.null().describe("A fork leaves no snapshot behind."),
+  at: Timestamp,
+  paused_ms: z.number().describe("How long the parent stood still."),
+  sandbox: Sandbox,
+  children: z.array(Sandbox),
+  errors: z.array(ForkError).optional(),
+}).meta({ id: "ForkReply" });
+export type ForkReply = z.infer<typeof ForkReply>;
+
+export const ForkTreeRequest = z
+  .object({ count: z.int().min(1).max(MAX_FORK_CHILDREN).nullish().describe("Default 2."), ...childFields })
+  .meta({ id: "ForkTreeRequest" });
+export type ForkTreeRequest = z.infer<typeof ForkTreeRequest>;
+
+export const ForkTreeReply = z
+  .object({
+    tree_id: z.string(),
+    parent_id: z.string(),
+    snapshot_id: z.null(),
+    at: Timestamp,
+    paused_ms: z.number(),
+    children: z.array(Sandbox).describe("In index order; a child that failed is in `errors` only."),
+    errors: z.array(ForkError).optional(),
+  })
+  .meta({ id: "ForkTreeReply" });
+export type ForkTreeReply = z.infer<typeof ForkTreeReply>;
+
+export const PromoteRequest = z
+  .object({
+    cleanup_siblings: z.boolean().nullish().describe("Delete the other children of the tree."),
+    tree_id: z.string().nullish().describe("Default: the tree that the sandbox is a child of."),
+  })
+  .meta({ id: "PromoteRequest" });
+
+export const PromoteReply = z
+  .object({
+    winner: z.string(),
+    tree_id: z.string().nullable(),
+    deleted: z.array(z.string()),
+    failures: z.record(z.string(), z.string()).describe("Sandbox id → why it could not be deleted."),
+  })
+  .meta({ id: "PromoteReply" });
+export type PromoteReply = z.infer<typeof PromoteReply>;
+
+export const StatusReply = z.object({ status: SandboxStatus }).meta({ id: "StatusReply" });
