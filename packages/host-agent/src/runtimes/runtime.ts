@@ -26,6 +26,9 @@ export interface Runtime {
    */
   prepare?(plan: RestorePlan): Promise<MachineRecord>;
 
+  /** Takes back a `prepare` that no `restore` will use up. */
+  discard?(plan: RestorePlan): Promise<void>;
+
   /** Finds a machine that outlived the agent; undefined when it is gone (what is left of it has been removed). */
   adopt(record: MachineRecord): Promise<Machine | undefined>;
 
@@ -64,17 +67,13 @@ export interface MachinePlan {
 
 export interface BootPlan extends MachinePlan {
   readonly rootDisk: string;
-  /** True while baking a template: memory is written to files that an image can be made of. */
-  readonly bake: boolean;
+  readonly durable: boolean;
 }
 
 export interface RestorePlan extends MachinePlan {
   readonly imageDir: string;
-  /**
-   * Path of an existing disk to take over (moved or opened in place) instead of a copy-on-write copy of the image's: a woken
-   * sandbox owns its disk, a forked one copies.
-   */
-  readonly disk?: string;
+  /** True: what the guest flushes reaches the disk of the pool, so that it outlives the host's power, too. */
+  readonly durable: boolean;
 }
 
 /** What the journal keeps of a machine, enough to adopt or destroy it after a crash. JSON. */
@@ -99,10 +98,12 @@ export interface RunningMachine {
 }
 
 export interface SnapshotOptions {
-  /** New folder for the image; exists and is empty. Complete and durable on return. */
+  /** Folder for the image; exists and is empty. */
   readonly imageDir: string;
-  /** Whether the machine goes on afterwards. False: hibernate; the machine's process is gone on return. */
+  /** Whether the machine goes on afterwards. False: it stays paused or is gone, so that the image is the last that there was of it. */
   readonly resume: boolean;
+  /** True: the image's files are on the pool's disk on return, not only in the host's page cache. */
+  readonly durable: boolean;
   /** Called as soon as the image's files exist at full size, although not yet filled: restores may be prepared from now on. */
   readonly onLaidOut?: () => void;
 }
@@ -113,7 +114,13 @@ export interface SnapshotOutcome {
   readonly dirtyBytes: number;
 }
 
-export type ExitReason = { readonly kind: "exited"; readonly code: number | null; readonly signal: string | null };
+export interface ExitReason {
+  readonly kind: "exited";
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** The last of what the process printed, for the operator. */
+  readonly log: string;
+}
 
 export interface Machine {
   readonly record: MachineRecord;

@@ -1,0 +1,140 @@
+import { Readable, type Duplex } from "node:stream";
+import { FileEntry, ProcessInfo, type ExecRequest, type FsOperation } from "@pandastack/contracts/host";
+import { Fault, withTimeout } from "@pandastack/platform";
+import type { GuestConnection } from "./connection.ts";
+import type { Guest, GuestMetrics, GuestPort, GuestProcess, WatchEvent } from "./guest.ts";
+import { readJsonLines } from "./json-lines.ts";
+import { StreamProcess } from "./process.ts";
+import { StreamState } from "./stream-state.ts";
+import { GuestTunnel } from "./tunnel.ts";
+
+/** `Guest` over a connection that has said HELLO. */
+export class GuestClient implements Guest {
+  readonly connection: GuestConnection;
+  constructor(connection: GuestConnection) {
+    this.connection = connection;
+  }
+
+  exec(request: ExecRequest): GuestProcess {
+    const { timeoutMs, ...rest } = request;
+    return new StreamProcess(this.#open("exec", { ...rest, ...(timeoutMs === undefined ? {} : { timeout_ms: timeoutMs }) }));
+  }
+
+  attach(options: { id: string; replay?: boolean }): GuestProcess {
+    return new StreamProcess(this.#open("proc.attach", options));
+  }
+
+  async processes(): Promise<ProcessInfo[]> {
+    const answer = (await this.#call("proc.list", {})) as { processes: unknown[] };
+    return answer.processes.map((process) => ProcessInfo.parse(process));
+  }
+
+  async signal(target: { id?: string; pid?: number; signal: string }): Promise<void> {
+    await this.#call("proc.signal", target);
+  }
+
+  async readFile(options: { path: string; offset?: number; length?: number }): Promise<{ entry: FileEntry; body: Readable }> {
+    const state = this.#open("fs.read", options);
+    const first = await state.next();
+    if (first?.kind !== "event") throw new Fault("file.io_error", "the guest agent did not describe the file");
+    const body = Readable.from(dataOf(state), { objectMode: false, highWaterMark: READ_AHEAD_BYTES });
+    body.once("close", () => state.cancel({ kill: true }));
+    return { entry: FileEntry.parse(first.event["entry"]), body };
+  }
+
+  async writeFile(
+    options: { path: string; user?: string; mode?: number; append?: boolean; offset?: number },
+    body: AsyncIterable<Uint8Array>,
+  ): Promise<{ path: string; bytes: number }> {
+    const state = this.#open("fs.write", options);
+    try {
+      for await (const chunk of body) if (!(await state.send(chunk))) break;
+    } catch (error) {
+      // The sender went away half-way: the guest throws away what it has and keeps the old content.
+      state.cancel({ kill: true });
+      throw error;
+    }
+    state.end();
+    return (await state.result()) as { path: string; bytes: number };
+  }
+
+  async *listFiles(options: { path: string; depth?: number }): AsyncGenerator<FileEntry> {
+    const state = this.#open("fs.list", options);
+    try {
+      for await (const line of readJsonLines(dataOf(state))) yield FileEntry.parse(line);
+    } finally {
+      state.cancel({ kill: true });
+    }
+  }
+
+  fs(operation: FsOperation): Promise<unknown> {
+    const { op, ...args } = operation;
+    return this.#call(`fs.${op}`, args);
+  }
+
+  async *watch(options: { path: string; recursive?: boolean; signal: AbortSignal }): AsyncGenerator<WatchEvent> {
+    const { signal, ...args } = options;
+    const state = this.#open("fs.watch", args);
+    const stop = () => state.cancel({ kill: true });
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      for await (const item of state) {
+        if (signal.aborted) return;
+        if (item.kind === "event") yield item.event as unknown as WatchEvent;
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      signal.removeEventListener("abort", stop);
+      stop();
+    }
+  }
+
+  async connectTcp(port: number): Promise<Duplex> {
+    const state = this.#open("tcp.connect", { port });
+    await state.next();
+    return new GuestTunnel(state);
+  }
+
+  async ports(): Promise<GuestPort[]> {
+    return ((await this.#call("ports", {})) as { ports: GuestPort[] }).ports;
+  }
+
+  async metrics(): Promise<GuestMetrics> {
+    return (await this.#call("metrics", {})) as GuestMetrics;
+  }
+
+  /**
+   * Flushes the guest's file systems and makes both sides silent, so that every copy of the machine stands at a frame
+   * boundary. Ends with `connection.release()`, or with the connection.
+   */
+  async quiesce(): Promise<void> {
+    const state = this.#open("quiesce", { sync: true });
+    this.connection.hold();
+    try {
+      await withTimeout(state.result(), QUIESCE_TIMEOUT_MS, "the guest agent did not come to rest");
+    } catch (error) {
+      this.connection.release();
+      throw new Fault("sandbox.guest_unreachable", "the sandbox's guest agent did not get ready for a snapshot", { cause: error });
+    }
+  }
+
+  #open(op: string, args: Record<string, unknown>): StreamState {
+    const state = new StreamState();
+    this.connection.open(op, args, state);
+    return state;
+  }
+
+  #call(op: string, args: Record<string, unknown>): Promise<unknown> {
+    return this.#open(op, args).result();
+  }
+}
+
+/** Flushing a guest's dirty pages takes its time on a slow disk; hooks may take 5 s. */
+const QUIESCE_TIMEOUT_MS = 20_000;
+/** Bytes of a file that may wait here for a slow client, beside the window in the guest. */
+const READ_AHEAD_BYTES = 262_144;
+
+async function* dataOf(state: StreamState): AsyncGenerator<Buffer> {
+  for await (const item of state) if (item.kind === "data") yield item.data;
+}

@@ -1,0 +1,25 @@
+import { createHash } from "node:crypto";
+import type { MachineSize } from "../runtimes/runtime.ts";
+import type { Artifacts } from "./artifacts.ts";
+
+/** Bump when baking itself changes what ends up in a template's memory. */
+const BAKE_VERSION = 1;
+export const GUEST_PROTOCOL_VERSION = 1;
+
+/** Names everything a template's memory depends on: the same key, the same image. */
+export function templateKey(options: { name: string; runtime: { name: string; buildKey: string }; artifacts: Artifacts; size: MachineSize; mac: string }): string {
+  const { artifacts, runtime } = options;
+  const parts = [
+    options.name,
+    runtime.name,
+    runtime.buildKey,
+    artifacts.kernel.key,
+    artifacts.initrd.key,
+    artifacts.rootfs[options.name]?.key,
+    options.size,
+    options.mac,
+    BAKE_VERSION,
+    GUEST_PROTOCOL_VERSION,
+  ];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
+}

@@ -1,0 +1,58 @@
+import { readFileSync, readdirSync } from "node:fs";
+
+export interface ProcessStat {
+  readonly state: string;
+  /** Clock ticks since boot (field 22): with the pid, unmistakable until the next boot. */
+  readonly startTime: string;
+  readonly cpuTicks: number;
+  readonly rssPages: number;
+}
+
+/** Undefined when there is no such process. A zombie is still one: see `isAlive`. */
+export function processStat(pid: number): ProcessStat | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch {
+    return undefined;
+  }
+  // The name in parentheses may hold anything: count from the last one.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return {
+    state: fields[0]!,
+    startTime: fields[19]!,
+    cpuTicks: Number(fields[11]) + Number(fields[12]),
+    rssPages: Number(fields[21]),
+  };
+}
+
+/** True for the process that was meant, not for a later one with its number, nor for a zombie. */
+export function isAlive(pid: number, startTime: string): boolean {
+  const stat = processStat(pid);
+  return stat !== undefined && stat.startTime === startTime && stat.state !== "Z" && stat.state !== "X";
+}
+
+export function killProcess(pid: number, signal: NodeJS.Signals = "SIGKILL"): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+/** Pids of living processes whose real uid is in the set. */
+export function processesOfUsers(uids: ReadonlySet<number>): number[] {
+  const found: number[] = [];
+  for (const name of readdirSync("/proc")) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, "utf8");
+      const uid = Number(/^Uid:\s+(\d+)/m.exec(status)?.[1]);
+      if (uids.has(uid) && !/^State:\s+[ZX]/m.test(status)) found.push(pid);
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  return found;
+}

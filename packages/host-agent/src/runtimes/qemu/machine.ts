@@ -1,0 +1,118 @@
+import { constants } from "node:fs";
+import { chmod, copyFile, open, rename } from "node:fs/promises";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { waitFor } from "@pandastack/platform";
+import { isAlive, processStat } from "../../processes/proc.ts";
+import type { ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
+import { DEVICES, DISK, MEMORY, removeMachineFiles } from "./machine-files.ts";
+import type { MemoryDumper } from "./memory-dump.ts";
+import { connectAgent, killVmm, readLog, type Vmm } from "./vmm.ts";
+
+const CLOCK_TICKS_PER_SECOND = 100;
+const PAGE_BYTES = 4096;
+const EXIT_POLL_MS = 20;
+
+/** A guest that runs (or is paused) in a QEMU process. */
+export class QemuMachine implements Machine {
+  readonly record: MachineRecord;
+  readonly disk: string;
+  readonly exited: Promise<ExitReason>;
+  readonly #vmm: Vmm;
+  readonly #dumper: MemoryDumper;
+  #channel: Duplex | undefined;
+
+  constructor(vmm: Vmm, dumper: MemoryDumper, channel?: Duplex) {
+    this.#vmm = vmm;
+    this.#dumper = dumper;
+    this.#channel = channel;
+    this.record = vmm.record;
+    this.disk = join(vmm.files.dir, DISK);
+    this.exited = vmm.qmp.closed.then(async () => {
+      await waitFor(() => !isAlive(this.record.pid, this.record.pidStartTime), {
+        timeoutMs: 60_000,
+        intervalMs: EXIT_POLL_MS,
+        message: "the VMM closed its control socket and lives on",
+      }).catch(() => killVmm(this.record));
+      return { kind: "exited", code: null, signal: null, log: readLog(vmm.files) };
+    });
+  }
+
+  async connect(): Promise<Duplex> {
+    this.#channel?.destroy();
+    this.#channel = await connectAgent(this.#vmm);
+    return this.#channel;
+  }
+
+  async pause(): Promise<void> {
+    await this.#vmm.qmp.command("stop");
+  }
+
+  async resume(): Promise<void> {
+    await this.#vmm.qmp.command("cont");
+  }
+
+  /**
+   * Everything that can be done while the guest runs is done before it stops: the image's memory file is laid out as a
+   * copy-on-write copy, and the disk's dirty blocks are written (a reflink waits for them otherwise, in the pause).
+   */
+  async snapshot(options: SnapshotOptions): Promise<SnapshotOutcome> {
+    const { dir } = this.#vmm.files;
+    const image = { memory: join(options.imageDir, MEMORY), devices: join(options.imageDir, DEVICES), disk: join(options.imageDir, DISK) };
+    await Promise.all([layOut(join(dir, MEMORY), image.memory), flush(this.disk).then(() => layOut(this.disk, image.disk))]);
+    options.onLaidOut?.();
+    const wasRunning = ((await this.#vmm.qmp.command("query-status")) as { running: boolean }).running;
+    const began = performance.now();
+    if (wasRunning) await this.pause();
+    let dirtyBytes: number;
+    try {
+      [dirtyBytes] = await Promise.all([
+        this.#dumper.dump({ pid: this.record.pid, memoryFile: join(dir, MEMORY), target: image.memory }),
+        this.#vmm.qmp.command("xen-save-devices-state", { filename: "/vm/out/devices", live: false }),
+        copyFile(this.disk, image.disk, constants.COPYFILE_FICLONE_FORCE),
+      ]);
+    } finally {
+      if (wasRunning && options.resume) await this.resume();
+    }
+    const pausedMs = options.resume && wasRunning ? performance.now() - began : 0;
+    await rename(join(dir, "out", "devices"), image.devices);
+    await Promise.all([chmod(image.memory, 0o444), chmod(image.devices, 0o444), chmod(image.disk, 0o400)]);
+    if (options.durable) await Promise.all([image.memory, image.devices, image.disk].map(flush));
+    return { pausedMs, dirtyBytes };
+  }
+
+  async stop(): Promise<void> {
+    this.#channel?.destroy();
+    await killVmm(this.record);
+    this.#vmm.qmp.close();
+    removeMachineFiles(this.#vmm.files);
+  }
+
+  usage(): Promise<{ pid: number; rssBytes: number; cpuMs: number }> {
+    const stat = processStat(this.record.pid);
+    return Promise.resolve({
+      pid: this.record.pid,
+      rssBytes: (stat?.rssPages ?? 0) * PAGE_BYTES,
+      cpuMs: ((stat?.cpuTicks ?? 0) * 1000) / CLOCK_TICKS_PER_SECOND,
+    });
+  }
+
+  async consoleLog(): Promise<string> {
+    const text = await this.#vmm.qmp.command("ringbuf-read", { device: "console", size: 65_536 });
+    return String(text);
+  }
+}
+
+async function layOut(base: string, target: string): Promise<void> {
+  await copyFile(base, target, constants.COPYFILE_FICLONE_FORCE);
+  await chmod(target, 0o600);
+}
+
+async function flush(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}

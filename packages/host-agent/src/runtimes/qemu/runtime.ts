@@ -1,0 +1,167 @@
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { createHash } from "node:crypto";
+import type { Isolation } from "@pandastack/contracts/host";
+import { machineDir, machineRunDir, type HostLayout } from "../../files/layout.ts";
+import type { Artifacts } from "../../images/artifacts.ts";
+import { killProcess } from "../../processes/proc.ts";
+import type { BootPlan, Machine, MachineRecord, MachinePlan, NetworkSlot, RestorePlan, RunningMachine, Runtime } from "../runtime.ts";
+import { JAIL_INITRD, JAIL_KERNEL, MACHINE_LAYOUT, qemuArguments } from "./command-line.ts";
+import { cpuFeaturesKey } from "./cpu-features.ts";
+import { jailCommand } from "./jail.ts";
+import {
+  DISK,
+  catchUp,
+  isImageWhole,
+  linkMemory,
+  makeEmptyMemory,
+  makeMachineFiles,
+  placeDisk,
+  removeMachineFiles,
+  type MachineFiles,
+} from "./machine-files.ts";
+import { QemuMachine } from "./machine.ts";
+import { MemoryDumper } from "./memory-dump.ts";
+import { connectAgent, killVmm, readVmmPid, reconnectVmm, startVmm, type Vmm } from "./vmm.ts";
+
+/** QEMU's `microvm` machine: on KVM where it was shown to work, else emulated. One command line for both. */
+export class QemuRuntime implements Runtime {
+  readonly name = "qemu" as const;
+  readonly isolation: Isolation;
+  readonly buildKey: string;
+  readonly #artifacts: Artifacts;
+  readonly #layout: HostLayout;
+  readonly #kvm: boolean;
+  readonly #dumper = new MemoryDumper();
+  /** Empty VMMs that wait for their restore, with the guest's channel already connected. */
+  readonly #prepared = new Map<string, Promise<EmptyVmm>>();
+
+  constructor(options: { artifacts: Artifacts; layout: HostLayout; kvm: boolean }) {
+    this.#artifacts = options.artifacts;
+    this.#layout = options.layout;
+    this.#kvm = options.kvm;
+    this.isolation = options.kvm ? "microvm-kvm" : "microvm-tcg";
+    this.buildKey = createHash("sha256")
+      .update(JSON.stringify([options.artifacts.vmm.key, MACHINE_LAYOUT, options.kvm, options.kvm ? cpuFeaturesKey() : "max"]))
+      .digest("hex");
+    this.#dumper.warm();
+  }
+
+  async boot(plan: BootPlan): Promise<RunningMachine> {
+    const files = this.#files(plan);
+    return this.#undoing(files, async () => {
+      await makeMachineFiles(files, plan.slot, this.#kvm);
+      makeEmptyMemory(files, plan.size.memoryMb);
+      await placeDisk(files, plan.slot, { takeOver: plan.rootDisk });
+      const vmm = await this.#start(plan, files, "boot");
+      const channel = await connectAgent(vmm);
+      await vmm.qmp.command("cont");
+      return { machine: new QemuMachine(vmm, this.#dumper, channel), channel };
+    });
+  }
+
+  async prepare(plan: RestorePlan): Promise<MachineRecord> {
+    const started = this.#startEmpty(plan);
+    this.#prepared.set(plan.machineId, started);
+    started.catch(() => this.#prepared.delete(plan.machineId));
+    return (await started).vmm.record;
+  }
+
+  async restore(plan: RestorePlan): Promise<RunningMachine> {
+    const waiting = this.#prepared.get(plan.machineId);
+    this.#prepared.delete(plan.machineId);
+    return this.#undoing(this.#files(plan), async () => {
+      const { vmm, channel, imageWasWhole } = await (waiting ?? this.#startEmpty(plan));
+      await catchUp(vmm.files, plan.imageDir, !imageWasWhole);
+      await loadDevices(vmm);
+      await vmm.qmp.command("cont");
+      return { machine: new QemuMachine(vmm, this.#dumper, channel), channel };
+    });
+  }
+
+  async discard(plan: RestorePlan): Promise<void> {
+    const waiting = await this.#prepared.get(plan.machineId);
+    if (waiting) await this.destroy(waiting.vmm.record);
+  }
+
+  async adopt(record: MachineRecord): Promise<Machine | undefined> {
+    const vmm = await reconnectVmm(record, this.#files(record));
+    return vmm && new QemuMachine(vmm, this.#dumper);
+  }
+
+  async destroy(record: MachineRecord): Promise<void> {
+    this.#prepared.delete(record.machineId);
+    await killVmm(record);
+    removeMachineFiles(this.#files(record));
+  }
+
+  async close(): Promise<void> {
+    await this.#dumper.close();
+  }
+
+  /** A VMM in its jail with the image's memory mapped and its disk copied, nothing loaded and nothing run. */
+  async #startEmpty(plan: RestorePlan): Promise<EmptyVmm> {
+    const files = this.#files(plan);
+    return this.#undoing(files, async () => {
+      await makeMachineFiles(files, plan.slot, this.#kvm);
+      const imageWasWhole = isImageWhole(plan.imageDir);
+      linkMemory(files, plan.imageDir);
+      await placeDisk(files, plan.slot, { copyOf: join(plan.imageDir, DISK) });
+      const vmm = await this.#start(plan, files, "restore");
+      return { vmm, channel: await connectAgent(vmm), imageWasWhole };
+    });
+  }
+
+  #start(plan: MachinePlan & { durable: boolean }, files: MachineFiles, mode: "boot" | "restore"): Promise<Vmm> {
+    const { kernel, initrd, vmm } = this.#artifacts;
+    const readOnlyFiles = mode === "boot" ? [{ from: kernel.path, to: JAIL_KERNEL }, { from: initrd.path, to: JAIL_INITRD }] : [];
+    const command = (infoFd: number) => [
+      ...jailCommand({
+        slot: plan.slot,
+        vmmRoot: vmm.root,
+        machineDir: files.dir,
+        runDir: files.runDir,
+        nodesDir: files.nodesDir,
+        readOnlyFiles,
+        withKvm: this.#kvm,
+        infoFd,
+      }),
+      ...qemuArguments({ qemuPath: vmm.qemuPath, kvm: this.#kvm, size: plan.size, tap: plan.slot.tap, mac: plan.slot.mac, mode, durable: plan.durable }),
+    ];
+    return startVmm({ plan, files, command });
+  }
+
+  #files(machine: { machineId: string; slot: NetworkSlot }): MachineFiles {
+    return {
+      dir: machineDir(this.#layout, machine.machineId),
+      runDir: machineRunDir(this.#layout, machine.machineId),
+      nodesDir: join(this.#layout.poolDir, "nodes", String(machine.slot.uid)),
+    };
+  }
+
+  async #undoing<T>(files: MachineFiles, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const pid = readVmmPid(files);
+      if (pid !== undefined) killProcess(pid);
+      removeMachineFiles(files);
+      throw error;
+    }
+  }
+}
+
+interface EmptyVmm {
+  readonly vmm: Vmm;
+  readonly channel: Duplex;
+  readonly imageWasWhole: boolean;
+}
+
+/** QEMU leaves `inmigrate` when the load is done; it takes 1–3 ms, so asking again at once beats waiting for an event. */
+async function loadDevices(vmm: Vmm): Promise<void> {
+  await vmm.qmp.command("migrate-incoming", { uri: "file:/vm/devices" });
+  for (;;) {
+    const { status } = (await vmm.qmp.command("query-status")) as { status: string };
+    if (status !== "inmigrate") return;
+  }
+}

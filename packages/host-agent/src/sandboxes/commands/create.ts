@@ -1,0 +1,77 @@
+import type { HostCommand, HostSandbox } from "@pandastack/contracts/host";
+import { Refusal } from "@pandastack/platform";
+import { snapshotDir } from "../../files/layout.ts";
+import { readManifest, requireLoadable, type ImageManifest } from "../../images/manifest.ts";
+import { requireRoom } from "../admission.ts";
+import type { Answering } from "../commit.ts";
+import { requireSnapshot, type HostContext } from "../context.ts";
+import { SandboxEntry } from "../entry.ts";
+import { toHostSandbox, type SandboxRecord } from "../record.ts";
+import { planRestore, startFromImage, type ReadyPlan } from "../start.ts";
+import { keepDisk } from "../disk.ts";
+
+type Create = Extract<HostCommand, { name: "createSandbox" }>;
+
+export async function createSandbox(context: HostContext, command: Create, answering: Answering): Promise<HostSandbox> {
+  const began = performance.now();
+  if (context.entries.has(command.sandboxId)) throw new Refusal("sandbox.conflict", `sandbox ${command.sandboxId} exists already`);
+  const image = imageFor(context, command);
+  await requireRoom(context.layout, image.manifest.memoryMb);
+  const isDefault = image.dir === context.ahead()?.imageDir && !command.persistent;
+  const ready: ReadyPlan =
+    (isDefault ? context.ahead()?.take() : undefined) ??
+    (await planRestore({ slots: context.slots, imageDir: image.dir, size: image.manifest, durable: command.persistent }));
+  const { runtime, slots } = context;
+  const started = await startFromImage({ runtime, slots, ready, sandboxId: command.sandboxId, env: command.env });
+  const record: SandboxRecord = {
+    ...describe(image.manifest),
+    id: command.sandboxId,
+    state: "running",
+    runtime: runtime.name,
+    isolation: runtime.isolation,
+    fromSnapshot: image.snapshotId,
+    persistent: command.persistent,
+    env: command.env,
+    bootMode: "snapshot",
+    bootMs: Math.round((performance.now() - began) * 10) / 10,
+    reason: null,
+    createdAt: new Date().toISOString(),
+    machine: started.machine.record,
+  };
+  const entry = new SandboxEntry(record, started);
+  keepDisk(context.layout, record.id, started.machine);
+  const payload = { boot_ms: record.bootMs, boot_mode: record.bootMode, ...(image.snapshotId ? { from_snapshot: image.snapshotId } : {}) };
+  const result = answering(
+    [{ putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: "sandbox.running", payload } }],
+    toHostSandbox(record),
+  );
+  context.entries.set(record.id, entry);
+  context.watch(entry, started.machine);
+  context.ahead()?.refill();
+  return result;
+}
+
+export function describe(manifest: ImageManifest): Pick<SandboxRecord, "template" | "templateKey" | "mac" | "cpus" | "memoryMb" | "diskMb"> {
+  const { template, templateKey, mac, cpus, memoryMb, diskMb } = manifest;
+  return { template, templateKey, mac, cpus, memoryMb, diskMb };
+}
+
+function imageFor(context: HostContext, command: Create): { dir: string; manifest: ImageManifest; snapshotId: string | null } {
+  requireRuntime(context, command.runtime);
+  if ("template" in command.from) {
+    const { dir, manifest } = context.templates.image(command.from.template);
+    return { dir, manifest, snapshotId: null };
+  }
+  const { id } = requireSnapshot(context, command.from.snapshotId);
+  const dir = snapshotDir(context.layout, id);
+  const manifest = readManifest(dir);
+  if (!manifest) throw new Refusal("snapshot.not_found", `there is no snapshot ${id}`);
+  requireLoadable(manifest, context.runtime);
+  return { dir, manifest, snapshotId: id };
+}
+
+function requireRuntime(context: HostContext, wanted: Create["runtime"]): void {
+  const isFake = context.runtime.name === "fake";
+  if (wanted === "auto" || (wanted === "fake") === isFake) return;
+  throw new Refusal("runtime.unavailable", `the runtime "${wanted}" is not available on this host; it has "${isFake ? "fake" : "microvm"}"`);
+}

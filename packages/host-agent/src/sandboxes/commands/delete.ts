@@ -1,0 +1,33 @@
+import { rmSync } from "node:fs";
+import { sandboxDir, snapshotDir } from "../../files/layout.ts";
+import type { Answering } from "../commit.ts";
+import { requireEntry, requireSnapshot, type HostContext } from "../context.ts";
+
+/** Journal first: what it does not name any more belongs to no one, and the next start removes it if this process dies here. */
+export async function deleteSandbox(context: HostContext, sandboxId: string, answering: Answering): Promise<Record<string, never>> {
+  const entry = requireEntry(context, sandboxId);
+  const lifetimeSeconds = Math.round((Date.now() - Date.parse(entry.record.createdAt)) / 1000);
+  const result = answering(
+    [{ removeSandbox: sandboxId, event: { sandboxId, type: "sandbox.deleted", payload: { lifetime_seconds: lifetimeSeconds } } }],
+    {} as Record<string, never>,
+  );
+  context.entries.delete(sandboxId);
+  const machine = entry.leaveMachine();
+  context.later("remove a deleted sandbox", async () => {
+    if (machine) {
+      await machine.stop();
+      await context.slots.release(machine.record.slot);
+    }
+    rmSync(sandboxDir(context.layout, sandboxId), { recursive: true, force: true });
+  });
+  return result;
+}
+
+/** Machines that were restored from it hold links to its files and go on. */
+export async function deleteSnapshot(context: HostContext, snapshotId: string, answering: Answering): Promise<Record<string, never>> {
+  requireSnapshot(context, snapshotId);
+  const result = answering([{ removeSnapshot: snapshotId }], {} as Record<string, never>);
+  context.snapshots.delete(snapshotId);
+  rmSync(snapshotDir(context.layout, snapshotId), { recursive: true, force: true });
+  return result;
+}

@@ -1,0 +1,157 @@
+import { mkdirSync, rmSync } from "node:fs";
+import type { ForkResult, HostCommand } from "@pandastack/contracts/host";
+import { Refusal, newHexId, toErrorResponse } from "@pandastack/platform";
+import { hibernationDir, scratchDir } from "../../files/layout.ts";
+import type { Change } from "../../journal/journal.ts";
+import type { Machine } from "../../runtimes/runtime.ts";
+import { requireRoom } from "../admission.ts";
+import type { Answering } from "../commit.ts";
+import { requireEntry, type HostContext } from "../context.ts";
+import { keepDisk } from "../disk.ts";
+import { SandboxEntry } from "../entry.ts";
+import { whileQuiet } from "../quiet.ts";
+import { toHostSandbox, type SandboxRecord } from "../record.ts";
+import { mayRun } from "../rules.ts";
+import { planRestore, startFromImage, type ReadyPlan, type Started } from "../start.ts";
+import { copyImage } from "./snapshot.ts";
+
+type Fork = Extract<HostCommand, { name: "forkSandbox" }>;
+type Outcome = ForkResult["children"][number];
+
+/** Children whose VMMs start while the parent's memory is still being written: more would only slow that down. */
+const STARTED_DURING_SNAPSHOT = 2;
+/** Children started side by side. */
+const PARALLEL_CHILDREN = 4;
+
+/**
+ * Copies of a sandbox at one instant: memory, processes, disk. The parent stands still only while its changed pages are
+ * written; the first children's VMMs start meanwhile, since their files exist from the beginning and are read when loaded.
+ */
+export async function forkSandbox(context: HostContext, command: Fork, answering: Answering): Promise<ForkResult> {
+  const parent = requireEntry(context, command.sandboxId);
+  mayRun("fork", parent.record);
+  for (const child of command.children) {
+    if (context.entries.has(child.sandboxId)) throw new Refusal("sandbox.conflict", `sandbox ${child.sandboxId} exists already`);
+  }
+  await requireRoom(context.layout, parent.record.memoryMb, command.children.length);
+  const began = performance.now();
+  const imageDir = scratchDir(context.layout, `fork-${newHexId(6)}`);
+  const ahead: (Promise<ReadyPlan> | undefined)[] = [];
+  const plan = async (durable: boolean, prepare: boolean): Promise<ReadyPlan> => {
+    const ready = await planRestore({ slots: context.slots, imageDir, size: parent.record, durable });
+    try {
+      if (prepare) await context.runtime.prepare?.(ready.plan);
+    } catch (error) {
+      await context.slots.release(ready.slot);
+      throw error;
+    }
+    return ready;
+  };
+  try {
+    let pausedMs = 0;
+    if (parent.state === "hibernated") await copyImage(context, hibernationDir(context.layout, parent.record.id), imageDir);
+    else {
+      mkdirSync(imageDir, { recursive: true, mode: 0o700 });
+      const onLaidOut = () => {
+        for (const child of command.children.slice(0, STARTED_DURING_SNAPSHOT)) {
+          const early = plan(child.persistent, true);
+          early.catch(() => {});
+          ahead.push(early);
+        }
+      };
+      ({ pausedMs } = await whileQuiet(parent, () => parent.machine.snapshot({ imageDir, resume: parent.state === "running", durable: false, onLaidOut })));
+    }
+    const children = await inParallel(command.children, PARALLEL_CHILDREN, async (child, index) => {
+      const ready = await (ahead[index] ?? plan(child.persistent, false));
+      ahead[index] = undefined;
+      return startChild(context, { parent: parent.record, child, ready, began });
+    });
+    return finish(context, { parent: parent.record, command, pausedMs, children, answering });
+  } finally {
+    await discardUnused(context, ahead);
+    rmSync(imageDir, { recursive: true, force: true });
+  }
+}
+
+interface Child {
+  readonly record: SandboxRecord;
+  readonly started: Started;
+}
+
+async function startChild(
+  context: HostContext,
+  options: { parent: SandboxRecord; child: Fork["children"][number]; ready: ReadyPlan; began: number },
+): Promise<Child> {
+  const { parent, child, ready } = options;
+  const env = { ...parent.env, ...child.env };
+  const started = await startFromImage({ runtime: context.runtime, slots: context.slots, ready, sandboxId: child.sandboxId, env });
+  keepDisk(context.layout, child.sandboxId, started.machine);
+  const record: SandboxRecord = {
+    ...parent,
+    id: child.sandboxId,
+    state: "running",
+    persistent: child.persistent,
+    env,
+    bootMode: "fork",
+    bootMs: Math.round((performance.now() - options.began) * 10) / 10,
+    reason: null,
+    createdAt: new Date().toISOString(),
+    machine: started.machine.record,
+  };
+  return { record, started };
+}
+
+function finish(
+  context: HostContext,
+  fork: { parent: SandboxRecord; command: Fork; pausedMs: number; children: PromiseSettledResult<Child>[]; answering: Answering },
+): ForkResult {
+  const changes: Change[] = [];
+  const outcomes = fork.children.map((settled, index): Outcome => {
+    const { sandboxId } = fork.command.children[index]!;
+    if (settled.status === "rejected") {
+      const { body } = toErrorResponse(settled.reason);
+      context.log.error({ err: settled.reason, sandboxId }, "a forked child did not start");
+      return { ok: false, sandboxId, error: body.error, code: body.code };
+    }
+    const { record } = settled.value;
+    const payload = { forked_from: fork.parent.id, boot_ms: record.bootMs, boot_mode: record.bootMode };
+    changes.push({ putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: "sandbox.running", payload } });
+    return { ok: true, sandbox: toHostSandbox(record) };
+  });
+  const payload = { paused_ms: fork.pausedMs, children: fork.command.children.map((child) => child.sandboxId) };
+  changes.push({ event: { sandboxId: fork.parent.id, type: "sandbox.forked", payload } });
+  const result = fork.answering(changes, { pausedMs: fork.pausedMs, children: outcomes });
+  for (const settled of fork.children) {
+    if (settled.status === "rejected") continue;
+    const { record, started } = settled.value;
+    const entry = new SandboxEntry(record, started);
+    context.entries.set(record.id, entry);
+    context.watch(entry, started.machine as Machine);
+  }
+  return result;
+}
+
+/** VMMs that were started for children which then were not, because the snapshot failed. */
+async function discardUnused(context: HostContext, ahead: readonly (Promise<ReadyPlan> | undefined)[]): Promise<void> {
+  for (const early of ahead) {
+    const ready = await early?.catch(() => undefined);
+    if (!ready) continue;
+    await context.runtime.discard?.(ready.plan);
+    await context.slots.release(ready.slot);
+  }
+}
+
+async function inParallel<T, R>(items: readonly T[], width: number, work: (item: T, index: number) => Promise<R>): Promise<PromiseSettledResult<R>[]> {
+  const results: PromiseSettledResult<R>[] = new Array(items.length);
+  let next = 0;
+  const lane = async () => {
+    for (let index = next++; index < items.length; index = next++) {
+      results[index] = await work(items[index]!, index).then(
+        (value): PromiseSettledResult<R> => ({ status: "fulfilled", value }),
+        (reason: unknown): PromiseSettledResult<R> => ({ status: "rejected", reason }),
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane));
+  return results;
+}

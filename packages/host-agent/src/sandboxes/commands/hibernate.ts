@@ -1,0 +1,32 @@
+import type { HostSandbox } from "@pandastack/contracts/host";
+import { hibernationDir } from "../../files/layout.ts";
+import { requireRoom } from "../admission.ts";
+import type { Answering } from "../commit.ts";
+import { requireEntry, type HostContext } from "../context.ts";
+import { toHostSandbox } from "../record.ts";
+import { mayRun } from "../rules.ts";
+import { takeImage } from "../take-image.ts";
+import { settle } from "./pause.ts";
+
+/**
+ * The image is complete and on disk, then the journal says so, then the machine ends: killed between any two of these, the
+ * sandbox is either still running or hibernated, with all of its memory.
+ */
+export async function hibernateSandbox(context: HostContext, sandboxId: string, answering: Answering): Promise<HostSandbox> {
+  const entry = requireEntry(context, sandboxId);
+  if (!mayRun("hibernate", entry.record)) return answering([], toHostSandbox(entry.record));
+  await requireRoom(context.layout, 0);
+  try {
+    await takeImage(context, entry, { target: hibernationDir(context.layout, sandboxId), resume: false, durable: true });
+  } catch (error) {
+    if (entry.state === "running") await entry.machine.resume();
+    throw error;
+  }
+  const result = settle(entry, { state: "hibernated", machine: null }, "sandbox.hibernated", answering);
+  const machine = entry.leaveMachine()!;
+  context.later("end the machine of a hibernated sandbox", async () => {
+    await machine.stop();
+    await context.slots.release(machine.record.slot);
+  });
+  return result;
+}

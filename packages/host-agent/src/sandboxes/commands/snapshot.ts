@@ -1,0 +1,66 @@
+import { constants, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { copyFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { HostSnapshot } from "@pandastack/contracts/host";
+import { Refusal, newHexId } from "@pandastack/platform";
+import { hibernationDir, scratchDir, snapshotDir } from "../../files/layout.ts";
+import { requireRoom } from "../admission.ts";
+import type { Answering } from "../commit.ts";
+import { requireEntry, type HostContext, type SnapshotRecord } from "../context.ts";
+import { mayRun } from "../rules.ts";
+import { takeImage } from "../take-image.ts";
+
+const BLOCK_BYTES = 512;
+
+export async function createSnapshot(
+  context: HostContext,
+  command: { sandboxId: string; snapshotId: string },
+  answering: Answering,
+): Promise<HostSnapshot> {
+  const entry = requireEntry(context, command.sandboxId);
+  mayRun("snapshot", entry.record);
+  if (context.snapshots.has(command.snapshotId)) throw new Refusal("sandbox.conflict", `snapshot ${command.snapshotId} exists already`);
+  await requireRoom(context.layout, 0);
+  const target = snapshotDir(context.layout, command.snapshotId);
+  let pausedMs = 0;
+  if (entry.state === "hibernated") await copyImage(context, hibernationDir(context.layout, entry.record.id), target);
+  else ({ pausedMs } = await takeImage(context, entry, { target, resume: true, durable: true }));
+  const { template, runtime, isolation, cpus, memoryMb } = entry.record;
+  const record: SnapshotRecord = {
+    id: command.snapshotId,
+    sandboxId: command.sandboxId,
+    template,
+    runtime,
+    isolation,
+    sizeBytes: await allocatedBytes(target),
+    cpus,
+    memoryMb,
+    createdAt: new Date().toISOString(),
+  };
+  const { isolation: _isolation, ...shown } = record;
+  const payload = { snapshot_id: record.id, paused_ms: pausedMs, size_bytes: record.sizeBytes };
+  const result = answering(
+    [{ putSnapshot: { id: record.id, record }, event: { sandboxId: command.sandboxId, type: "sandbox.snapshotted", payload } }],
+    shown,
+  );
+  context.snapshots.set(record.id, record);
+  return result;
+}
+
+/** A hibernated sandbox's image, by reflink: no block is copied. */
+export async function copyImage(context: HostContext, from: string, to: string): Promise<void> {
+  const scratch = scratchDir(context.layout, `image-${newHexId(6)}`);
+  mkdirSync(scratch, { recursive: true, mode: 0o700 });
+  try {
+    for (const name of readdirSync(from)) await copyFile(join(from, name), join(scratch, name), constants.COPYFILE_FICLONE);
+    mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
+    renameSync(scratch, to);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function allocatedBytes(dir: string): Promise<number> {
+  const sizes = await Promise.all(readdirSync(dir).map(async (name) => (await stat(join(dir, name))).blocks * BLOCK_BYTES));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,45 @@
+import { rmSync } from "node:fs";
+import type { HostSandbox } from "@pandastack/contracts/host";
+import { Fault } from "@pandastack/platform";
+import { hibernationDir } from "../../files/layout.ts";
+import { readManifest, requireLoadable } from "../../images/manifest.ts";
+import { requireRoom } from "../admission.ts";
+import type { Answering } from "../commit.ts";
+import { requireEntry, type HostContext } from "../context.ts";
+import { keepDisk } from "../disk.ts";
+import { toHostSandbox } from "../record.ts";
+import { mayRun } from "../rules.ts";
+import { planRestore, startFromImage } from "../start.ts";
+import { resumeSandbox } from "./pause.ts";
+
+/**
+ * The woken machine gets a copy of the image's disk, and the image goes only after the journal knows of the machine: a start
+ * that dies half-way, even after the guest ran, leaves memory and disk of the same instant.
+ */
+export async function wakeSandbox(context: HostContext, sandboxId: string, answering: Answering): Promise<HostSandbox> {
+  const entry = requireEntry(context, sandboxId);
+  if (!mayRun("wake", entry.record)) return answering([], toHostSandbox(entry.record));
+  if (entry.state === "paused") return resumeSandbox(context, sandboxId, answering);
+  const began = performance.now();
+  const imageDir = hibernationDir(context.layout, sandboxId);
+  const manifest = readManifest(imageDir);
+  if (!manifest) throw new Fault("sandbox.wake_failed", `the memory of sandbox ${sandboxId} is not on this host`);
+  requireLoadable(manifest, context.runtime);
+  await requireRoom(context.layout, manifest.memoryMb);
+  const { runtime, slots } = context;
+  const { persistent, env } = entry.record;
+  const ready = await planRestore({ slots, imageDir, size: manifest, durable: persistent });
+  const started = await startFromImage({ runtime, slots, ready, sandboxId, env });
+  keepDisk(context.layout, sandboxId, started.machine);
+  const bootMs = Math.round((performance.now() - began) * 10) / 10;
+  const record = { ...entry.record, state: "running" as const, bootMode: "wake" as const, bootMs, machine: started.machine.record };
+  const result = answering(
+    [{ putSandbox: { id: sandboxId, record }, event: { sandboxId, type: "sandbox.woken", payload: { wake_ms: bootMs } } }],
+    toHostSandbox(record),
+  );
+  entry.record = record;
+  entry.takeLife(started);
+  context.watch(entry, started.machine);
+  context.later("remove a woken sandbox's image", () => Promise.resolve(rmSync(imageDir, { recursive: true, force: true })));
+  return result;
+}

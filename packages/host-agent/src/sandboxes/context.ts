@@ -1,0 +1,46 @@
+import type { HostSnapshot } from "@pandastack/contracts/host";
+import { Refusal, type Logger } from "@pandastack/platform";
+import type { HostLayout } from "../files/layout.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { Machine, Runtime } from "../runtimes/runtime.ts";
+import type { TemplateStore } from "../templates/template-store.ts";
+import type { VmmsAhead } from "./ahead.ts";
+import type { Commit } from "./commit.ts";
+import type { SandboxEntry } from "./entry.ts";
+import type { SlotSource } from "./slots.ts";
+
+/** A snapshot in the journal. */
+export interface SnapshotRecord extends HostSnapshot {
+  readonly isolation: string;
+}
+
+/** What the commands work with. */
+export interface HostContext {
+  readonly layout: HostLayout;
+  readonly runtime: Runtime;
+  readonly slots: SlotSource;
+  readonly journal: Journal;
+  readonly templates: TemplateStore;
+  readonly log: Logger;
+  readonly entries: Map<string, SandboxEntry>;
+  readonly snapshots: Map<string, SnapshotRecord>;
+  /** VMMs started ahead for the default template, once that is there. */
+  readonly ahead: () => VmmsAhead | undefined;
+  readonly commit: Commit;
+  /** Takes notice when the machine ends without having been asked to. */
+  readonly watch: (entry: SandboxEntry, machine: Machine) => void;
+  /** Work that goes on after the answer: waited for when the host closes. */
+  readonly later: (what: string, work: () => Promise<void>) => void;
+}
+
+export function requireEntry(context: HostContext, id: string): SandboxEntry {
+  const entry = context.entries.get(id);
+  if (!entry) throw new Refusal("sandbox.not_found", `there is no sandbox ${id}`);
+  return entry;
+}
+
+export function requireSnapshot(context: HostContext, id: string): SnapshotRecord {
+  const snapshot = context.snapshots.get(id);
+  if (!snapshot) throw new Refusal("snapshot.not_found", `there is no snapshot ${id}`);
+  return snapshot;
+}

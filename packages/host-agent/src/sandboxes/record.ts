@@ -1,0 +1,30 @@
+import type { BootMode, HostSandbox, HostSandboxState, Isolation, RuntimeName } from "@pandastack/contracts/host";
+import type { MachineRecord } from "../runtimes/runtime.ts";
+
+/** A sandbox in the journal. */
+export interface SandboxRecord {
+  readonly id: string;
+  readonly state: HostSandboxState;
+  readonly runtime: RuntimeName;
+  readonly isolation: Isolation;
+  readonly template: string;
+  readonly templateKey: string;
+  readonly fromSnapshot: string | null;
+  readonly mac: string;
+  readonly cpus: number;
+  readonly memoryMb: number;
+  readonly diskMb: number;
+  readonly persistent: boolean;
+  readonly env: Readonly<Record<string, string>>;
+  readonly bootMode: BootMode;
+  readonly bootMs: number;
+  readonly reason: string | null;
+  readonly createdAt: string;
+  /** Set while running or paused. */
+  readonly machine: MachineRecord | null;
+}
+
+export function toHostSandbox(record: SandboxRecord): HostSandbox {
+  const { templateKey: _key, env: _env, machine, ...shown } = record;
+  return { ...shown, guestIp: machine?.slot.hostIp ?? null, hostTap: machine?.slot.tap ?? null };
+}

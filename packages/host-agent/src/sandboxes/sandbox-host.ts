@@ -1,0 +1,256 @@
+import { mkdirSync } from "node:fs";
+import { statfs } from "node:fs/promises";
+import type { HostCommand, HostEvent, HostInfo, HostOperation, HostResults, HostSandbox, HostSnapshot } from "@pandastack/contracts/host";
+import type { Logger } from "@pandastack/platform";
+import { hostBootId } from "../files/host-boot.ts";
+import type { HostLayout } from "../files/layout.ts";
+import type { Guest } from "../guest/guest.ts";
+import type { Artifacts } from "../images/artifacts.ts";
+import { Journal } from "../journal/journal.ts";
+import type { Machine, MachineSize, Runtime } from "../runtimes/runtime.ts";
+import { TemplateStore } from "../templates/template-store.ts";
+import { availableMemoryBytes, totalMemoryBytes } from "./admission.ts";
+import { VmmsAhead } from "./ahead.ts";
+import { closeSandboxes } from "./close.ts";
+import { createSandbox } from "./commands/create.ts";
+import { deleteSandbox, deleteSnapshot } from "./commands/delete.ts";
+import { forkSandbox } from "./commands/fork.ts";
+import { hibernateSandbox } from "./commands/hibernate.ts";
+import { pauseSandbox, resumeSandbox } from "./commands/pause.ts";
+import { setPersistent } from "./commands/set-persistent.ts";
+import { createSnapshot } from "./commands/snapshot.ts";
+import { wakeSandbox } from "./commands/wake.ts";
+import type { Answering, Commit } from "./commit.ts";
+import { requireEntry, type HostContext } from "./context.ts";
+import type { SandboxEntry } from "./entry.ts";
+import { EventFeed } from "./event-feed.ts";
+import type { SandboxHost } from "./host.ts";
+import { Operations } from "./operations.ts";
+import { KeyedQueue } from "./queue.ts";
+import { toHostSandbox } from "./record.ts";
+import { recover } from "./recovery.ts";
+import type { SlotSource } from "./slots.ts";
+
+export interface SandboxHostOptions {
+  readonly layout: HostLayout;
+  readonly runtime: Runtime;
+  readonly artifacts: Artifacts;
+  readonly slots: SlotSource;
+  readonly size: MachineSize;
+  readonly mac: string;
+  /** Empty VMMs kept started for the default template. */
+  readonly vmmsAhead: number;
+  readonly log: Logger;
+}
+
+const DEFAULT_TEMPLATE = "base";
+
+/** Opens the journal and takes up what lives; templates are made in the background, see `ready`. */
+export async function openSandboxHost(options: SandboxHostOptions): Promise<SandboxHost> {
+  mkdirSync(options.layout.poolDir, { recursive: true, mode: 0o711 });
+  const host = new LocalSandboxHost(options);
+  await host.start();
+  return host;
+}
+
+class LocalSandboxHost implements SandboxHost {
+  readonly #options: SandboxHostOptions;
+  readonly #journal: Journal;
+  readonly #context: HostContext;
+  readonly #operations: Operations;
+  readonly #queue = new KeyedQueue();
+  readonly #feed = new EventFeed();
+  readonly #background = new Set<Promise<void>>();
+  #ahead: VmmsAhead | undefined;
+  #ready: Promise<void> | undefined;
+  #isReady = false;
+  #notReadyReason: string | null = "starting";
+
+  constructor(options: SandboxHostOptions) {
+    this.#options = options;
+    this.#journal = new Journal(options.layout.dataDir);
+    const { layout, runtime, slots, log } = options;
+    const commit: Commit = (changes, answer) => {
+      const operation = answer && { id: answer.operationId, commandHash: answer.commandHash, result: answer.result };
+      for (const event of this.#journal.commit(changes, operation)) this.#feed.publish(event);
+    };
+    const templates = new TemplateStore({
+      ...options,
+      acquireSlot: () => slots.acquire(),
+      releaseSlot: (slot) => slots.release(slot),
+    });
+    this.#context = {
+      layout,
+      runtime,
+      slots,
+      log,
+      journal: this.#journal,
+      templates,
+      entries: new Map(),
+      snapshots: new Map(),
+      ahead: () => this.#ahead,
+      commit,
+      watch: (entry, machine) => this.#watch(entry, machine),
+      later: (what, work) => this.#later(what, work),
+    };
+    this.#operations = new Operations(this.#journal, commit);
+  }
+
+  async start(): Promise<void> {
+    await recover(this.#context);
+    this.#ready = this.#prepareTemplates();
+    this.#ready.catch(() => {});
+  }
+
+  async ready(): Promise<void> {
+    await this.#ready;
+  }
+
+  async info(): Promise<HostInfo> {
+    const { runtime, layout } = this.#options;
+    const pool = await statfs(layout.poolDir);
+    const count = (state: HostSandbox["state"]) => [...this.#context.entries.values()].filter((entry) => entry.state === state).length;
+    return {
+      id: this.#journal.hostId,
+      epoch: this.#journal.epoch,
+      bootId: hostBootId(),
+      ready: this.#isReady,
+      notReadyReason: this.#notReadyReason,
+      runtimes: [{ name: runtime.name, isolation: runtime.isolation, available: true, reason: null }],
+      templates: this.#context.templates.list(),
+      memory: { totalBytes: totalMemoryBytes(), availableBytes: availableMemoryBytes() },
+      pool: { totalBytes: pool.blocks * pool.bsize, availableBytes: pool.bavail * pool.bsize },
+      sandboxes: { running: count("running"), paused: count("paused"), hibernated: count("hibernated"), failed: count("failed") },
+    };
+  }
+
+  async execute<C extends HostCommand>(operation: HostOperation & { command: C }): Promise<HostResults[C["name"]]> {
+    const result = await this.#operations.run(operation, (command, answering) => {
+      const key = command.name === "deleteSnapshot" ? command.snapshotId : command.sandboxId;
+      return this.#queue.run(key, () => this.#perform(command, answering));
+    });
+    return result as HostResults[C["name"]];
+  }
+
+  sandboxes(): HostSandbox[] {
+    return [...this.#context.entries.values()].map((entry) => toHostSandbox(entry.record));
+  }
+
+  sandbox(id: string): HostSandbox {
+    return toHostSandbox(requireEntry(this.#context, id).record);
+  }
+
+  snapshots(): HostSnapshot[] {
+    return [...this.#context.snapshots.values()].map(({ isolation: _isolation, ...shown }) => shown);
+  }
+
+  guest(sandboxId: string): Promise<Guest> {
+    return requireEntry(this.#context, sandboxId).guest();
+  }
+
+  consoleLog(sandboxId: string): Promise<string> {
+    return requireEntry(this.#context, sandboxId).machine.consoleLog();
+  }
+
+  usage(sandboxId: string): Promise<{ pid: number; rssBytes: number; cpuMs: number }> {
+    return requireEntry(this.#context, sandboxId).machine.usage();
+  }
+
+  events(after: number): HostEvent[] {
+    return this.#journal.events(after);
+  }
+
+  onEvent(listener: (event: HostEvent) => void): () => void {
+    return this.#feed.subscribe(listener);
+  }
+
+  async close(how: "leave" | "hibernate"): Promise<void> {
+    await this.#ready?.catch(() => {});
+    await this.#queue.idle();
+    if (how === "hibernate") await closeSandboxes(this.#context, (sandboxId) => this.#hibernateForClose(sandboxId));
+    await this.#ahead?.close();
+    await Promise.all(this.#background);
+    if (how === "hibernate") await this.#options.slots.close();
+    for (const entry of this.#context.entries.values()) entry.leaveMachine();
+    this.#journal.close();
+  }
+
+  #perform(command: HostCommand, answering: Answering): Promise<unknown> {
+    const context = this.#context;
+    switch (command.name) {
+      case "createSandbox":
+        return createSandbox(context, command, answering);
+      case "deleteSandbox":
+        return deleteSandbox(context, command.sandboxId, answering);
+      case "pauseSandbox":
+        return pauseSandbox(context, command.sandboxId, answering);
+      case "resumeSandbox":
+        return resumeSandbox(context, command.sandboxId, answering);
+      case "hibernateSandbox":
+        return hibernateSandbox(context, command.sandboxId, answering);
+      case "wakeSandbox":
+        return wakeSandbox(context, command.sandboxId, answering);
+      case "setPersistent":
+        return setPersistent(context, command, answering);
+      case "createSnapshot":
+        return createSnapshot(context, command, answering);
+      case "deleteSnapshot":
+        return deleteSnapshot(context, command.snapshotId, answering);
+      case "forkSandbox":
+        return forkSandbox(context, command, answering);
+    }
+  }
+
+  async #hibernateForClose(sandboxId: string): Promise<void> {
+    await this.#queue.run(sandboxId, () =>
+      hibernateSandbox(this.#context, sandboxId, (changes, result) => {
+        this.#context.commit(changes);
+        return result;
+      }),
+    );
+  }
+
+  async #prepareTemplates(): Promise<void> {
+    const { runtime, slots, vmmsAhead, log } = this.#options;
+    try {
+      this.#notReadyReason = `making the template "${DEFAULT_TEMPLATE}"`;
+      const image = await this.#context.templates.ensure(DEFAULT_TEMPLATE);
+      this.#notReadyReason = "starting empty virtual machine monitors ahead";
+      this.#ahead = new VmmsAhead({ runtime, slots, imageDir: image.dir, size: image.manifest, count: vmmsAhead, log });
+      await this.#ahead.fill();
+      this.#isReady = true;
+      this.#notReadyReason = null;
+    } catch (error) {
+      log.error({ err: error }, "the default template could not be made");
+      this.#notReadyReason = error instanceof Error ? error.message : String(error);
+      throw error;
+    }
+  }
+
+  /** A machine that ends without having been asked to takes its sandbox's memory with it, and says so. */
+  #watch(entry: SandboxEntry, machine: Machine): void {
+    void machine.exited.then(async (exit) => {
+      if (!entry.isMachine(machine)) return;
+      await this.#queue.run(entry.record.id, async () => {
+        if (!entry.isMachine(machine)) return;
+        const reason = "its virtual machine monitor ended";
+        const { log } = this.#options;
+        log.error({ sandboxId: entry.record.id, ...exit }, "a machine died");
+        const record = { ...entry.record, state: "failed" as const, reason, machine: null };
+        const payload = { reason, exit_code: exit.code, signal: exit.signal };
+        this.#context.commit([{ putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: "vm.died", payload } }]);
+        entry.record = record;
+        entry.leaveMachine();
+        await machine.stop();
+        await this.#options.slots.release(machine.record.slot);
+      });
+    });
+  }
+
+  #later(what: string, work: () => Promise<void>): void {
+    const promise: Promise<void> = work()
+      .catch((error: unknown) => this.#options.log.error({ err: error }, `could not ${what}`))
+      .finally(() => this.#background.delete(promise));
+    this.#background.add(promise);
+  }
+}

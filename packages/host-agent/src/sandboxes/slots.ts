@@ -1,0 +1,11 @@
+import type { NetworkSlot } from "../runtimes/runtime.ts";
+
+/** Where machines get their place in the network from; `network/` in earnest, numbers alone for the fake runtime. */
+export interface SlotSource {
+  acquire(): Promise<NetworkSlot>;
+  release(slot: NetworkSlot): Promise<void>;
+  /** After a restart: these are in use; whatever else this server had is taken down or used again. */
+  adopt(slots: readonly NetworkSlot[]): Promise<void>;
+  /** Takes down everything that is not in use. */
+  close(): Promise<void>;
+}

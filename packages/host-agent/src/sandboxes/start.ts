@@ -1,0 +1,70 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { newHexId } from "@pandastack/platform";
+import { GuestClient } from "../guest/client.ts";
+import { GuestConnection, type GuestRefresh } from "../guest/connection.ts";
+import type { Machine, NetworkSlot, RestorePlan, Runtime } from "../runtimes/runtime.ts";
+import type { SlotSource } from "./slots.ts";
+
+/** A restored guest answers within 40 ms; one of many on a busy machine waits for its turn. */
+const FIRST_ANSWER_TIMEOUT_MS = 20_000;
+/** What the kernel's generator can take in and still gain from. */
+const ENTROPY_BYTES = 64;
+
+export interface Started {
+  readonly machine: Machine;
+  readonly guest: GuestClient;
+}
+
+/** A plan whose slot is held and whose VMM may have been started already. */
+export interface ReadyPlan {
+  readonly plan: RestorePlan;
+  readonly slot: NetworkSlot;
+}
+
+/** Brings an image to life as the given sandbox. On failure nothing is left, the slot included. */
+export async function startFromImage(options: {
+  runtime: Runtime;
+  slots: SlotSource;
+  ready: ReadyPlan;
+  sandboxId: string;
+  env: Readonly<Record<string, string>>;
+}): Promise<Started> {
+  const { runtime, slots, ready } = options;
+  let machine: Machine | undefined;
+  try {
+    const running = await runtime.restore(ready.plan);
+    machine = running.machine;
+    const connection = new GuestConnection(running.channel);
+    await connection.hello({ resync: false, timeoutMs: FIRST_ANSWER_TIMEOUT_MS, refresh: identityOf(options) });
+    return { machine, guest: new GuestClient(connection) };
+  } catch (error) {
+    await machine?.stop();
+    await slots.release(ready.slot);
+    throw error;
+  }
+}
+
+/** What no two machines may share, even when they are copies of one memory. */
+function identityOf(options: { ready: ReadyPlan; sandboxId: string; env: Readonly<Record<string, string>> }): GuestRefresh {
+  return {
+    generation: options.ready.plan.machineId,
+    entropy: randomBytes(ENTROPY_BYTES).toString("base64"),
+    hostname: options.sandboxId,
+    machine_id: newHexId(16),
+    boot_id: randomUUID(),
+    token: newHexId(16),
+    env: { ...options.env },
+    reset_connections: true,
+    hooks: true,
+  };
+}
+
+export async function planRestore(options: {
+  slots: SlotSource;
+  imageDir: string;
+  size: { cpus: number; memoryMb: number };
+  durable: boolean;
+}): Promise<ReadyPlan> {
+  const slot = await options.slots.acquire();
+  return { slot, plan: { machineId: newHexId(6), slot, size: options.size, imageDir: options.imageDir, durable: options.durable } };
+}

@@ -1,0 +1,50 @@
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { fsyncFolder, newHexId } from "@pandastack/platform";
+import { scratchDir } from "../files/layout.ts";
+import { writeManifest } from "../images/manifest.ts";
+import { GUEST_PROTOCOL_VERSION } from "../images/template-key.ts";
+import type { SnapshotOutcome } from "../runtimes/runtime.ts";
+import type { HostContext } from "./context.ts";
+import type { SandboxEntry } from "./entry.ts";
+import type { SandboxRecord } from "./record.ts";
+import { whileQuiet } from "./quiet.ts";
+
+/** Takes a living sandbox's image into a scratch folder and moves it whole to `target`. */
+export async function takeImage(
+  context: HostContext,
+  entry: SandboxEntry,
+  options: { target: string; resume: boolean; durable: boolean },
+): Promise<SnapshotOutcome> {
+  const scratch = scratchDir(context.layout, `image-${newHexId(6)}`);
+  mkdirSync(scratch, { recursive: true, mode: 0o700 });
+  try {
+    const outcome = await whileQuiet(entry, () => entry.machine.snapshot({ imageDir: scratch, resume: options.resume, durable: options.durable }));
+    writeImageManifest(scratch, entry.record, context.runtime);
+    mkdirSync(dirname(options.target), { recursive: true, mode: 0o700 });
+    rmSync(options.target, { recursive: true, force: true });
+    renameSync(scratch, options.target);
+    if (options.durable) fsyncFolder(dirname(options.target));
+    return outcome;
+  } catch (error) {
+    rmSync(scratch, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+export function writeImageManifest(dir: string, record: SandboxRecord, runtime: { name: SandboxRecord["runtime"]; buildKey: string }): void {
+  const { template, templateKey, cpus, memoryMb, diskMb, mac } = record;
+  writeManifest(dir, {
+    format: 1,
+    runtime: runtime.name,
+    buildKey: runtime.buildKey,
+    template,
+    templateKey,
+    cpus,
+    memoryMb,
+    diskMb,
+    mac,
+    protocol: GUEST_PROTOCOL_VERSION,
+    createdAt: new Date().toISOString(),
+  });
+}

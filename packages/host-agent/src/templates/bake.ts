@@ -1,0 +1,74 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Logger } from "@pandastack/platform";
+import { newHexId } from "@pandastack/platform";
+import { scratchDir, type HostLayout } from "../files/layout.ts";
+import { GuestClient } from "../guest/client.ts";
+import { GuestConnection } from "../guest/connection.ts";
+import { run } from "../processes/run.ts";
+import type { MachineSize, NetworkSlot, Runtime } from "../runtimes/runtime.ts";
+
+/** A cold boot takes 2–5 s in emulation; on a machine that does other things at the same time, many times that. */
+const BOOT_TIMEOUT_MS = 180_000;
+const WARM_UP_TIMEOUT_MS = 60_000;
+const COPY_TIMEOUT_MS = 300_000;
+
+/** Run once before the template's memory is taken, so that what every first command needs is in the guest's page cache. */
+const WARM_UP = [
+  "true",
+  "bash -lc true",
+  "ls -la / >/dev/null; cat /etc/hostname >/dev/null; id >/dev/null; ps >/dev/null",
+  "python3 -c 'import json, os, sys, subprocess'",
+  "node -e 0",
+  "git --version >/dev/null; curl --version >/dev/null",
+];
+
+/** Boots a root file system, warms it up and takes its image into `imageDir`. Nothing but the image is left. */
+export async function bakeTemplate(options: {
+  runtime: Runtime;
+  layout: HostLayout;
+  slot: NetworkSlot;
+  size: MachineSize;
+  rootfs: string;
+  imageDir: string;
+  log: Logger;
+}): Promise<void> {
+  const { runtime, slot, size, log } = options;
+  const work = scratchDir(options.layout, `bake-${newHexId(4)}`);
+  mkdirSync(work, { recursive: true, mode: 0o700 });
+  try {
+    const rootDisk = join(work, "disk");
+    await run("cp", ["--sparse=always", "--", options.rootfs, rootDisk], { timeoutMs: COPY_TIMEOUT_MS });
+    const { machine, channel } = await runtime.boot({ machineId: newHexId(6), slot, size, rootDisk, durable: false });
+    try {
+      const client = new GuestClient(new GuestConnection(channel));
+      const began = performance.now();
+      await client.connection
+        .hello({
+          resync: false,
+          timeoutMs: BOOT_TIMEOUT_MS,
+          refresh: { generation: "bake", entropy: randomBytes(64).toString("base64"), hostname: "pandastack" },
+        })
+        .catch(async (error: unknown) => {
+          throw new Error(`the template's machine did not boot; its console: ${(await machine.consoleLog()).slice(-1500)}`, { cause: error });
+        });
+      log.info({ ms: Math.round(performance.now() - began) }, "template booted");
+      await warmUp(client, log);
+      await client.quiesce();
+      await machine.snapshot({ imageDir: options.imageDir, resume: false, durable: true });
+    } finally {
+      await machine.stop();
+    }
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+async function warmUp(client: GuestClient, log: Logger): Promise<void> {
+  for (const shell of WARM_UP) {
+    for await (const event of client.exec({ shell, timeoutMs: WARM_UP_TIMEOUT_MS })) {
+      if (event.kind === "result" && event.result.exit_code !== 0) log.warn({ shell, ...event.result }, "warm-up command failed");
+    }
+  }
+}
