@@ -1,10 +1,19 @@
 import { NotFoundError } from "./errors.ts";
 import type { CallOptions, Http } from "./http.ts";
 import type { FileInfo } from "./types.ts";
+import { type FileChange, readChanges } from "./watch.ts";
 
 export type FileContent = string | Uint8Array | ReadableStream<Uint8Array>;
 
-/** Files of a sandbox. Paths are absolute; `..` is normalised. */
+export interface WriteOptions extends CallOptions {
+  /** Owner of a new file. Default root. */
+  user?: string | undefined;
+  /** Octal, such as `"755"`. */
+  mode?: string | undefined;
+  append?: boolean | undefined;
+}
+
+/** Files of a sandbox. Paths are absolute, or relative to /root; `..` is resolved. */
 export class Files {
   readonly #http: Http;
   readonly #path: string;
@@ -24,30 +33,35 @@ export class Files {
     return new Uint8Array(await new Response(await this.readStream(path, options)).arrayBuffer());
   }
 
-  /** A file of any size, as it comes. */
-  async readStream(path: string, options: CallOptions = {}): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.#http.open("GET", this.#path, {
-      ...options,
-      query: { path },
-      headers: { accept: "application/octet-stream" },
-    });
+  /** A file of any size, or a piece of it, as it comes. */
+  async readStream(path: string, options: CallOptions & { offset?: number | undefined; length?: number | undefined } = {}): Promise<ReadableStream<Uint8Array>> {
+    const { offset, length, ...call } = options;
+    const headers = { accept: "application/octet-stream" };
+    const response = await this.#http.open("GET", this.#path, { ...call, query: { path, offset, length }, headers });
     return response.body ?? new ReadableStream({ start: (controller) => controller.close() });
   }
 
-  /** Replaces the file whole, or makes it and its folders. A stream may have any length. */
-  async write(path: string, content: FileContent, options: CallOptions = {}): Promise<void> {
+  /**
+   * Replaces the file whole, or makes it and its folders. A stream may have any length.
+   * @example await sandbox.files.write("/root/hello.txt", "hello\n");
+   */
+  async write(path: string, content: FileContent, options: WriteOptions = {}): Promise<void> {
+    const { user, mode, append, ...call } = options;
     await this.#http.json("PUT", this.#path, {
-      // The time of an upload depends on its length: no limit unless the caller sets one.
-      timeoutMs: content instanceof ReadableStream ? 0 : undefined,
-      ...options,
-      query: { path },
+      ...call,
+      // An upload takes as long as it is: no limit unless the caller sets one.
+      timeoutMs: call.timeoutMs ?? (content instanceof ReadableStream ? 0 : undefined),
+      query: { path, user, mode, append },
       body: content,
       headers: { "content-type": "application/octet-stream" },
+      isRepeatable: append !== true && !(content instanceof ReadableStream),
     });
   }
 
-  async list(path = "/", options: CallOptions = {}): Promise<FileInfo[]> {
-    const answer = await this.#http.json<{ entries: FileInfo[] }>("GET", `${this.#path}/dir`, { ...options, query: { path } });
+  /** Sorted by name; with `depth` what is in the folders below too. */
+  async list(path = "/", options: CallOptions & { depth?: number | undefined } = {}): Promise<FileInfo[]> {
+    const { depth, ...call } = options;
+    const answer = await this.#http.json<{ entries: FileInfo[] }>("GET", `${this.#path}/dir`, { ...call, query: { path, depth } });
     return answer.entries;
   }
 
@@ -66,8 +80,24 @@ export class Files {
     }
   }
 
+  /** With the folders above it; one that exists is fine. */
+  async mkdir(path: string, options: CallOptions & { mode?: string | undefined; user?: string | undefined } = {}): Promise<FileInfo> {
+    const { mode, user, ...call } = options;
+    return this.#http.json("POST", `${this.#path}/mkdir`, { ...call, json: { path, mode, user } });
+  }
+
+  async move(from: string, to: string, options: CallOptions & { overwrite?: boolean | undefined } = {}): Promise<void> {
+    const { overwrite, ...call } = options;
+    await this.#http.json("POST", `${this.#path}/move`, { ...call, json: { from, to, overwrite } });
+  }
+
   async remove(path: string, options: CallOptions & { recursive?: boolean | undefined } = {}): Promise<void> {
     const { recursive, ...call } = options;
     await this.#http.json("DELETE", this.#path, { ...call, query: { path, recursive } });
+  }
+
+  /** What changes below a path, from now on: it answers once nothing can be missed. */
+  async watch(path: string, options: { recursive?: boolean | undefined; signal?: AbortSignal | undefined } = {}): Promise<AsyncGenerator<FileChange, void>> {
+    return readChanges(this.#http, `${this.#path}/watch`, { path, recursive: options.recursive }, options.signal);
   }
 }

@@ -1,8 +1,15 @@
 import type { CallOptions, Http } from "./http.ts";
+import { withKey } from "./idempotency.ts";
 import type { SandboxInfo } from "./types.ts";
 
 export interface ForkOptions extends CallOptions {
   metadata?: Record<string, string> | undefined;
+  /** Default: the parent's. */
+  ttlSeconds?: number | undefined;
+  /** Default false, whatever the parent is. */
+  persistent?: boolean | undefined;
+  /** On top of the parent's. */
+  env?: Record<string, string> | undefined;
   idempotencyKey?: string | undefined;
 }
 
@@ -11,30 +18,19 @@ export interface ForkTreeOptions extends ForkOptions {
   count: number;
 }
 
-/** Both ways to fork, as descriptions of the children. */
-export class Fork {
-  readonly #http: Http;
-  readonly #path: string;
-
-  constructor(http: Http, sandboxPath: string) {
-    this.#http = http;
-    this.#path = sandboxPath;
-  }
-
-  async one(parent: SandboxInfo, options: ForkOptions): Promise<SandboxInfo> {
-    const { metadata, ...call } = options;
-    const answer = await this.#http.json<{ sandbox: SandboxInfo }>("POST", `${this.#path}/fork`, { ...withKey(call), json: { metadata } });
-    return { ...parent, ...answer.sandbox };
-  }
-
-  async tree(parent: SandboxInfo, options: ForkTreeOptions): Promise<SandboxInfo[]> {
-    const { metadata, count, ...call } = options;
-    const answer = await this.#http.json<{ children: SandboxInfo[] }>("POST", `${this.#path}/fork-tree`, { ...withKey(call), json: { count, metadata } });
-    return answer.children.map((child) => ({ ...parent, ...child }));
-  }
+export async function forkOne(http: Http, sandboxPath: string, options: ForkOptions): Promise<SandboxInfo> {
+  const { json, call } = split(options);
+  return (await http.json<{ sandbox: SandboxInfo }>("POST", `${sandboxPath}/fork`, { ...withKey(call), json })).sandbox;
 }
 
-/** Every call that makes something carries a key, so that a broken connection may be answered by asking again. */
-export function withKey<T extends { idempotencyKey?: string | undefined }>(options: T): T & { idempotencyKey: string } {
-  return { ...options, idempotencyKey: options.idempotencyKey ?? crypto.randomUUID() };
+/** In index order. */
+export async function forkTree(http: Http, sandboxPath: string, options: ForkTreeOptions): Promise<SandboxInfo[]> {
+  const { count, ...rest } = options;
+  const { json, call } = split(rest);
+  return (await http.json<{ children: SandboxInfo[] }>("POST", `${sandboxPath}/fork-tree`, { ...withKey(call), json: { count, ...json } })).children;
+}
+
+function split(options: ForkOptions): { json: Record<string, unknown>; call: CallOptions & { idempotencyKey?: string | undefined } } {
+  const { metadata, ttlSeconds, persistent, env, ...call } = options;
+  return { json: { metadata, ttl_seconds: ttlSeconds, persistent, env }, call };
 }

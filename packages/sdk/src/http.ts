@@ -17,6 +17,8 @@ export interface RequestOptions extends CallOptions {
   headers?: Record<string, string>;
   /** Makes a POST repeatable: the server does the work once for a key, and answers the same. */
   idempotencyKey?: string | undefined;
+  /** Whether asking twice does no harm. Default: by method and key. */
+  isRepeatable?: boolean;
 }
 
 const MAX_ATTEMPTS = 3;
@@ -61,7 +63,7 @@ export class Http {
 
   /** Tries again only what may be repeated: reads, writes that replace, and POSTs with an idempotency key. */
   async #attempt<T>(method: string, path: string, options: RequestOptions, read: (response: Response) => Promise<T>): Promise<T> {
-    const isRepeatable = (method !== "POST" && method !== "PATCH" && !(options.body instanceof ReadableStream)) || options.idempotencyKey !== undefined;
+    const isRepeatable = options.isRepeatable ?? ((method !== "POST" && method !== "PATCH") || options.idempotencyKey !== undefined);
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#once(method, path, options, read);

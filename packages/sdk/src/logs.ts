@@ -4,6 +4,8 @@ import { readServerEvents } from "./sse.ts";
 
 export interface LogOptions {
   stream?: "stdout" | "stderr" | "both" | undefined;
+  /** Only the last so many lines. */
+  tail?: number | undefined;
   /** Goes on until the sandbox ends or the caller leaves the loop. */
   follow?: boolean | undefined;
   signal?: AbortSignal | undefined;
@@ -12,7 +14,7 @@ export interface LogOptions {
 /** The sandbox's console and what API-started commands wrote, line by line. */
 export async function* readLogs(http: Http, sandboxPath: string, options: LogOptions): AsyncGenerator<string, void> {
   const response = await http.open("GET", `${sandboxPath}/logs`, {
-    query: { stream: options.stream, follow: options.follow === undefined ? undefined : options.follow ? 1 : 0 },
+    query: { stream: options.stream, tail: options.tail, follow: options.follow },
     headers: { accept: options.follow ? "text/event-stream" : "text/plain" },
     signal: options.signal,
   });

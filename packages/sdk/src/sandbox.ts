@@ -1,8 +1,9 @@
 import { Commands } from "./commands.ts";
 import type { ClientOptions } from "./config.ts";
 import { Files } from "./files.ts";
-import { Fork, type ForkOptions, type ForkTreeOptions, withKey } from "./fork.ts";
+import { type ForkOptions, forkOne, forkTree, type ForkTreeOptions } from "./fork.ts";
 import { type CallOptions, Http } from "./http.ts";
+import { withKey } from "./idempotency.ts";
 import { type LogOptions, readLogs } from "./logs.ts";
 import { Processes } from "./processes.ts";
 import { Pty } from "./pty.ts";
@@ -41,7 +42,6 @@ export class Sandbox {
   readonly processes: Processes;
   readonly pty: Pty;
   readonly snapshots: SandboxSnapshots;
-  readonly #fork: Fork;
   readonly #http: Http;
   readonly #path: string;
   #info: SandboxInfo;
@@ -55,7 +55,6 @@ export class Sandbox {
     this.processes = new Processes(http, this.#path);
     this.pty = new Pty(this.processes);
     this.snapshots = new SandboxSnapshots(http, info.id);
-    this.#fork = new Fork(http, this.#path);
   }
 
   /** Answers once commands work. */
@@ -112,11 +111,11 @@ export class Sandbox {
 
   /** A second sandbox with the same memory, processes and disk, from now on its own. */
   async fork(options: ForkOptions = {}): Promise<Sandbox> {
-    return new Sandbox(this.#http, await this.#fork.one(this.#info, options));
+    return new Sandbox(this.#http, await forkOne(this.#http, this.#path, options));
   }
   /** Several at once, in order, that know each other as siblings. */
   async forkTree(options: ForkTreeOptions): Promise<Sandbox[]> {
-    return (await this.#fork.tree(this.#info, options)).map((info) => new Sandbox(this.#http, info));
+    return (await forkTree(this.#http, this.#path, options)).map((info) => new Sandbox(this.#http, info));
   }
   /** Makes this child of a fork tree the one that stays; with `cleanupSiblings` the others are removed. */
   async promote(options: CallOptions & { cleanupSiblings?: boolean | undefined; treeId?: string | undefined } = {}): Promise<PromoteResult> {

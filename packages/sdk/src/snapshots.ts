@@ -1,3 +1,4 @@
+import { withKey } from "./idempotency.ts";
 import type { CallOptions, Http } from "./http.ts";
 import type { SnapshotInfo } from "./types.ts";
 
@@ -39,8 +40,8 @@ export class SandboxSnapshots {
   }
 
   /** The sandbox stands still for its making, and goes on. */
-  async create(options: CallOptions = {}): Promise<SnapshotInfo> {
-    return this.#http.json("POST", `/sandboxes/${encodeURIComponent(this.#sandboxId)}/snapshots`, options);
+  async create(options: CallOptions & { idempotencyKey?: string | undefined } = {}): Promise<SnapshotInfo> {
+    return this.#http.json("POST", `/sandboxes/${encodeURIComponent(this.#sandboxId)}/snapshots`, withKey(options));
   }
 
   async list(options: CallOptions = {}): Promise<SnapshotInfo[]> {
