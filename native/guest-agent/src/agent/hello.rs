@@ -1,0 +1,56 @@
+//! HELLO: the host found us, perhaps after a restore. Everything that makes a copy itself happens before the answer.
+
+use super::Agent;
+use crate::json::{parse, Json, ListWriter, ObjectWriter};
+use crate::protocol::FrameType;
+use crate::refresh::{clock, AfterHooks, ON_RESTORE_FOLDER};
+
+const VERSION: i64 = 1;
+const FEATURES: [&str; 7] = ["exec", "pty", "fs", "watch", "xattr", "tcp", "metrics"];
+/// 32 hex digits by contract; what comes back in the answer has to be short all the same.
+const MAX_NONCE_CHARS: usize = 64;
+
+impl Agent {
+    pub(super) fn on_hello(&mut self, payload: &[u8]) {
+        let Some(hello) = parse(payload) else { return };
+        let nonce = hello.get("nonce").and_then(Json::as_str).unwrap_or("");
+        if nonce.is_empty() || nonce.len() > MAX_NONCE_CHARS {
+            return;
+        }
+        let is_trusted = self.peer.as_ref().is_some_and(|peer| peer.is_port) || self.knows_token(payload);
+        self.reset_streams();
+        if !is_trusted {
+            self.peer = None;
+            return;
+        }
+        if let Some(peer) = &mut self.peer {
+            peer.is_greeted = true;
+        }
+        if let Some(time_ns) = hello.get("time_ns").and_then(Json::as_str).and_then(|text| text.parse().ok()) {
+            if self.owns_machine {
+                clock::set(time_ns);
+            }
+        }
+        let wants_hooks = hello.get("refresh").is_some_and(|refresh| self.refresh(refresh));
+        let nonce = nonce.to_owned();
+        if wants_hooks {
+            self.run_hooks(ON_RESTORE_FOLDER, AfterHooks::Greet { nonce });
+        } else {
+            self.greet(&nonce);
+        }
+    }
+
+    pub(crate) fn greet(&mut self, nonce: &str) {
+        let mut features = ListWriter::new();
+        FEATURES.iter().for_each(|feature| features.string(feature));
+        let answer = ObjectWriter::new()
+            .string("nonce", nonce)
+            .int("version", VERSION)
+            .string("agent", env!("CARGO_PKG_VERSION"))
+            .raw("features", &features.finish())
+            .string("time_ns", &clock::now_ns().to_string())
+            .string("boot_id", self.identity.boot_id())
+            .finish();
+        self.send(FrameType::HelloOk, 0, 0, &[&answer]);
+    }
+}

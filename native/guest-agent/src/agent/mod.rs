@@ -1,0 +1,161 @@
+//! The agent: its state and its loop. Each concern adds its part of `impl Agent` in its own file.
+//!
+//! One iteration: wait, handle what happened, fire timers, produce output while there is room, write. Handlers never
+//! block. Output that can't be sent now stays where it is (pipe, file, socket), so a slow reader costs nobody else.
+
+mod dispatch;
+mod hello;
+mod login;
+mod peer;
+mod ready;
+mod streams;
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+use crate::accounts::Accounts;
+use crate::init::start::{LinkKind, Start};
+use crate::jobs::Jobs;
+use crate::link::{self, Peer};
+use crate::machine::shutdown::Shutdown;
+use crate::network::Connection;
+use crate::processes::spawn::Spawner;
+use crate::processes::Processes;
+use crate::reactor::{ChildSignals, Epoll, Event, Timer, Timers, Token, TokenKind};
+use crate::refresh::{HookRun, Identity, Refreshed};
+use login::Login;
+pub use ready::{ReadyQueue, Source};
+pub use streams::{Stream, StreamOp, Streams};
+
+/// The largest read from a pipe, a socket or the host in one go; also the largest DATA.
+pub const SCRATCH_BYTES: usize = 64 * 1024;
+
+pub struct Agent {
+    pub(crate) epoll: Epoll,
+    pub(crate) signals: ChildSignals,
+    pub(crate) timers: Timers,
+    pub(crate) peer: Option<Peer>,
+    pub(crate) listener: Option<OwnedFd>,
+    logins: BTreeMap<u64, Login>,
+    pub(crate) streams: Streams,
+    pub(crate) ready: ReadyQueue,
+    pub(crate) processes: Processes,
+    pub(crate) spawner: Spawner,
+    pub(crate) accounts: Accounts,
+    pub(crate) jobs: Jobs,
+    pub(crate) connections: BTreeMap<u64, Connection>,
+    pub(crate) hooks: Option<HookRun>,
+    pub(crate) shutdown: Option<Shutdown>,
+    /// The stream whose job is the sync before a snapshot.
+    pub(crate) quiescing: Option<u32>,
+    pub(crate) identity: Identity,
+    pub(crate) refreshed: Refreshed,
+    /// PID 1: clock, name and connections of this machine are the agent's to change.
+    pub(crate) owns_machine: bool,
+    pub(crate) scratch: Vec<u8>,
+    keys_made: u64,
+}
+
+/// Runs for ever.
+pub fn run(start: Start) -> ! {
+    let mut agent = match Agent::new(start) {
+        Ok(agent) => agent,
+        Err(error) => crate::init::give_up(&format!("cannot start: {error}")),
+    };
+    let mut events = Vec::new();
+    loop {
+        // A panic is a bug in one handler. Ending PID 1 would end every process of the sandbox, so the loop goes on.
+        let step = catch_unwind(AssertUnwindSafe(|| agent.step(&mut events)));
+        if step.is_err() {
+            crate::log!("a handler panicked; going on");
+        }
+    }
+}
+
+impl Agent {
+    fn new(start: Start) -> std::io::Result<Self> {
+        let epoll = Epoll::new()?;
+        let signals = ChildSignals::new()?;
+        epoll.add(signals.raw_fd(), libc::EPOLLIN, Token::new(TokenKind::Children, 0))?;
+        let mut agent = Self {
+            jobs: Jobs::new()?,
+            epoll,
+            signals,
+            timers: Timers::default(),
+            peer: None,
+            listener: None,
+            logins: BTreeMap::new(),
+            streams: Streams::default(),
+            ready: ReadyQueue::default(),
+            processes: Processes::default(),
+            spawner: Spawner::default(),
+            accounts: Accounts::default(),
+            connections: BTreeMap::new(),
+            hooks: None,
+            shutdown: None,
+            quiescing: None,
+            refreshed: Refreshed::new(start.token),
+            identity: start.identity,
+            owns_machine: start.owns_machine,
+            scratch: vec![0; SCRATCH_BYTES],
+            keys_made: 0,
+        };
+        agent.epoll.add(agent.jobs.raw_fd(), libc::EPOLLIN, Token::new(TokenKind::Jobs, 0))?;
+        match start.link {
+            LinkKind::Port(fd) => agent.set_peer(Peer::new(fd, true)),
+            LinkKind::Tcp(address) => {
+                let (listener, port) = link::listen(address)?;
+                agent.epoll.add(listener.as_raw_fd(), libc::EPOLLIN, Token::new(TokenKind::Listener, 0))?;
+                agent.listener = Some(listener);
+                start.announce.announce(address.ip(), port);
+            }
+        }
+        Ok(agent)
+    }
+
+    pub(crate) fn next_key(&mut self) -> u64 {
+        self.keys_made += 1;
+        self.keys_made
+    }
+
+    fn step(&mut self, events: &mut Vec<Event>) {
+        let timeout_ms = if self.ready.is_empty() && !self.peer_has_input() { self.timers.wait_ms() } else { 0 };
+        self.epoll.wait(events, timeout_ms);
+        for event in events.drain(..) {
+            self.on_event(&event);
+        }
+        if self.peer_has_input() {
+            self.receive();
+        }
+        while let Some(timer) = self.timers.take_due() {
+            self.on_timer(timer);
+        }
+        self.produce();
+        self.flush();
+    }
+
+    fn on_event(&mut self, event: &Event) {
+        let key = event.token.key;
+        match event.token.kind {
+            TokenKind::Children => self.reap(),
+            TokenKind::Peer => self.on_peer_event(event),
+            TokenKind::Listener => self.accept_logins(),
+            TokenKind::Login => self.on_login_event(key),
+            TokenKind::Jobs => self.on_jobs_event(),
+            TokenKind::Stdout => self.on_output_event(key, 0, event),
+            TokenKind::Stderr => self.on_output_event(key, 1, event),
+            TokenKind::Stdin => self.on_input_event(key),
+            TokenKind::Tcp => self.on_tcp_event(key, event),
+        }
+    }
+
+    fn on_timer(&mut self, timer: Timer) {
+        match timer {
+            Timer::ProcessTimeout(key) => self.on_process_timeout(key),
+            Timer::Login(key) => drop(self.logins.remove(&key)),
+            Timer::Hooks => self.on_hooks_timeout(),
+            Timer::Shutdown => self.on_shutdown_timer(),
+        }
+    }
+}

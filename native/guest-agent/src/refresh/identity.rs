@@ -1,0 +1,81 @@
+//! Host name, machine id and boot id. In a VM the files are bind mounts over `/run/pandastack`, made at boot, so that a
+//! refresh is one write to memory each; in a container they are what they are.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+pub struct Identity {
+    hostname: Option<File>,
+    machine_id: Option<File>,
+    boot_id_file: Option<File>,
+    boot_id: String,
+}
+
+/// Where the kernel shows the boot id, and where processes read it.
+pub const BOOT_ID_PATH: &str = "/proc/sys/kernel/random/boot_id";
+
+fn open(path: &Path) -> Option<File> {
+    File::options().write(true).create(true).truncate(false).open(path).ok()
+}
+
+fn current_boot_id() -> String {
+    fs::read_to_string(BOOT_ID_PATH).unwrap_or_default().trim_end().to_owned()
+}
+
+impl Identity {
+    /// The files in `folder` that are bound over the real ones.
+    pub fn in_folder(folder: &Path) -> Self {
+        let file = |name: &str| open(&folder.join(name));
+        Self {
+            hostname: file("hostname"),
+            machine_id: file("machine-id"),
+            boot_id_file: file("boot_id"),
+            boot_id: current_boot_id(),
+        }
+    }
+
+    /// A container's own files; its boot id is the machine's.
+    pub fn in_container() -> Self {
+        Self {
+            hostname: open(Path::new("/etc/hostname")),
+            machine_id: open(Path::new("/etc/machine-id")),
+            boot_id_file: None,
+            boot_id: current_boot_id(),
+        }
+    }
+
+    /// A process on a machine that is not ours: changes nothing.
+    pub fn of_stranger() -> Self {
+        Self { hostname: None, machine_id: None, boot_id_file: None, boot_id: current_boot_id() }
+    }
+
+    pub fn boot_id(&self) -> &str {
+        &self.boot_id
+    }
+
+    pub fn set(&mut self, hostname: Option<&str>, machine_id: Option<&str>, boot_id: Option<&str>) {
+        if let Some(name) = hostname {
+            if unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) } < 0 {
+                crate::log!("cannot set the host name: {}", std::io::Error::last_os_error());
+            }
+            write_line(&self.hostname, name, "hostname");
+        }
+        if let Some(id) = machine_id {
+            write_line(&self.machine_id, id, "machine-id");
+        }
+        if let Some(id) = boot_id {
+            write_line(&self.boot_id_file, id, "boot_id");
+            id.clone_into(&mut self.boot_id);
+        }
+    }
+}
+
+fn write_line(file: &Option<File>, text: &str, name: &str) {
+    let Some(file) = file else { return };
+    let line = format!("{text}\n");
+    let written = file.write_all_at(line.as_bytes(), 0).and_then(|()| file.set_len(line.len() as u64));
+    if let Err(error) = written {
+        crate::log!("cannot write {name}: {error}");
+    }
+}

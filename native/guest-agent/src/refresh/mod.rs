@@ -1,0 +1,64 @@
+//! `refresh`: what makes a restored or forked guest itself. Applied in the order of the contract, before HELLO_OK.
+
+pub mod clock;
+mod entropy;
+mod hooks;
+mod identity;
+
+pub use hooks::{AfterHooks, HookRun, BEFORE_SNAPSHOT_FOLDER, ON_RESTORE_FOLDER};
+pub use identity::{Identity, BOOT_ID_PATH};
+
+use crate::agent::Agent;
+use crate::json::Json;
+use crate::network::reset_connections::reset_connections;
+use crate::processes::Environment;
+
+#[derive(Default)]
+pub struct Refreshed {
+    generation: Option<String>,
+    /// The base environment of every later process.
+    pub env: Vec<(String, String)>,
+    /// Lets a TCP connection in.
+    pub token: Option<String>,
+}
+
+impl Refreshed {
+    pub fn new(token: Option<String>) -> Self {
+        Self { token, ..Self::default() }
+    }
+}
+
+impl Agent {
+    /// Applies each part for its own: one that fails is logged, the others still count. True: hooks are to run.
+    pub(crate) fn refresh(&mut self, refresh: &Json) -> bool {
+        let text = |key: &str| refresh.get(key).and_then(Json::as_str);
+        if let Some(generation) = text("generation") {
+            if self.refreshed.generation.as_deref() == Some(generation) {
+                return false;
+            }
+            self.refreshed.generation = Some(generation.to_owned());
+        }
+        if self.owns_machine {
+            if let Some(seed) = text("entropy") {
+                entropy::add(seed);
+            }
+            self.identity.set(text("hostname"), text("machine_id"), text("boot_id"));
+        }
+        if let Some(token) = text("token") {
+            self.refreshed.token = Some(token.to_owned());
+        }
+        if refresh.get("env").is_some() {
+            match Environment::variables_of("env", refresh.get("env")) {
+                Ok(env) => self.refreshed.env = env,
+                Err(error) => crate::log!("refresh: {}", error.message),
+            }
+        }
+        let flag = |key: &str| refresh.get(key).and_then(Json::as_bool).unwrap_or(false);
+        if flag("reset_connections") && self.owns_machine {
+            if let Err(error) = reset_connections() {
+                crate::log!("cannot reset connections: {error}");
+            }
+        }
+        flag("hooks")
+    }
+}
