@@ -1,6 +1,6 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { Fault } from "@pandastack/platform";
+import { Fault, writeFileAtomic } from "@pandastack/platform";
 import { isSlotNumber, SLOT_COUNT } from "../addresses.ts";
 
 /** How many numbers are tried when other servers take the same ones at the same moment. */
@@ -23,7 +23,8 @@ export class SlotLeases {
   /** Leases the lowest free number. */
   acquire(): number {
     const original = this.originalPath();
-    writeFileSync(original, this.serverId, { mode: 0o644 });
+    // Written once and never again: all leases are this file.
+    if (!existsSync(original)) writeFileAtomic(original, this.serverId, 0o644);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const number = this.lowestFree();
       try {
@@ -63,6 +64,7 @@ export class SlotLeases {
 
   private numbers(): number[] {
     return readdirSync(this.folder)
+      .filter((name) => /^\d+$/.test(name))
       .map(Number)
       .filter(isSlotNumber)
       .toSorted((a, b) => a - b);
