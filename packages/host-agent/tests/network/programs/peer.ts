@@ -1,0 +1,125 @@
+import { createSocket } from "node:dgram";
+import { Resolver } from "node:dns/promises";
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import { serveMethods } from "./rpc.ts";
+
+/** Somebody in a network: listens, dials, asks for names. Plays guest, host service, LAN and internet. */
+export interface Target {
+  readonly over: "tcp" | "udp";
+  readonly address: string;
+  readonly port: number;
+  readonly from?: string;
+}
+
+const DIAL_TIMEOUT_MS = 1_500;
+const heard: string[] = [];
+const held = new Map<number, { socket: Socket; ended: Promise<string>; received: () => number }>();
+
+async function listen(port: number): Promise<void> {
+  const tcp = createServer((socket) => {
+    heard.push(`tcp ${socket.remoteAddress}`);
+    socket.on("error", () => undefined);
+    socket.on("data", (data) => socket.write(data));
+  });
+  tcp.listen(port, "::");
+  await once(tcp, "listening");
+  const udp = createSocket("udp6");
+  udp.on("message", (data, from) => {
+    heard.push(`udp ${from.address}`);
+    udp.send(data, from.port, from.address, () => undefined);
+  });
+  udp.bind(port, "::");
+  await once(udp, "listening");
+}
+
+/** "reached" when an echo came back, else why not. */
+function dial(target: Target): Promise<string> {
+  return target.over === "tcp" ? dialTcp(target) : dialUdp(target);
+}
+
+function dialTcp({ address, port, from }: Target): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({
+      host: address,
+      port,
+      ...(from === undefined ? {} : { localAddress: from }),
+    });
+    const finish = (result: string): void => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.setTimeout(DIAL_TIMEOUT_MS, () => finish("timeout"));
+    socket.on("error", (error) => finish((error as NodeJS.ErrnoException).code ?? error.message));
+    socket.on("close", () => finish("closed"));
+    socket.on("data", () => finish("reached"));
+    socket.write("hello");
+  });
+}
+
+async function dialUdp({ address, port, from }: Target): Promise<string> {
+  const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
+  const result = new Promise<string>((resolve) => {
+    const timer = setTimeout(() => resolve("timeout"), DIAL_TIMEOUT_MS);
+    timer.unref();
+    socket.on("message", () => resolve("reached"));
+    socket.on("error", (error) => resolve((error as NodeJS.ErrnoException).code ?? error.message));
+  });
+  socket.bind({ ...(from === undefined ? {} : { address: from }) }, () => {
+    if (address === "255.255.255.255") socket.setBroadcast(true);
+    socket.send("hello", port, address, (error) => error && socket.emit("error", error));
+  });
+  const text = await result;
+  socket.close();
+  return text;
+}
+
+/** A connection that stays, like one in the memory of a snapshot. */
+async function hold(id: number, target: Target): Promise<void> {
+  const socket = connect({ host: target.address, port: target.port });
+  let received = 0;
+  socket.on("data", () => received++);
+  const ended = new Promise<string>((resolve) => {
+    socket.on("error", (error) => resolve((error as NodeJS.ErrnoException).code ?? error.message));
+    socket.on("close", () => resolve("closed"));
+  });
+  await once(socket, "connect");
+  held.set(id, { socket, ended, received: () => received });
+}
+
+serveMethods({
+  listen,
+  dialAll: (targets: Target[]) => Promise.all(targets.map(dial)),
+  heard: () => heard.splice(0),
+  hold,
+  /** Writes on a held connection: "alive" when the other side echoes, else how it ended. */
+  talk: async (id: number) => {
+    const { socket, ended, received } = held.get(id)!;
+    const before = received();
+    const echoed = new Promise<string>((resolve) => socket.once("data", () => resolve("alive")));
+    socket.write("again");
+    const timeout = new Promise<string>((resolve) =>
+      setTimeout(() => resolve("timeout"), 4_000).unref(),
+    );
+    return received() > before ? "alive" : Promise.race([echoed, ended, timeout]);
+  },
+  lookup: async (server: string, name: string, type: "A" | "TXT") => {
+    const resolver = new Resolver({ timeout: 2_000, tries: 2 });
+    resolver.setServers([server]);
+    return type === "A"
+      ? resolver.resolve4(name)
+      : (await resolver.resolveTxt(name)).map((parts) => parts.join(""));
+  },
+  /** Status of a plain HTTP HEAD, by name through the given name server. */
+  httpHead: async (server: string, host: string, path: string) => {
+    const resolver = new Resolver({ timeout: 4_000, tries: 2 });
+    resolver.setServers([server]);
+    const [address] = await resolver.resolve4(host);
+    const socket = connect({ host: address!, port: 80 });
+    socket.setTimeout(10_000, () => socket.destroy(new Error("timeout")));
+    socket.write(`HEAD ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    const [data] = (await once(socket, "data")) as [Buffer];
+    socket.destroy();
+    return data.toString("latin1").split("\r\n")[0];
+  },
+});
