@@ -1,0 +1,81 @@
+import { Agent, type IncomingMessage, request } from "node:http";
+
+export interface Timed {
+  ms: number;
+  status: number;
+  json: any;
+  bytes: number;
+}
+
+/** Plain HTTP over kept connections, so that what is measured is the server. Every sandbox it makes it also removes. */
+export class BenchClient {
+  readonly #url: URL;
+  readonly #token: string;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  readonly #made = new Set<string>();
+
+  constructor(url: string, token: string) {
+    this.#url = new URL(url);
+    this.#token = token;
+  }
+
+  /** From the first byte sent to the last one received. Throws where the answer is not a success. */
+  async call(method: string, path: string, body?: unknown): Promise<Timed> {
+    const payload = body === undefined || body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body));
+    const started = performance.now();
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const headers: Record<string, string | number> = {
+        authorization: `Bearer ${this.#token}`,
+        "content-length": payload?.length ?? 0,
+        "content-type": body instanceof Uint8Array ? "application/octet-stream" : payload === undefined ? "text/plain" : "application/json",
+      };
+      const sent = request({ agent: this.#agent, host: this.#url.hostname, port: this.#url.port, method, path: `/v1${path}`, headers }, resolve);
+      sent.once("error", reject);
+      sent.end(payload);
+    });
+    const isJson = response.headers["content-type"]?.startsWith("application/json") ?? false;
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (isJson) chunks.push(chunk);
+    }
+    const ms = performance.now() - started;
+    const json = isJson ? JSON.parse(Buffer.concat(chunks).toString()) : undefined;
+    const status = response.statusCode ?? 0;
+    if (status >= 300) throw new Error(`${method} ${path} answered ${status}: ${JSON.stringify(json)}`);
+    return { ms, status, json, bytes };
+  }
+
+  async create(): Promise<Timed & { id: string }> {
+    const timed = await this.call("POST", "/sandboxes", { ttl_seconds: 600 });
+    this.#made.add(timed.json.id);
+    return { ...timed, id: timed.json.id };
+  }
+
+  async exec(id: string, cmd: string): Promise<Timed> {
+    const timed = await this.call("POST", `/sandboxes/${id}/exec`, { cmd });
+    if (timed.json.exit_code !== 0) throw new Error(`${cmd} exited with ${timed.json.exit_code}: ${timed.json.stderr}`);
+    return timed;
+  }
+
+  async fork(id: string, count: number): Promise<Timed & { ids: string[] }> {
+    const timed = await this.call("POST", `/sandboxes/${id}/fork`, { count });
+    const ids = (timed.json.children as { id: string }[]).map((child) => child.id);
+    if (ids.length !== count) throw new Error(`${ids.length} of ${count} children`);
+    for (const child of ids) this.#made.add(child);
+    return { ...timed, ids };
+  }
+
+  async remove(...ids: string[]): Promise<void> {
+    for (const id of ids) {
+      await this.call("DELETE", `/sandboxes/${id}`);
+      this.#made.delete(id);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.remove(...this.#made);
+    this.#agent.destroy();
+  }
+}

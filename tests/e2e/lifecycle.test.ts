@@ -1,0 +1,47 @@
+import { waitFor } from "@pandastack/platform";
+import { describe, expect, it } from "vitest";
+import { api, run, sandboxForTest } from "./support/api.ts";
+
+/** How long after a sandbox's expiry it may still be there, by the specification. */
+const TTL_SLACK_MS = 1_000;
+
+describe("idle TTL", () => {
+  it("acts within a second of expiry", async () => {
+    const id = await sandboxForTest({ ttl_seconds: 2 });
+    const { expires_at } = (await api("GET", `/v1/sandboxes/${id}`)).json;
+    const expiry = Date.parse(expires_at);
+    const goneAt = await waitFor(
+      async () => (await api("GET", `/v1/sandboxes/${id}`)).status === 404 && Date.now(),
+      { timeoutMs: 20_000, intervalMs: 10, message: "the sandbox outlived its TTL" },
+    );
+    expect(goneAt - expiry).toBeGreaterThanOrEqual(-50);
+    expect(goneAt - expiry).toBeLessThanOrEqual(TTL_SLACK_MS);
+    expect((await api("POST", `/v1/sandboxes/${id}/exec`, { json: { cmd: "true" } })).status).toBe(404);
+    expect((await api("GET", "/v1/sandboxes")).json.map((each: { id: string }) => each.id)).not.toContain(id);
+  });
+
+  it("counts from the last use, and not while one lasts", async () => {
+    const id = await sandboxForTest({ ttl_seconds: 2 });
+    const first = Date.parse((await api("GET", `/v1/sandboxes/${id}`)).json.expires_at);
+    // Longer than the TTL: a running command is use.
+    await run(id, "sleep 3");
+    const { json } = await api("GET", `/v1/sandboxes/${id}`);
+    expect(json.status).toBe("running");
+    expect(Date.parse(json.expires_at)).toBeGreaterThan(first + 2_000);
+  });
+
+  it("goes on in a hibernated sandbox, and not in a persistent one", async () => {
+    const asleep = await sandboxForTest({ ttl_seconds: 2 });
+    const persistent = await sandboxForTest({ ttl_seconds: 1, persistent: true });
+    await api("POST", `/v1/sandboxes/${asleep}/hibernate`);
+    await waitFor(async () => (await api("GET", `/v1/sandboxes/${asleep}`)).status === 404, { timeoutMs: 20_000, message: "the hibernated sandbox outlived its TTL" });
+    expect((await api("GET", `/v1/sandboxes/${persistent}`)).json).toMatchObject({ status: "running", expires_at: null });
+  });
+
+  it("changes, down to never", async () => {
+    const id = await sandboxForTest({ ttl_seconds: 600 });
+    expect((await api("PATCH", `/v1/sandboxes/${id}/lifecycle`, { json: { ttl_seconds: 0 } })).json).toMatchObject({ ttl_seconds: 0, expires_at: null });
+    expect((await api("PATCH", `/v1/sandboxes/${id}/lifecycle`, { json: { ttl_seconds: 1 } })).status).toBe(200);
+    await waitFor(async () => (await api("GET", `/v1/sandboxes/${id}`)).status === 404, { timeoutMs: 20_000, message: "the new TTL did not act" });
+  });
+});

@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { describe, expect } from "vitest";
+import { sandboxForTest, server } from "../e2e/support/api.ts";
+import { itWhen } from "../e2e/support/not-run.ts";
+
+const onOwnServer = itWhen(server.dataDir !== null && !server.isFake, "needs a server with real VMs on this host (PANDASTACK_E2E_DATA_DIR says where)");
+
+describe("privileges", () => {
+  onOwnServer("no VMM, no API process and no database runs as root", async () => {
+    await sandboxForTest();
+    const all = processes();
+    const vmms = all.filter(({ command }) => /qemu-system/.test(command));
+    const apis = all.filter(({ command }) => /control-plane/.test(command));
+    const databases = all.filter(({ command }) => /postgres/.test(command));
+    expect(vmms.length).toBeGreaterThan(0);
+    expect(apis.length).toBeGreaterThan(0);
+    for (const { command, status } of [...vmms, ...apis, ...databases]) {
+      const ids = `${field(status, "Uid")} ${field(status, "Gid")}`.split(/\s+/);
+      expect(ids, command).not.toContain("0");
+      expect(field(status, "CapEff"), command).toMatch(/^0+$/);
+      expect(field(status, "CapPrm"), command).toMatch(/^0+$/);
+    }
+  });
+
+  onOwnServer("every VMM is confined: seccomp, no new privileges, its own root, network and mounts, an empty environment", async () => {
+    await sandboxForTest();
+    const vmms = processes().filter(({ command }) => /qemu-system/.test(command));
+    const uids = vmms.map(({ status }) => field(status, "Uid"));
+    expect(new Set(uids).size, "a user of its own each").toBe(uids.length);
+    for (const { pid, status } of vmms) {
+      expect(field(status, "Seccomp")).toBe("2");
+      expect(field(status, "NoNewPrivs")).toBe("1");
+      for (const namespace of ["net", "mnt"]) expect(readlinkSync(`/proc/${pid}/ns/${namespace}`)).not.toBe(readlinkSync(`/proc/self/ns/${namespace}`));
+      expect(readFileSync(`/proc/${pid}/environ`, "utf8").replaceAll("\0", "")).not.toMatch(/PANDASTACK|TOKEN|KEY|PASS/i);
+      expect(readdirSync(`/proc/${pid}/root`)).not.toContain("home");
+    }
+  });
+});
+
+interface Seen {
+  pid: string;
+  command: string;
+  status: string;
+}
+
+/** Every process on this host that is not a kernel's. */
+function processes(): Seen[] {
+  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+      const isTest = command.includes("vitest") || Number(pid) === process.pid;
+      return command === "" || isTest ? [] : [{ pid, command, status: readFileSync(`/proc/${pid}/status`, "utf8") }];
+    } catch {
+      // Ended while being read.
+      return [];
+    }
+  });
+}
+
+function field(status: string, name: string): string {
+  return new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1]?.trim() ?? "";
+}
