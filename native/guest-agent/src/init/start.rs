@@ -51,6 +51,8 @@ pub fn of_arguments(arguments: &[String]) -> Result<Start, String> {
     match words[..] {
         ["--listen", listen, "--token-file", file] | ["--token-file", file, "--listen", listen] => {
             let address = parse_listen(listen).ok_or_else(|| format!("cannot read {listen}\n{USAGE}"))?;
+            // What the caller left open is not for the commands that are started here.
+            unsafe { libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as libc::c_int) };
             let token = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
             Ok(Start {
                 link: LinkKind::Tcp(address),

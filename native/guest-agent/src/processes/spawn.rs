@@ -179,6 +179,6 @@ unsafe fn execute(child: &mut Child) -> ! {
         _ => c": cannot be executed\n",
     };
     libc::write(2, child.argv[0].cast(), libc::strlen(child.argv[0]));
-    libc::write(2, reason.as_ptr().cast(), libc::strlen(reason.as_ptr()));
+    libc::write(2, reason.as_ptr().cast(), reason.count_bytes());
     libc::_exit(if is_missing { 127 } else { 126 })
 }

@@ -1,0 +1,92 @@
+use crate::host::{eventually, Guest, TOKEN};
+use crate::parser_property::Random;
+use pandastack_guest_agent::protocol::FrameType;
+use serde_json::json;
+
+#[test]
+fn only_the_token_lets_in() {
+    let guest = Guest::start();
+    for token in ["", "wrong", "a token of this tes", "a token of this test2"] {
+        let mut host = guest.connect_silently();
+        let hello = json!({"nonce": "00", "version": 1, "token": token}).to_string();
+        host.send(FrameType::Hello, 0, 0, hello.as_bytes());
+        assert!(host.try_next().is_none(), "{token} was let in");
+    }
+    let mut host = guest.connect_silently();
+    host.send(FrameType::Open, 0, 1, br#"{"op":"metrics"}"#);
+    assert!(host.try_next().is_none(), "an operation without HELLO");
+    let answer = guest.connect_silently().hello(json!({}));
+    assert_eq!((answer["version"].as_i64(), answer["agent"].as_str()), (Some(1), Some(env!("CARGO_PKG_VERSION"))));
+    assert!(answer["features"].as_array().unwrap().contains(&json!("pty")));
+    assert!(answer["time_ns"].as_str().unwrap().parse::<u64>().unwrap() > 1_600_000_000_000_000_000);
+}
+
+#[test]
+fn strangers_do_not_disturb_the_peer() {
+    let guest = Guest::start();
+    let mut host = guest.connect();
+    let strangers: Vec<_> = (0..30).map(|_| guest.connect_silently()).collect();
+    assert_eq!(host.shell("echo undisturbed").text(), "undisturbed\n");
+    drop(strangers);
+}
+
+#[test]
+fn a_new_host_takes_the_place_of_the_old() {
+    let guest = Guest::start();
+    let mut first = guest.connect();
+    let mut second = guest.connect();
+    assert!(first.try_next().is_none());
+    assert_eq!(second.shell("echo second").text(), "second\n");
+}
+
+#[test]
+fn a_refreshed_token_replaces_the_old_one() {
+    let guest = Guest::start();
+    let mut host = guest.connect();
+    host.hello(json!({"refresh": {"generation": "x", "token": "new"}}));
+    drop(host);
+    let mut host = guest.connect_silently();
+    host.send(FrameType::Hello, 0, 0, json!({"nonce": "1", "token": TOKEN}).to_string().as_bytes());
+    assert!(host.try_next().is_none());
+    guest.connect_silently().hello(json!({"token": "new"}));
+}
+
+#[test]
+fn hello_may_come_at_any_time_and_ends_all_streams() {
+    let guest = Guest::start();
+    let mut host = guest.connect();
+    let stream = host.open("exec", json!({"shell": "sleep 30", "id": "s"}));
+    host.next_event(stream);
+    host.hello(json!({}));
+    assert_eq!(host.call("proc.list", json!({})).ok()["processes"][0]["running"], true);
+    host.call("proc.signal", json!({"id": "s", "signal": "SIGKILL"})).ok();
+}
+
+#[test]
+fn garbage_after_hello_is_survived() {
+    let mut guest = Guest::start();
+    for seed in 1..=20 {
+        let mut random = Random(seed);
+        let mut host = guest.connect();
+        for _ in 0..30 {
+            let payload = match random.below(3) {
+                0 => {
+                    let count = random.below(2000);
+                    random.bytes(count)
+                }
+                1 => br#"{"op":"exec","args":{"argv":[[[[]]]],"env":7}}"#.to_vec(),
+                _ => json!({"op": "fs.read", "args": {"path": random.below(9)}}).to_string().into_bytes(),
+            };
+            // Not 1 (a HELLO without token closes the connection, as it should).
+            let kind = FrameType::from_byte(2 + random.below(11) as u8).unwrap();
+            host.send(kind, random.below(4) as u8, random.below(5) as u32, &payload);
+        }
+        let count = random.below(5000);
+        let mut noise = random.bytes(count);
+        noise.extend(vec![0; 65_600]);
+        let _ = std::io::Write::write_all(&mut host.socket, &noise);
+    }
+    let mut host = guest.connect();
+    assert_eq!(host.shell("echo alive").text(), "alive\n");
+    eventually("the agent lives", || guest.is_alive());
+}

@@ -1,0 +1,74 @@
+use crate::host::{is_process, Guest};
+use pandastack_guest_agent::protocol::FrameType;
+use serde_json::json;
+use std::time::Duration;
+
+#[test]
+fn nothing_is_sent_between_quiesce_and_the_next_frame() {
+    let guest = Guest::start();
+    let mut host = guest.connect();
+    let ending = host.open("exec", json!({"shell": "sleep 0.2; echo late; exit 5"}));
+    let talking = host.open("exec", json!({"shell": "while :; do echo x; sleep 0.01; done"}));
+    host.next_event(ending);
+    host.next_event(talking);
+    let quiesce = host.open("quiesce", json!({"sync": false}));
+    assert_eq!(host.finish(quiesce).ok(), &json!({}));
+    while !host.is_quiet(Duration::from_millis(1)) {
+        // What came before the RESULT of quiesce and belongs to others.
+        host.next();
+    }
+    assert!(host.is_quiet(Duration::from_millis(400)));
+    host.send(FrameType::Ping, 0, 0, b"go on");
+    let outcome = host.finish(ending);
+    assert_eq!((outcome.text(), outcome.ok()["exit_code"].as_i64()), ("late\n", Some(5)));
+    host.cancel(talking, true);
+}
+
+#[test]
+fn quiesce_syncs() {
+    let guest = Guest::start();
+    let mut host = guest.connect();
+    assert_eq!(host.call("quiesce", json!({})).ok(), &json!({}));
+    host.send(FrameType::Ping, 0, 0, b"12345678");
+    let pong = host.next();
+    assert_eq!((pong.kind, pong.payload.as_slice()), (FrameType::Pong, &b"12345678"[..]));
+}
+
+#[test]
+fn metrics_are_plausible() {
+    let guest = Guest::start();
+    let mut host = guest.connect();
+    let outcome = host.call("metrics", json!({}));
+    let metrics = outcome.ok();
+    for key in [
+        "cpu_ms",
+        "cpus",
+        "memory_total_bytes",
+        "memory_available_bytes",
+        "disk_total_bytes",
+        "disk_used_bytes",
+        "processes",
+        "uptime_ms",
+    ] {
+        assert!(metrics[key].as_i64().unwrap() > 0, "{key}: {metrics}");
+    }
+    assert!(metrics["load1"].is_number());
+}
+
+#[test]
+fn shutdown_ends_what_was_started_and_the_agent() {
+    let mut guest = Guest::start();
+    let mut host = guest.connect();
+    let stream = host.open("exec", json!({"shell": "trap '' TERM; echo ready; sleep 1000", "id": "stubborn"}));
+    let pid = host.next_event(stream)["pid"].as_i64().unwrap();
+    host.next_of(stream);
+    host.call("exec", json!({"shell": "sleep 1000", "detach": true})).ok();
+    let begin = std::time::Instant::now();
+    let shutdown = host.open("shutdown", json!({}));
+    // One that ignores SIGTERM is killed after five seconds.
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(host.finish(shutdown).ok(), &json!({}));
+    assert!(begin.elapsed() > Duration::from_secs(4));
+    assert!(!is_process(pid));
+    crate::host::eventually("the agent has ended", || !guest.is_alive());
+}
