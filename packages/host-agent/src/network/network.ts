@@ -11,6 +11,8 @@ import { Stock } from "./slots/stock.ts";
 /** Slots that are made at a time. The kernel makes links one after the other anyway. */
 const CONCURRENT_MAKES = 2;
 const RETRY_AFTER_MS = 1_000;
+/** A create that was given a slot has about this long to itself. */
+const CALM_MS = 100;
 
 export interface NetworkParts {
   readonly serverId: string;
@@ -47,6 +49,7 @@ export class Network {
       target: parts.prepareCount,
       concurrency: CONCURRENT_MAKES,
       retryAfterMs: RETRY_AFTER_MS,
+      calmMs: CALM_MS,
       make: () => this.make(),
       onFailure: (error) => parts.log.error({ err: error }, "a network slot could not be made"),
     });

@@ -13,7 +13,13 @@ function makeByHand() {
   return { make, pending };
 }
 
-const quiet = { target: 2, concurrency: 2, retryAfterMs: 60_000, onFailure: () => undefined };
+const quiet = {
+  target: 2,
+  concurrency: 2,
+  calmMs: 0,
+  retryAfterMs: 60_000,
+  onFailure: () => undefined,
+};
 
 describe("the stock", () => {
   it("hands out what is ready at once and makes more", async () => {
@@ -23,7 +29,8 @@ describe("the stock", () => {
     pending.splice(0).forEach(({ finish }) => finish());
     await waitFor(() => stock.readyCount === 2, { timeoutMs: 1000, message: "not filled" });
     await expect(stock.take()).resolves.toBe(0);
-    expect(pending).toHaveLength(1);
+    expect(pending).toHaveLength(0);
+    await waitFor(() => pending.length === 1, { timeoutMs: 1000, message: "not filled again" });
   });
 
   it("never makes more than it may at a time", async () => {

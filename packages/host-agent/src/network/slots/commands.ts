@@ -29,7 +29,6 @@ export function outsideCommands(
 export function insideCommands(number: number): string {
   const { vethIp, hostIp, uid } = slotAddresses(number);
   return lines([
-    "link set lo up",
     `link set ${UPLINK} up`,
     `addr add ${hostIp}/30 dev ${UPLINK}`,
     `route add default via ${vethIp}`,
@@ -47,8 +46,8 @@ export const gatewayCommands = (): string[] => [
 
 /**
  * Runs inside the netns with the `ip` batch as $1 and the nft text as $2: a constant, nothing is put into it. One shell
- * instead of five programs. Conntrack's switches appear with the first rule that uses it, so they come last: without
- * "loose" it does not adopt a connection that it sees for the first time in the middle.
+ * instead of five programs. Without "loose", conntrack does not adopt a connection that it first sees in the middle; the
+ * switch is there because the host's rules have loaded conntrack.
  */
 export const INSIDE_SCRIPT = `set -e
 cd /proc/sys/net
@@ -57,9 +56,13 @@ echo 1 >ipv4/ip_forward
 [ ! -e ipv6 ] || echo 1 >ipv6/conf/default/disable_ipv6
 echo 0 >ipv4/conf/all/send_redirects
 echo 0 >ipv4/conf/default/send_redirects
-printf %s "$1" | ip -batch -
-printf %s "$2" | nft -f -
 echo 0 >netfilter/nf_conntrack_tcp_loose
+ip -batch - <<END
+$1
+END
+exec nft -f - <<END
+$2
+END
 `;
 
 const lines = (commands: readonly string[]): string =>

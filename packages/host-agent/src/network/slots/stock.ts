@@ -3,6 +3,8 @@ export interface StockOptions<T> {
   readonly target: number;
   /** How many are made at a time. */
   readonly concurrency: number;
+  /** How long to wait after one was taken: whoever took it is busy, and making costs what it needs. */
+  readonly calmMs: number;
   /** How long to leave it after a failure before the stock is filled again. */
   readonly retryAfterMs: number;
   readonly make: () => Promise<T>;
@@ -20,6 +22,7 @@ export class Stock<T> {
   private readonly ready: T[] = [];
   private readonly waiters: Waiter<T>[] = [];
   private readonly making = new Set<Promise<void>>();
+  private refill: NodeJS.Timeout | undefined;
   private retry: NodeJS.Timeout | undefined;
   private isClosed = false;
 
@@ -30,16 +33,19 @@ export class Stock<T> {
   take(): Promise<T> {
     if (this.isClosed) return Promise.reject(new Error("the stock is closed"));
     const item = this.ready.shift();
-    const taken =
-      item === undefined
-        ? new Promise<T>((resolve, reject) => this.waiters.push({ resolve, reject }))
-        : item;
+    if (item !== undefined) {
+      this.refill ??= setTimeout(() => this.fill(), this.options.calmMs).unref();
+      return Promise.resolve(item);
+    }
+    const taken = new Promise<T>((resolve, reject) => this.waiters.push({ resolve, reject }));
     this.fill();
-    return Promise.resolve(taken);
+    return taken;
   }
 
   /** Starts making what is missing. Repeatable. */
   fill(): void {
+    clearTimeout(this.refill);
+    this.refill = undefined;
     while (!this.isClosed && this.making.size < this.options.concurrency && this.missing() > 0) {
       const work = this.makeOne().finally(() => {
         this.making.delete(work);
@@ -56,6 +62,7 @@ export class Stock<T> {
   /** Refuses who waits, stops making, and hands over what was ready. */
   async close(): Promise<T[]> {
     this.isClosed = true;
+    clearTimeout(this.refill);
     clearTimeout(this.retry);
     for (const waiter of this.waiters.splice(0)) waiter.reject(new Error("the stock is closed"));
     await Promise.all(this.making);

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../../src/processes/run.ts";
@@ -73,7 +73,9 @@ export async function makeWorld(): Promise<World> {
     },
     close: async () => {
       await Promise.all(programs.map((program) => program.end("SIGKILL")));
-      for (const name of namespaces) await run("ip", ["netns", "del", name]);
+      // Also what a failed test has left of its slots.
+      const slots = readdirSync("/run/netns").filter((name) => name.startsWith(`pst${tag}`));
+      for (const name of [...slots, ...namespaces]) await run("ip", ["netns", "del", name]);
       rmSync(runDir, { recursive: true, force: true });
     },
   };
