@@ -1,0 +1,1 @@
+export { createFakeRuntime, fakeMachine, type FakeRuntimeOptions } from "./runtime.ts";

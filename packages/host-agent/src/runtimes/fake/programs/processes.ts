@@ -1,0 +1,184 @@
+import { openForWriting } from "../fs/changes.ts";
+import { content, writeAt } from "../fs/inodes.ts";
+import { find, inodeOf } from "../fs/lookup.ts";
+import { exit, pathIn, write } from "../kernel/calls.ts";
+import { KernelError } from "../kernel/errors.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { findExecutable } from "../kernel/spawn.ts";
+import type { Inode, Process } from "../kernel/world.ts";
+import { compileScript } from "../shell/compile.ts";
+import { ShellSyntaxError } from "../shell/parse-words.ts";
+import { newFrame, newShellState } from "../shell/state.ts";
+import type { Program } from "./program.ts";
+
+/** Becomes another program: what `env`, `nohup`, `setsid` end with. */
+function becomeCommand(kernel: Kernel, process: Process, argv: string[]): void {
+  const found = findExecutable(kernel.world, argv, { path: process.env["PATH"] ?? "/usr/bin", cwd: process.cwd, who: process });
+  if ("code" in found) {
+    write(kernel, process, 2, `${process.argv[0]}: ${found.message}\n`);
+    return exit(kernel, process, found.code);
+  }
+  process.argv = found.argv;
+  process.program = found.program;
+  process.state = {};
+}
+
+const shellProgram: Program = {
+  /** The first step of a shell; from then on `process.shell` is set and the interpreter has it. */
+  step(kernel, process) {
+    const name = process.argv[0]!;
+    const args = process.argv.slice(1);
+    let command: string | undefined;
+    let isErrexit = false;
+    let isInteractive = false;
+    while (args[0] !== undefined && /^[-+]./.test(args[0])) {
+      const flag = args.shift()!;
+      if (flag === "--") break;
+      if (flag.startsWith("--")) continue;
+      isErrexit ||= flag.includes("e");
+      isInteractive ||= flag.includes("i");
+      if (flag.endsWith("o")) args.shift();
+      if (flag.includes("c")) command = args.shift() ?? "";
+      if (flag.includes("s")) break;
+    }
+    const file = command === undefined ? args.shift() : undefined;
+    const shell = newShellState({ name: command === undefined ? (file ?? name) : (args.shift() ?? name), args, pid: process.pid, env: process.env });
+    shell.vars["PWD"] = process.cwd;
+    shell.errexit = isErrexit;
+    try {
+      if (command !== undefined) shell.frames.push(newFrame("script", compileScript(command)));
+      else if (file !== undefined) shell.frames.push(newFrame("script", compileScript(content(find(kernel.world, pathIn(process, file), process)).toString())));
+      else {
+        const isTerminal = kernel.world.files.get(process.fds.get(0) ?? -1)?.kind === "terminal";
+        shell.input = { text: "", isInteractive: isInteractive || isTerminal, hasEnded: false, hasPrompted: false };
+        if (shell.input.isInteractive) process.ignored.push("SIGINT", "SIGQUIT", "SIGTERM");
+      }
+    } catch (error) {
+      if (!(error instanceof ShellSyntaxError) && !(error instanceof KernelError)) throw error;
+      write(kernel, process, 2, `${shell.name}: ${error.message}\n`);
+      return exit(kernel, process, error instanceof KernelError ? 127 : 2);
+    }
+    process.shell = shell;
+  },
+};
+
+export const processPrograms: Record<string, Program> = {
+  sh: shellProgram,
+  bash: shellProgram,
+  dash: shellProgram,
+  sleep: {
+    step(kernel, process) {
+      const state = process.state as { untilMs?: number };
+      if (state.untilMs === undefined) {
+        const seconds = process.argv.slice(1).reduce((sum, arg) => sum + durationSeconds(arg), 0);
+        if (Number.isNaN(seconds)) {
+          write(kernel, process, 2, `sleep: invalid time interval '${process.argv[1]}'\n`);
+          return exit(kernel, process, 1);
+        }
+        state.untilMs = kernel.monotonicMs() + seconds * 1000;
+      }
+      if (kernel.monotonicMs() >= state.untilMs) return exit(kernel, process, 0);
+      process.wait = Number.isFinite(state.untilMs) ? { untilMs: state.untilMs } : { forever: true };
+    },
+  },
+  env: {
+    step(kernel, process) {
+      const args = process.argv.slice(1);
+      if (args[0] === "-i") {
+        process.env = {};
+        args.shift();
+      }
+      while (args[0] !== undefined && /^\w+=/.test(args[0])) {
+        const [name] = args[0].split("=", 1);
+        process.env = { ...process.env, [name!]: args.shift()!.slice(name!.length + 1) };
+      }
+      if (args.length > 0) return becomeCommand(kernel, process, args);
+      write(kernel, process, 1, Object.entries(process.env).map(([name, value]) => `${name}=${value}\n`).join(""));
+      exit(kernel, process, 0);
+    },
+  },
+  nohup: {
+    step(kernel, process) {
+      process.ignored.push("SIGHUP");
+      becomeCommand(kernel, process, process.argv.slice(1));
+    },
+  },
+  setsid: {
+    step(kernel, process) {
+      process.pgid = process.pid;
+      process.sid = process.pid;
+      becomeCommand(kernel, process, process.argv.slice(1).filter((arg, index) => index > 0 || !arg.startsWith("-")));
+    },
+  },
+  nice: { step: (kernel, process) => becomeCommand(kernel, process, process.argv.slice(process.argv[1] === "-n" ? 3 : 1)) },
+  sudo: {
+    step(kernel, process) {
+      if (!process.groups.includes(27) && process.uid !== 0) {
+        write(kernel, process, 2, "sudo: a password is required\n");
+        return exit(kernel, process, 1);
+      }
+      process.uid = 0;
+      process.gid = 0;
+      process.groups = [0];
+      becomeCommand(kernel, process, process.argv.slice(process.argv[1] === "-n" ? 2 : 1));
+    },
+  },
+  find: {
+    step(kernel, process) {
+      exit(kernel, process, runFind(kernel, process));
+    },
+  },
+  /** `ticker FILE [MS]`: counts in its own memory on the guest's clock and says where it is in FILE. */
+  ticker: {
+    step(kernel, process) {
+      const state = process.state as { count?: number; nextMs?: number };
+      const everyMs = Number(process.argv[2] ?? "10");
+      const now = kernel.monotonicMs();
+      if (state.nextMs !== undefined && now < state.nextMs) return void (process.wait = { untilMs: state.nextMs });
+      state.count = (state.count ?? 0) + 1;
+      state.nextMs = now + everyMs;
+      const inode = openForWriting(kernel, pathIn(process, process.argv[1] ?? "/tmp/ticker"), process, { truncate: true, mode: 0o644 });
+      writeAt(inode, 0, Buffer.from(`${state.count}\n`));
+    },
+  },
+};
+
+function durationSeconds(text: string): number {
+  if (text === "infinity") return Infinity;
+  const match = /^(\d*\.?\d+)([smhd]?)$/.exec(text);
+  if (match === null) return Number.NaN;
+  return Number(match[1]) * { "": 1, s: 1, m: 60, h: 3600, d: 86_400 }[match[2]! as "" | "s" | "m" | "h" | "d"];
+}
+
+function runFind(kernel: Kernel, process: Process): number {
+  const args = process.argv.slice(1);
+  const roots: string[] = [];
+  while (args[0] !== undefined && !args[0].startsWith("-")) roots.push(args.shift()!);
+  const tests: ((inode: Inode, depth: number) => boolean)[] = [];
+  let maxDepth = Infinity;
+  for (let i = 0; i < args.length; i += 2) {
+    const value = args[i + 1] ?? "";
+    const kinds: Record<string, string> = { f: "file", d: "dir", l: "symlink" };
+    if (args[i] === "-type") tests.push((inode) => inode.kind === kinds[value]);
+    else if (args[i] === "-name") {
+      const pattern = new RegExp(`^${value.replace(/[.+^${}()|\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`);
+      tests.push((inode) => pattern.test(inode.name));
+    } else if (args[i] === "-newer") {
+      const { mtimeMs } = find(kernel.world, pathIn(process, value), process);
+      tests.push((inode) => inode.mtimeMs > mtimeMs);
+    } else if (args[i] === "-maxdepth") maxDepth = Number(value);
+    else if (args[i] === "-mindepth") tests.push((_inode, depth) => depth >= Number(value));
+    else if (args[i] === "-print") i--;
+    else {
+      write(kernel, process, 2, `find: unknown predicate '${args[i]}'\n`);
+      return 1;
+    }
+  }
+  const visit = (inode: Inode, shown: string, depth: number): void => {
+    if (tests.every((test) => test(inode, depth))) write(kernel, process, 1, `${shown}\n`);
+    if (depth >= maxDepth) return;
+    for (const [name, ino] of [...inode.entries].sort()) visit(inodeOf(kernel.world, ino), `${shown.replace(/\/$/, "")}/${name}`, depth + 1);
+  };
+  for (const root of roots.length === 0 ? ["."] : roots) visit(find(kernel.world, pathIn(process, root), process), root, 0);
+  return 0;
+}

@@ -1,0 +1,80 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { BootPlan, Machine, MachinePlan, MachineRecord, RestorePlan, RunningMachine, Runtime } from "../runtime.ts";
+import { bootWorld } from "./guest.ts";
+import { DISK_FILE, readDisk, readImage } from "./image.ts";
+import { FakeMachine, placeDisk } from "./machine.ts";
+import type { World } from "./kernel/world.ts";
+
+export interface FakeRuntimeOptions {
+  /** Where machines keep their disks, `<dir>/<machine id>/disk.json`: the pool's `machines` folder. */
+  readonly dir: string;
+}
+
+/**
+ * Machines of this process by machine id. They live in its memory and die with it. An agent that is closed and opened again
+ * within the process (as tests do) finds them here, as a real one finds VMM processes.
+ */
+const machines = new Map<string, FakeMachine>();
+
+/** For tests: the machine, to provoke its death (`kill`). Undefined when it does not run. */
+export function fakeMachine(machineId: string): FakeMachine | undefined {
+  return machines.get(machineId);
+}
+
+/** A runtime in memory, for the tests of everything above it: the protocol, the states and the files are real, the guest is not. */
+export function createFakeRuntime(options: FakeRuntimeOptions): Runtime {
+  const folderOf = (machineId: string): string => join(options.dir, machineId);
+
+  async function run(plan: MachinePlan, disk: string, world: World): Promise<RunningMachine> {
+    const machine = new FakeMachine(recordOf(plan, disk), disk, world);
+    machines.set(plan.machineId, machine);
+    void machine.exited.then(() => machines.delete(plan.machineId));
+    const channel = await machine.connect();
+    machine.start();
+    return { machine, channel };
+  }
+
+  return {
+    name: "fake",
+    isolation: "fake",
+    buildKey: createHash("sha256").update("pandastack-fake-1").digest("hex").slice(0, 16),
+
+    async boot(plan: BootPlan): Promise<RunningMachine> {
+      const disk = await placeDisk(folderOf(plan.machineId), { takeOver: plan.rootDisk });
+      return run(plan, disk, bootWorld(await readDisk(disk), Date.now()));
+    },
+
+    async restore(plan: RestorePlan): Promise<RunningMachine> {
+      const disk = await placeDisk(folderOf(plan.machineId), { copyOf: join(plan.imageDir, DISK_FILE) });
+      return run(plan, disk, await readImage(plan.imageDir, disk));
+    },
+
+    async adopt(record: MachineRecord): Promise<Machine | undefined> {
+      const machine = machines.get(record.machineId);
+      return machine?.isGone === false ? machine : undefined;
+    },
+
+    async destroy(record: MachineRecord): Promise<void> {
+      await machines.get(record.machineId)?.stop();
+      await rm(folderOf(record.machineId), { recursive: true, force: true });
+    },
+  };
+}
+
+function recordOf(plan: MachinePlan, disk: string): MachineRecord {
+  const stat = readFileSync("/proc/self/stat", "latin1");
+  return {
+    runtime: "fake",
+    machineId: plan.machineId,
+    slot: plan.slot,
+    size: plan.size,
+    // The machine is part of this process: it lives exactly as long.
+    pid: process.pid,
+    pidStartTime: stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]!,
+    bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
+    state: { disk },
+  };
+}

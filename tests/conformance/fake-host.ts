@@ -1,0 +1,68 @@
+import { mkdtemp, rm, writeFile, mkdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { hostLayout, type HostLayout } from "@pandastack/host-agent/files/layout";
+import type { Artifacts } from "@pandastack/host-agent/images/artifacts";
+import { createFakeRuntime } from "@pandastack/host-agent/runtimes/fake/index";
+import { PlainSlots } from "@pandastack/host-agent/sandboxes/plain-slots";
+import { openSandboxHost } from "@pandastack/host-agent/sandboxes/sandbox-host";
+import type { SandboxHost } from "@pandastack/host-agent/sandboxes/host";
+import { createLogger } from "@pandastack/platform";
+
+export interface FakeHost {
+  readonly host: SandboxHost;
+  readonly layout: HostLayout;
+  /** Closes the agent without its machines and opens another one over the same folders. */
+  restart(): Promise<SandboxHost>;
+  /** Takes everything down and removes the folders. */
+  remove(): Promise<void>;
+}
+
+/** A whole host agent over the fake runtime, in folders of its own. */
+export async function openFakeHost(): Promise<FakeHost> {
+  const root = await mkdtemp(join(tmpdir(), "pandastack-fake-"));
+  const layout = hostLayout({ dataDir: join(root, "data"), runDir: join(root, "run"), cacheDir: join(root, "cache") });
+  await mkdir(layout.poolDir, { recursive: true });
+  const rootfs = join(root, "rootfs");
+  // Not a file system: the fake guest brings its own.
+  await writeFile(rootfs, "");
+  const nothing = { path: rootfs, key: "fake", version: "fake" };
+  const artifacts: Artifacts = {
+    vmm: { root, qemuPath: "/none", version: "fake", key: "fake" },
+    kernel: nothing,
+    initrd: { ...nothing, agentKey: "fake" },
+    rootfs: { base: { path: rootfs, key: "fake", diskMb: 2048 } },
+  };
+  const log = createLogger("fake-host");
+  log.level = "fatal";
+  const open = async (): Promise<SandboxHost> => {
+    const host = await openSandboxHost({
+      layout,
+      artifacts,
+      log,
+      runtime: createFakeRuntime({ dir: join(layout.poolDir, "machines") }),
+      slots: new PlainSlots(),
+      size: { cpus: 1, memoryMb: 512 },
+      mac: "02:00:00:00:00:01",
+      vmmsAhead: 0,
+    });
+    await host.ready();
+    return host;
+  };
+  let host = await open();
+  return {
+    get host() {
+      return host;
+    },
+    layout,
+    async restart() {
+      await host.close("leave");
+      host = await open();
+      return host;
+    },
+    async remove() {
+      await host.close("hibernate");
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}
