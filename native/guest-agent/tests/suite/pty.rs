@@ -1,4 +1,4 @@
-use crate::host::{eventually, Guest};
+use crate::host::{Guest, Host};
 use pandastack_guest_agent::protocol::FrameType;
 use serde_json::json;
 
@@ -21,20 +21,19 @@ fn a_terminal_has_a_size_a_name_and_a_session() {
 fn a_terminal_is_resized_and_interrupted_by_its_key() {
     let guest = Guest::start();
     let mut host = guest.connect();
-    let stream = host.open(
-        "exec",
-        json!({"argv": ["/bin/bash", "--norc", "-i"], "pty": {"rows": 24, "cols": 80}, "env": {"PS1": "$ "}}),
-    );
+    let script = "trap 'stty size' WINCH; trap 'exit 7' INT; echo ready; while :; do sleep 0.05; done";
+    let stream = host.open("exec", json!({"shell": script, "pty": {"rows": 24, "cols": 80}}));
     host.next_event(stream);
-    host.send(FrameType::Control, 0, stream, br#"{"resize":{"rows":50,"cols":99}}"#);
-    host.send(FrameType::Data, 0, stream, b"stty size; sleep 30\r");
     let mut text = String::new();
-    eventually("the new size shows", || {
-        text.push_str(&String::from_utf8_lossy(&host.next_of(stream).payload));
-        text.contains("50 99")
-    });
+    let mut read_until = |host: &mut Host, wanted: &str| {
+        while !text.contains(wanted) {
+            text.push_str(&String::from_utf8_lossy(&host.next_of(stream).payload));
+        }
+    };
+    read_until(&mut host, "ready");
+    host.send(FrameType::Control, 0, stream, br#"{"resize":{"rows":50,"cols":99}}"#);
+    read_until(&mut host, "50 99");
     host.send(FrameType::Data, 0, stream, b"\x03");
-    host.send(FrameType::Data, 0, stream, b"exit 7\r");
     assert_eq!(host.finish(stream).ok()["exit_code"], 7);
 }
 
