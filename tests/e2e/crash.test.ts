@@ -1,0 +1,107 @@
+import { PandaStack, type Sandbox } from "@pandastack/sdk";
+import { waitFor } from "@pandastack/platform";
+import { afterAll, beforeAll, describe, expect, inject } from "vitest";
+import { leftoversOf } from "./support/leftovers.ts";
+import { itWhen } from "./support/not-run.ts";
+import { findBelow, treeOf } from "./support/process-tree.ts";
+import { hasEnded, removeData, type RunningServer, startServer } from "./support/start-server.ts";
+
+const { isFake, dataDir: sharedData } = inject("server");
+const withVms = itWhen(!isFake && sharedData !== null, isFake ? "the fake runtime's machines live inside the host agent" : "not a server of this test's own");
+
+/** How long a part may take to be there again after its death. */
+const RECOVERY_TIMEOUT_MS = 30_000;
+/** `npm start` with everything set up, by the specification. */
+const RESTART_MS = 8_000;
+
+/** One sandbox lives through all of it, counting in memory. */
+describe("kill -9", () => {
+  let server: RunningServer;
+  let sandbox: Sandbox;
+  let counter: { pid: string; value: number };
+
+  beforeAll(async () => {
+    if (isFake || sharedData === null) return;
+    server = await startServer();
+    sandbox = await new PandaStack({ apiUrl: server.url, token: server.token }).sandboxes.create({ ttlSeconds: 0 });
+    await sandbox.commands.run("(n=0; while :; do n=$((n+1)); echo $n > /dev/shm/n; sleep 0.05; done) >/dev/null 2>&1 & echo $! > /dev/shm/pid", { check: true });
+    await sandbox.commands.run("head -c 2000000 /dev/urandom > /root/data; sha256sum /root/data > /root/sum", { check: true });
+    counter = await readCounter();
+  });
+  afterAll(async () => {
+    if (server === undefined) return;
+    await sandbox.kill();
+    await server.stop();
+    expect(leftoversOf(server.dataDir)).toEqual([]);
+    removeData(server.dataDir);
+  });
+
+  for (const [name, command] of [
+    ["the host agent", /host-agent/],
+    ["the control plane", /control-plane/],
+    ["PostgreSQL", /postgres/],
+  ] as const) {
+    withVms(`of ${name}: the sandbox lives on and is driven again`, async () => {
+      const victim = findBelow(server.supervisor.pid!, command);
+      process.kill(victim, "SIGKILL");
+      await waitFor(() => !isAlive(victim), { timeoutMs: 5_000, message: "it did not die" });
+      await untilItCounts();
+      expect(hasEnded(server.supervisor)).toBe(false);
+      const another = await new PandaStack({ apiUrl: server.url, token: server.token }).sandboxes.create();
+      expect((await another.commands.run("echo new")).stdout).toBe("new\n");
+      await another.kill();
+    });
+  }
+
+  withVms("of everything at once: the next start adopts it", async () => {
+    const victims = treeOf(server.supervisor.pid!);
+    for (const { pid } of victims) tryKill(pid);
+    await waitFor(() => victims.every(({ pid }) => !isAlive(pid)), { timeoutMs: 5_000, message: "not all died" });
+    const started = performance.now();
+    server = await startServer({ dataDir: server.dataDir, port: server.port });
+    expect(performance.now() - started).toBeLessThanOrEqual(RESTART_MS);
+    await untilItCounts();
+  });
+
+  withVms("no: a stop by SIGTERM to the whole group hibernates it; the next start has it, and use wakes it", async () => {
+    process.kill(-server.supervisor.pid!, "SIGTERM");
+    await waitFor(() => hasEnded(server.supervisor), { timeoutMs: 60_000, message: "the group did not stop" });
+    expect(leftoversOf(server.dataDir)).toEqual([]);
+    server = await startServer({ dataDir: server.dataDir, port: server.port });
+    expect(await sandbox.refresh()).toMatchObject({ status: "hibernated" });
+    await untilItCounts();
+  });
+
+  /** The same process inside, further on than before; the disk as it was. */
+  async function untilItCounts(): Promise<void> {
+    const before = counter;
+    counter = await waitFor(() => readCounter().catch(() => undefined), { timeoutMs: RECOVERY_TIMEOUT_MS, intervalMs: 100, message: "the sandbox is not driven again" });
+    expect(counter.pid).toBe(before.pid);
+    expect(counter.value).toBeGreaterThanOrEqual(before.value);
+    await waitFor(async () => (await readCounter()).value > counter.value, { timeoutMs: 5_000, message: "the counter stands still" });
+    expect((await sandbox.commands.run("sha256sum -c --quiet /root/sum")).exitCode).toBe(0);
+  }
+
+  async function readCounter(): Promise<{ pid: string; value: number }> {
+    const { stdout } = await sandbox.commands.run("kill -0 $(cat /dev/shm/pid) && cat /dev/shm/pid /dev/shm/n", { timeoutMs: 5_000, check: true });
+    const [pid = "", value = ""] = stdout.split("\n");
+    return { pid, value: Number(value) };
+  }
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // Died with its parent meanwhile.
+  }
+}
