@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -95,11 +95,11 @@ export function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-/** One token for each data folder: it is made at the first start and kept. */
+/** One token for each data folder: only the first start takes it. */
 function tokenOf(dataDir: string): string {
-  const path = join(dataDir, "config/pandastack/config.json");
-  if (!existsSync(path)) return `pds_${randomBytes(16).toString("hex")}`;
-  return (JSON.parse(readFileSync(path, "utf8")) as { token: string }).token;
+  const path = join(dataDir, "e2e-token");
+  if (!existsSync(path)) writeFileSync(path, `pds_${randomBytes(16).toString("hex")}`, { mode: 0o600 });
+  return readFileSync(path, "utf8");
 }
 
 export function hostHasExtraCas(): boolean {
