@@ -14,8 +14,11 @@ export async function joinTerminal(remote: Process): Promise<number> {
     const { rows, cols } = terminalSize();
     remote.resize(rows, cols);
   };
+  // The window is closed: the shell inside learns it as on any machine.
+  const hangUp = () => remote.signal("SIGHUP");
   if (stdin.isTTY) stdin.setRawMode(true);
   stdout.on("resize", resize);
+  process.on("SIGHUP", hangUp).on("SIGTERM", hangUp);
   try {
     // Input from a pipe ends: the shell inside learns it as from a keyboard.
     const forwarding = forwardInput(remote, () => remote.write(END_OF_TRANSMISSION));
@@ -25,6 +28,7 @@ export async function joinTerminal(remote: Process): Promise<number> {
   } finally {
     if (stdin.isTTY) stdin.setRawMode(false);
     stdout.off("resize", resize);
+    process.off("SIGHUP", hangUp).off("SIGTERM", hangUp);
   }
 }
 
