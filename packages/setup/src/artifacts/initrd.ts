@@ -12,7 +12,7 @@ import { MODULE_LIST } from "./modules.ts";
 export type InitrdEntry = Entry<Outcome>;
 
 const KIND = "initrd";
-const RECIPE_VERSION = "1";
+const RECIPE_VERSION = "2";
 
 export const initrdOf = (entry: InitrdEntry): string => join(entry.path, "initrd.cpio");
 
@@ -24,11 +24,21 @@ export function findInitrd(cache: Cache, machine: MachineEntry, agent: AgentEntr
 
 export function obtainInitrd(cache: Cache, machine: MachineEntry, agent: AgentEntry): Promise<InitrdEntry> {
   return cache.obtain(KIND, recipe(machine, agent), async (folder) => {
-    const archive = writeCpio(initrdEntries(readFileSync(agentBinaryOf(agent)), modulesOf(machine)));
+    const archive = padForFirmware(writeCpio(initrdEntries(readFileSync(agentBinaryOf(agent)), modulesOf(machine))));
     // Not compressed: an emulated CPU takes longer to unpack it than the host to read it.
     writeFileSync(join(folder, "initrd.cpio"), archive, { mode: 0o644, flush: true });
     return { key: hashParts(archive) };
   });
+}
+
+/**
+ * QEMU's microvm puts the initrd's first byte on a page boundary so that it ends in the last page of memory, where the firmware
+ * has put the ACPI tables a moment before: an initrd that fills that page destroys them, and the guest finds no devices or
+ * hangs. Zeros after the archive are legal, so the end is moved to the first bytes of a page.
+ */
+function padForFirmware(archive: Buffer): Buffer {
+  const PAGE = 4096;
+  return Buffer.concat([archive, Buffer.alloc(PAGE - (archive.length % PAGE) + 4)]);
 }
 
 function initrdEntries(agent: Buffer, modules: string): CpioEntry[] {
