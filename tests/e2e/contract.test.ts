@@ -143,7 +143,7 @@ async function collect(socket: WebSocket, done: (all: string[]) => boolean): Pro
   const all: string[] = [];
   await new Promise<void>((resolve) => {
     socket.on("message", (data) => {
-      all.push(String(data));
+      all.push((data as Buffer).toString());
       if (done(all)) resolve();
     });
     socket.once("close", () => resolve());

@@ -15,5 +15,5 @@ export function getCommand(): Command {
 }
 
 function cell(value: unknown): string {
-  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value ?? "-");
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "-");
 }
