@@ -170,7 +170,7 @@ class LocalSandboxHost implements SandboxHost {
     if (how === "hibernate") await closeSandboxes(this.#context, (sandboxId) => this.#hibernateForClose(sandboxId));
     await this.#ahead?.close();
     await Promise.all(this.#background);
-    if (how === "hibernate") await this.#options.slots.close();
+    await this.#options.slots.close(how === "hibernate" ? "remove" : "leave");
     for (const entry of this.#context.entries.values()) entry.leaveMachine();
     this.#journal.close();
   }

@@ -6,6 +6,6 @@ export interface SlotSource {
   release(slot: NetworkSlot): Promise<void>;
   /** After a restart: these are in use; whatever else this server had is taken down or used again. */
   adopt(slots: readonly NetworkSlot[]): Promise<void>;
-  /** Takes down everything that is not in use. */
-  close(): Promise<void>;
+  /** `remove`: every trace goes. `leave`: slots in use stay for the next agent to adopt. */
+  close(how: "remove" | "leave"): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { GUEST_IP_CIDR, GUEST_GATEWAY } from "./addresses.ts";
 import type { MachineSize } from "../runtime.ts";
+import { hostTscKhz } from "./cpu-features.ts";
 
 export interface CommandLineOptions {
   readonly qemuPath: string;
@@ -68,8 +69,18 @@ export function qemuArguments(options: CommandLineOptions): string[] {
 function kernelCommandLine(kvm: boolean): string {
   return [
     "console=ttyS0", "quiet", "loglevel=3", "reboot=t", "panic=-1", "mitigations=off", "ipv6.disable=1",
-    // In emulation the TSC is calibrated against the PIT for seconds otherwise, and never trusted.
-    ...(kvm ? [] : ["tsc=reliable", "nokaslr"]),
+    ...(kvm ? [] : emulatedClock()),
     `pandastack.ip=${GUEST_IP_CIDR}`, `pandastack.gw=${GUEST_GATEWAY}`, `pandastack.dns=${GUEST_GATEWAY}`,
   ].join(" ");
+}
+
+/** Loops a jiffy for delays: with it and the clock's rate known nothing is left to calibrate. */
+const LOOPS_PER_JIFFY = 10_000_000;
+
+/**
+ * An emulated guest's time stamp counter is the host's. Its rate is told, since a guest that measures it against an emulated
+ * timer takes seconds on an idle host, and on a busy one hangs for good. `no_timer_check` for the same reason.
+ */
+function emulatedClock(): string[] {
+  return [`tsc_early_khz=${hostTscKhz()}`, "tsc=reliable", "no_timer_check", `lpj=${LOOPS_PER_JIFFY}`, "nokaslr"];
 }

@@ -34,6 +34,7 @@ export function jailCommand(options: JailOptions): string[] {
     "--ro-bind", options.vmmRoot, "/",
     "--tmpfs", "/dev", "--tmpfs", "/tmp",
     "--dev-bind", "/dev/null", "/dev/null",
+    "--perms", "0755", "--dir", "/dev/net",
     "--dev-bind", `${options.nodesDir}/tun`, "/dev/net/tun",
     ...kvm,
     "--bind", options.machineDir, "/vm",

@@ -105,7 +105,8 @@ export class QemuMachine implements Machine {
 
 async function layOut(base: string, target: string): Promise<void> {
   await copyFile(base, target, constants.COPYFILE_FICLONE_FORCE);
-  await chmod(target, 0o600);
+  // Root writes it all the same; machines that are started meanwhile may read it.
+  await chmod(target, 0o444);
 }
 
 async function flush(path: string): Promise<void> {

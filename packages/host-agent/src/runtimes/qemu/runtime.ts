@@ -7,7 +7,7 @@ import type { Artifacts } from "../../images/artifacts.ts";
 import { killProcess } from "../../processes/proc.ts";
 import type { BootPlan, Machine, MachineRecord, MachinePlan, NetworkSlot, RestorePlan, RunningMachine, Runtime } from "../runtime.ts";
 import { JAIL_INITRD, JAIL_KERNEL, MACHINE_LAYOUT, qemuArguments } from "./command-line.ts";
-import { cpuFeaturesKey } from "./cpu-features.ts";
+import { cpuFeaturesKey, hostTscKhz } from "./cpu-features.ts";
 import { jailCommand } from "./jail.ts";
 import {
   DISK,
@@ -42,7 +42,7 @@ export class QemuRuntime implements Runtime {
     this.#kvm = options.kvm;
     this.isolation = options.kvm ? "microvm-kvm" : "microvm-tcg";
     this.buildKey = createHash("sha256")
-      .update(JSON.stringify([options.artifacts.vmm.key, MACHINE_LAYOUT, options.kvm, options.kvm ? cpuFeaturesKey() : "max"]))
+      .update(JSON.stringify([options.artifacts.vmm.key, MACHINE_LAYOUT, options.kvm, options.kvm ? cpuFeaturesKey() : `max ${hostTscKhz()}`]))
       .digest("hex");
     this.#dumper.warm();
   }

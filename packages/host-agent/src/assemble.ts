@@ -1,0 +1,58 @@
+import type { Logger } from "@pandastack/platform";
+import { dirname } from "node:path";
+import type { HostLayout } from "./files/layout.ts";
+import type { Artifacts } from "./images/artifacts.ts";
+import { GUEST_MAC, openNetwork } from "./network/index.ts";
+import { closePool, openPool } from "./pool/index.ts";
+import { probeKvm } from "./runtimes/qemu/kvm-probe.ts";
+import { QemuRuntime } from "./runtimes/qemu/runtime.ts";
+import type { SandboxHost } from "./sandboxes/host.ts";
+import { NetworkSlots } from "./sandboxes/network-slots.ts";
+import { openSandboxHost } from "./sandboxes/sandbox-host.ts";
+
+/** `base`: what the design gives every sandbox; an emulated guest has one CPU, since a second only costs. */
+const MEMORY_MB = 512;
+const CPUS = { kvm: 2, tcg: 1 };
+/** Empty VMMs waiting: enough for a burst, and each costs 20 MB. */
+const VMMS_AHEAD = 4;
+/** Network slots waiting beside those that the VMMs hold. */
+const SLOTS_AHEAD = 4;
+
+/** Puts a host together for a machine with real sandboxes. `close` hibernates what runs and leaves nothing behind. */
+export async function assembleHost(options: {
+  layout: HostLayout;
+  serverId: string;
+  /** `auto`, `microvm`, `qemu`: KVM where it works, else emulation. */
+  runtime: string;
+  artifacts: Artifacts;
+  log: Logger;
+}): Promise<{ host: SandboxHost; close: () => Promise<void> }> {
+  const { layout, artifacts, log } = options;
+  await openPool({ dataDir: layout.dataDir, log });
+  const network = await openNetwork({
+    serverId: options.serverId,
+    runDir: dirname(layout.runDir),
+    dataDir: layout.dataDir,
+    log,
+    prepareCount: SLOTS_AHEAD,
+  });
+  const slots = new NetworkSlots(network);
+  const kvm = await probeKvm({
+    artifacts,
+    layout,
+    log,
+    acquireSlot: () => slots.acquire(),
+    releaseSlot: (slot) => slots.release(slot),
+  });
+  const runtime = new QemuRuntime({ artifacts, layout, kvm: kvm.works });
+  const size = { cpus: kvm.works ? CPUS.kvm : CPUS.tcg, memoryMb: MEMORY_MB };
+  const host = await openSandboxHost({ layout, runtime, artifacts, slots, size, mac: GUEST_MAC, vmmsAhead: VMMS_AHEAD, log });
+  return {
+    host,
+    close: async () => {
+      await host.close("hibernate");
+      await runtime.close();
+      await closePool({ dataDir: layout.dataDir, log });
+    },
+  };
+}

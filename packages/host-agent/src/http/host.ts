@@ -1,0 +1,25 @@
+import type { FastifyInstance } from "fastify";
+import { HostOperation } from "@pandastack/contracts/host";
+import type { SandboxHost } from "../sandboxes/host.ts";
+
+/** State and commands. */
+export const hostRoutes = (host: SandboxHost) => (app: FastifyInstance, _options: unknown, done: () => void) => {
+  app.get("/v1/host", () => host.info());
+  app.post("/v1/operations", async (request) => ({ result: await host.execute(HostOperation.parse(request.body)) }));
+  app.get("/v1/sandboxes", () => ({ sandboxes: host.sandboxes() }));
+  app.get<{ Params: { id: string } }>("/v1/sandboxes/:id", (request) => host.sandbox(request.params.id));
+  app.get("/v1/snapshots", () => ({ snapshots: host.snapshots() }));
+  app.get<{ Params: { id: string } }>("/v1/sandboxes/:id/ports", async (request) => ({
+    ports: await (await host.guest(request.params.id)).ports(),
+  }));
+  app.get<{ Params: { id: string } }>("/v1/sandboxes/:id/metrics", async (request) => {
+    const { id } = request.params;
+    const [usage, guest] = await Promise.all([host.usage(id), host.guest(id).then((inside) => inside.metrics())]);
+    return { ...guest, vmm: { pid: usage.pid, rss_bytes: usage.rssBytes, cpu_ms: usage.cpuMs } };
+  });
+  app.get<{ Params: { id: string } }>("/v1/sandboxes/:id/logs", async (request, reply) => {
+    void reply.type("text/plain; charset=utf-8");
+    return host.consoleLog(request.params.id);
+  });
+  done();
+};

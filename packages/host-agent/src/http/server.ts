@@ -1,0 +1,44 @@
+import { chmodSync, chownSync, rmSync } from "node:fs";
+import websocket from "@fastify/websocket";
+import fastify, { type FastifyInstance } from "fastify";
+import { Refusal, toErrorResponse, type Logger } from "@pandastack/platform";
+import { ZodError } from "zod";
+import type { SandboxHost } from "../sandboxes/host.ts";
+import { eventRoutes } from "./events.ts";
+import { execRoutes } from "./exec.ts";
+import { fileRoutes } from "./files.ts";
+import { hostRoutes } from "./host.ts";
+import { processRoutes } from "./processes.ts";
+import { tunnelRoutes } from "./tunnel.ts";
+
+/** Bodies of commands and operations; files are streamed and have no limit. */
+const MAX_JSON_BYTES = 4 * 1024 * 1024;
+
+/** The host agent's HTTP surface; see `contracts/host/http.ts`. */
+export async function buildServer(host: SandboxHost, log: Logger): Promise<FastifyInstance> {
+  const app = fastify({ loggerInstance: log, disableRequestLogging: true, bodyLimit: MAX_JSON_BYTES, forceCloseConnections: true }) as unknown as FastifyInstance;
+  // Bytes are passed on as they come.
+  app.addContentTypeParser("application/octet-stream", (_request, _payload, done) => done(null));
+  app.setErrorHandler((error, request, reply) => {
+    const cause = error instanceof ZodError ? asBadRequest(error) : error;
+    const { status, body } = toErrorResponse(cause, request.id);
+    if (status >= 500) log.error({ err: error, url: request.url }, "request failed");
+    void reply.status(status).send(body);
+  });
+  await app.register(websocket, { options: { maxPayload: MAX_JSON_BYTES } });
+  for (const routes of [hostRoutes, eventRoutes, execRoutes, processRoutes, fileRoutes, tunnelRoutes]) await app.register(routes(host));
+  return app;
+}
+
+function asBadRequest(error: ZodError): Refusal {
+  const first = error.issues[0];
+  return new Refusal("validation.failed", `${first?.path.join(".") ?? "body"}: ${first?.message ?? "invalid"}`);
+}
+
+/** Listens on a Unix socket that root and one group may use. A stale socket of a killed agent is replaced. */
+export async function listenOnSocket(app: FastifyInstance, path: string, gid: number): Promise<void> {
+  rmSync(path, { force: true });
+  await app.listen({ path });
+  chownSync(path, 0, gid);
+  chmodSync(path, 0o660);
+}

@@ -1,0 +1,48 @@
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createLogger } from "@pandastack/platform";
+import { hostLayout } from "./files/layout.ts";
+import { buildServer, listenOnSocket } from "./http/server.ts";
+import { assembleHost } from "./assemble.ts";
+
+const required = (name: string): string => {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set; the host agent is started by the supervisor (npm start)`);
+  return value;
+};
+
+const log = createLogger("host-agent");
+const layout = hostLayout({
+  dataDir: required("PANDASTACK_DATA_DIR"),
+  runDir: required("PANDASTACK_RUN_DIR"),
+  cacheDir: required("PANDASTACK_CACHE_DIR"),
+});
+mkdirSync(join(layout.runDir, "m"), { recursive: true, mode: 0o711 });
+const artifactsFile = join(layout.dataDir, "artifacts.json");
+if (!existsSync(artifactsFile)) throw new Error(`${artifactsFile} is missing; run the set-up (npm start)`);
+
+const { host, close } = await assembleHost({
+  layout,
+  serverId: required("PANDASTACK_SERVER_ID"),
+  runtime: process.env["PANDASTACK_RUNTIME"] ?? "auto",
+  artifacts: JSON.parse(readFileSync(artifactsFile, "utf8")),
+  log,
+});
+const app = await buildServer(host, log);
+await listenOnSocket(app, required("PANDASTACK_HOST_SOCKET"), Number(process.env["PANDASTACK_CONTROL_GID"] ?? 0));
+log.info("host agent listens");
+
+let isStopping = false;
+const stop = (signal: string) => {
+  if (isStopping) return;
+  isStopping = true;
+  log.info({ signal }, "stopping: running sandboxes are hibernated");
+  void (async () => {
+    await app.close();
+    await close();
+    log.info("stopped");
+    process.exit(0);
+  })();
+};
+process.on("SIGTERM", stop);
+process.on("SIGINT", stop);
