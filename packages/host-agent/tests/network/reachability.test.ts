@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { GATEWAY_IP, GUEST_IP, RESOLVER_PORT, slotAddresses } from "../../src/network/addresses.ts";
+import {
+  GATEWAY_IP,
+  GATEWAY_MAC,
+  GUEST_IP,
+  GUEST_MAC,
+  RESOLVER_PORT,
+  slotAddresses,
+} from "../../src/network/addresses.ts";
 import type { NetworkSlot } from "../../src/runtimes/runtime.ts";
 import type { Target } from "./programs/peer.ts";
 import { disarmSlot, plugGuest } from "./world/guest.ts";
@@ -210,9 +217,15 @@ describe.skipIf(missing)("a guest", { timeout: TIMEOUT_MS }, () => {
 
   it("sends nothing under another MAC address", async () => {
     const guest = world.netnsOf("guestb");
-    await ip(guest, "link set eth0 address 02:00:00:00:00:99");
+    await outside!.call("heard");
+    await ip(
+      guest,
+      "link set eth0 address 02:00:00:00:00:99",
+      `neigh replace ${GATEWAY_IP} lladdr ${GATEWAY_MAC} nud permanent dev eth0`,
+    );
     expect(await dial(guestB!, both(`${INTERNET}.2`))).not.toContain("reached");
-    await ip(guest, "link set eth0 address 02:70:73:00:00:02");
+    expect(await outside!.call("heard")).toEqual([]);
+    await ip(guest, `link set eth0 address ${GUEST_MAC}`);
     expect(await dial(guestB!, both(`${INTERNET}.2`))).toEqual(["reached", "reached"]);
   });
 
