@@ -22,8 +22,6 @@ const SLOTS_AHEAD = 4;
 export async function assembleHost(options: {
   layout: HostLayout;
   serverId: string;
-  /** `auto`, `microvm`, `qemu`: KVM where it works, else emulation. */
-  runtime: string;
   artifacts: Artifacts;
   log: Logger;
 }): Promise<{ host: SandboxHost; close: () => Promise<void> }> {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createLogger } from "@pandastack/platform";
 import { hostLayout } from "./files/layout.ts";
 import { buildServer, listenOnSocket } from "./http/server.ts";
+import { assembleFakeHost } from "./assemble-fake.ts";
 import { assembleHost } from "./assemble.ts";
 
 const required = (name: string): string => {
@@ -18,19 +19,18 @@ const layout = hostLayout({
   cacheDir: required("PANDASTACK_CACHE_DIR"),
 });
 mkdirSync(join(layout.runDir, "m"), { recursive: true, mode: 0o711 });
-const artifactsFile = join(layout.dataDir, "artifacts.json");
-if (!existsSync(artifactsFile)) throw new Error(`${artifactsFile} is missing; run the set-up (npm start)`);
 
-const { host, close } = await assembleHost({
-  layout,
-  serverId: required("PANDASTACK_SERVER_ID"),
-  runtime: process.env["PANDASTACK_RUNTIME"] ?? "auto",
-  artifacts: JSON.parse(readFileSync(artifactsFile, "utf8")),
-  log,
-});
+const { host, close } = process.env["PANDASTACK_RUNTIME"] === "fake" ? await assembleFakeHost({ layout, log }) : await assemble();
 const app = await buildServer(host, log);
 await listenOnSocket(app, required("PANDASTACK_HOST_SOCKET"), Number(process.env["PANDASTACK_CONTROL_GID"] ?? 0));
 log.info("host agent listens");
+
+function assemble(): ReturnType<typeof assembleHost> {
+  const artifactsFile = join(layout.dataDir, "artifacts.json");
+  if (!existsSync(artifactsFile)) throw new Error(`${artifactsFile} is missing; run the set-up (npm start)`);
+  const artifacts = JSON.parse(readFileSync(artifactsFile, "utf8"));
+  return assembleHost({ layout, serverId: required("PANDASTACK_SERVER_ID"), artifacts, log });
+}
 
 let isStopping = false;
 const stop = (signal: string) => {

@@ -91,7 +91,7 @@ class ProcessSession {
         this.#socket.send(JSON.stringify({ event: "started", id: event.id, pid: event.pid }));
       } else if (event.kind === "replay") {
         this.#socket.send(JSON.stringify({ event: "replay", stdout_bytes: event.stdoutBytes, stderr_bytes: event.stderrBytes }));
-      } else {
+      } else if (event.kind === "detached") {
         this.#isFinished = true;
         this.#socket.send(JSON.stringify({ event: "detached", id: event.id, pid: event.pid }));
       }

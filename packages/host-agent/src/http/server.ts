@@ -1,6 +1,6 @@
 import { chmodSync, chownSync, rmSync } from "node:fs";
 import websocket from "@fastify/websocket";
-import fastify, { type FastifyInstance } from "fastify";
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { Refusal, toErrorResponse, type Logger } from "@pandastack/platform";
 import { ZodError } from "zod";
 import type { SandboxHost } from "../sandboxes/host.ts";
@@ -16,7 +16,7 @@ const MAX_JSON_BYTES = 4 * 1024 * 1024;
 
 /** The host agent's HTTP surface; see `contracts/host/http.ts`. */
 export async function buildServer(host: SandboxHost, log: Logger): Promise<FastifyInstance> {
-  const app = fastify({ loggerInstance: log, disableRequestLogging: true, bodyLimit: MAX_JSON_BYTES, forceCloseConnections: true }) as unknown as FastifyInstance;
+  const app: FastifyInstance = fastify({ loggerInstance: log as FastifyBaseLogger, disableRequestLogging: true, bodyLimit: MAX_JSON_BYTES, forceCloseConnections: true });
   // Bytes are passed on as they come.
   app.addContentTypeParser("application/octet-stream", (_request, _payload, done) => done(null));
   app.setErrorHandler((error, request, reply) => {
