@@ -1,4 +1,5 @@
-export { closePool, openPool, poolDir } from "./pool.ts";
-export { defaultPoolBytes } from "./size.ts";
+export { closePool } from "./close.ts";
 export { growPool } from "./grow.ts";
-export { poolSpace, type PoolSpace } from "./space.ts";
+export { openPool, type Pool } from "./open.ts";
+export { reflinkFile, supportsReflink } from "./reflink.ts";
+export { diskUsage, poolSpace, type PoolSpace } from "./space.ts";

@@ -1,42 +1,78 @@
-import { statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { run } from "../processes/run.ts";
 
-/** Several servers may ask for a free loop device at the same instant, and only one gets it. */
-const ATTACH_ATTEMPTS = 10;
-
-/** What is mounted at the path, from the kernel's own list; undefined when nothing is. */
-export async function mountedDevice(path: string): Promise<string | undefined> {
-  for (const line of (await readFile("/proc/self/mountinfo", "utf8")).split("\n")) {
-    const [before, after] = line.split(" - ");
-    if (before?.split(" ")[4] === path.replaceAll(" ", "\\040")) return after?.split(" ")[1];
-  }
-  return undefined;
+/** Loop devices over this very file (by device and inode: the path may have been reached in another way). */
+export async function loopDevicesOf(image: string): Promise<string[]> {
+  if (!existsSync(image)) return [];
+  const { stdout } = await run("losetup", ["--noheadings", "--output", "NAME", "--associated", image]);
+  return stdout.split("\n").map((line) => line.trim()).filter((line) => line !== "");
 }
 
-/** Loop devices that hold the file, by its inode: the path may have been moved. */
-export async function loopDevicesOf(file: string): Promise<string[]> {
-  const { stdout } = await run("losetup", ["--list", "--json", "--output", "NAME,BACK-INO,BACK-MAJ:MIN"]);
-  if (stdout.trim() === "") return [];
-  const { ino, dev } = statSync(file);
-  const majorMinor = `${(dev >> 8) & 0xfff}:${(dev & 0xff) | ((dev >> 12) & 0xfff00)}`;
-  const devices = (JSON.parse(stdout) as { loopdevices: { name: string; "back-ino": number | string; "back-maj:min": string }[] }).loopdevices;
-  return devices
-    .filter((device) => Number(device["back-ino"]) === ino && device["back-maj:min"].trim() === majorMinor)
-    .map((device) => device.name);
-}
-
-export async function attachLoop(file: string): Promise<string> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const { stdout } = await run("losetup", ["--find", "--show", "--direct-io=off", "--", file]);
-      return stdout.trim();
-    } catch (error) {
-      if (attempt >= ATTACH_ATTEMPTS) throw error;
-    }
-  }
+/**
+ * A loop device over the image: the one that is there, or a new one. Direct I/O where the file system below can do it, else
+ * every page of the pool would be in memory twice.
+ */
+export async function attachLoop(image: string): Promise<string> {
+  const [existing] = await loopDevicesOf(image);
+  if (existing !== undefined) return existing;
+  await ensureNode();
+  const attach = async (direct: string): Promise<string> => {
+    // --find takes a free device and attaches it in one go, trying the next when another process was quicker.
+    const { stdout } = await run("losetup", ["--find", "--show", `--direct-io=${direct}`, image]);
+    return stdout.trim();
+  };
+  return attach("on").catch(() => attach("off"));
 }
 
 export async function detachLoop(device: string): Promise<void> {
   await run("losetup", ["--detach", device]);
+}
+
+/** Where /dev is no devtmpfs (in some containers), the kernel's next device has no node until someone makes it. */
+async function ensureNode(): Promise<void> {
+  const { stdout } = await run("losetup", ["--find"]);
+  const device = stdout.trim();
+  if (existsSync(device)) return;
+  const number = readFileSync(`/sys/block/${device.replace("/dev/", "")}/dev`, "utf8").trim().split(":");
+  await run("mknod", ["--mode=660", device, "b", number[0] ?? "", number[1] ?? ""]);
+}
+
+/** Backing file of a loop device as the kernel knows it; undefined when it is not attached. */
+export function backingFileOf(device: string): string | undefined {
+  const file = `/sys/block/${device.replace("/dev/", "")}/loop/backing_file`;
+  return existsSync(file) ? readFileSync(file, "utf8").trim() : undefined;
+}
+
+/** Pids that keep something open on the mounted device, or stand in it: why it can't be unmounted. */
+export function usersOf(dir: string): { pid: number; command: string }[] {
+  const device = statSync(dir).dev;
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => ["cwd", "root", ...openFiles(pid)].some((link) => deviceOf(`/proc/${pid}/${link}`) === device))
+    .map((pid) => ({ pid: Number(pid), command: commandOf(pid) }));
+}
+
+function openFiles(pid: string): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => `fd/${fd}`);
+  } catch {
+    return [];
+  }
+}
+
+/** Undefined for what has gone, and for what even root may not look into. */
+function deviceOf(path: string): number | undefined {
+  try {
+    return statSync(path).dev;
+  } catch {
+    return undefined;
+  }
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim().slice(0, 80);
+  } catch {
+    return "";
+  }
 }
