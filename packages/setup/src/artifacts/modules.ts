@@ -2,8 +2,8 @@ import { copyFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { runTool } from "../tools/run-tool.ts";
 
-/** What the guest needs before it has its root disk, and which the stock kernel does not have built in. */
-export const GUEST_MODULES = ["virtio_mmio", "virtio_blk", "virtio_net", "virtio_balloon", "virtio_rng", "overlay"];
+/** What the guest agent loads before anything else, and which the stock kernel does not have built in: devices, then what ends stale connections. */
+export const GUEST_MODULES = ["virtio_mmio", "virtio_blk", "virtio_net", "virtio_balloon", "virtio_rng", "overlay", "inet_diag", "tcp_diag"];
 
 /** Name of the list of modules, beside them, one file name a line in the order of loading. */
 export const MODULE_LIST = "modules.list";
