@@ -109,8 +109,8 @@ function printReply(reply: Reply, printer: SchemaPrinter): Record<string, unknow
       return {
         description: reply.description,
         content: {
-          "application/json": { schema: printer.print(reply.schema) },
           ...(reply.orStream === undefined ? {} : { [reply.orStream]: { schema: { type: "string" } } }),
+          "application/json": { schema: printer.print(reply.schema) },
         },
       };
     case "stream":

@@ -10,7 +10,7 @@ import {
 } from "../shapes/accounts.ts";
 import { empty, json, operation, optionalBody } from "./operation.ts";
 
-const workspaceParams = z.object({ slug: z.string().max(200) });
+const workspaceParams = z.object({ slug: z.string() });
 const TAG = "Accounts";
 
 export const accountOperations = {
@@ -45,7 +45,7 @@ export const accountOperations = {
     tag: TAG,
     summary: "Revoke a token of the own workspace. Acts at once.",
     role: "admin",
-    params: z.object({ prefix: z.string().max(200) }),
+    params: z.object({ prefix: z.string() }),
     replies: { 204: empty("Revoked.") },
     errors: ["token.not_found", "workspace.conflict"],
   }),
@@ -94,7 +94,7 @@ export const accountOperations = {
     tag: TAG,
     summary: "Revoke a token of a workspace. Acts at once.",
     role: "admin",
-    params: workspaceParams.extend({ prefix: z.string().max(200) }),
+    params: workspaceParams.extend({ prefix: z.string() }),
     replies: { 204: empty("Revoked.") },
     errors: ["workspace.not_found", "token.not_found", "workspace.conflict"],
   }),

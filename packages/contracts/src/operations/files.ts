@@ -13,7 +13,7 @@ import {
   WriteFileQuery,
   WriteFileReply,
 } from "../shapes/files.ts";
-import { empty, json, operation, sandboxParams, stream } from "./operation.ts";
+import { empty, json, jsonOrStream, operation, sandboxParams, stream } from "./operation.ts";
 
 const TAG = "Files";
 const common = ["sandbox.not_found", "sandbox.invalid_state", "sandbox.wake_failed", "sandbox.guest_unreachable", "host.unavailable", "file.permission_denied", "file.io_error"] as const;
@@ -70,7 +70,7 @@ export const fileOperations = {
     verb: "use",
     params: sandboxParams,
     query: ListFilesQuery,
-    replies: { 200: json(FileList, "Sorted by name.") },
+    replies: { 200: jsonOrStream(FileList, "application/json", "Sorted by name.") },
     errors: reading,
   }),
   statFile: operation({

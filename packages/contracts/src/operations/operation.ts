@@ -69,7 +69,7 @@ export const stream = (mediaTypes: readonly string[], description: string) => ({
 export const socket = (description: string) => ({ kind: "socket", description }) as const;
 
 /** Parameters of everything below `/v1/sandboxes/{id}`. Any text is looked up: an id that cannot be is an unknown one. */
-export const sandboxParams = z.object({ id: z.string().max(200) });
+export const sandboxParams = z.object({ id: z.string() });
 
 /** A body that may be missing altogether: clients send POSTs without one, with `text/plain` on it. */
 export const optionalBody = <S extends z.ZodType>(schema: S) => schema.optional();

@@ -3,7 +3,7 @@ import { Snapshot, SnapshotList } from "../shapes/snapshots.ts";
 import { json, operation, sandboxParams } from "./operation.ts";
 
 const TAG = "Snapshots";
-const snapshotParams = z.object({ id: z.string().max(200) });
+const snapshotParams = z.object({ id: z.string() });
 
 export const snapshotOperations = {
   createSnapshot: operation({
@@ -33,7 +33,7 @@ export const snapshotOperations = {
     tag: TAG,
     summary: "The workspace's snapshots, newest first, at most 500.",
     role: "read",
-    query: z.object({ sandbox_id: z.string().max(200).optional() }),
+    query: z.object({ sandbox_id: z.string().optional() }),
     replies: { 200: json(SnapshotList, "Snapshots.") },
   }),
   getSnapshot: operation({

@@ -1,0 +1,80 @@
+import { z } from "zod";
+import { Refusal } from "@pandastack/platform";
+import {
+  HostEvent,
+  HostInfo,
+  HostSandbox,
+  HostSnapshot,
+  hostResultSchemas,
+  type HostCommand,
+  type HostResults,
+} from "@pandastack/contracts/host";
+import { HostConnection } from "./connection.ts";
+import { guestOf, type GuestClient } from "./guest.ts";
+
+/** One host agent, as the control plane drives it. */
+export class HostClient {
+  readonly connection: HostConnection;
+  #identity: { hostId: string; epoch: string } | undefined;
+
+  constructor(socketPath: string) {
+    this.connection = new HostConnection(socketPath);
+  }
+
+  async info(): Promise<HostInfo> {
+    const info = await this.connection.json(HostInfo, { path: "/host", signal: AbortSignal.timeout(3000) });
+    this.#identity = { hostId: info.id, epoch: info.epoch };
+    return info;
+  }
+
+  /**
+   * Repeatable: a command that was lost on the way is sent again under the same operation id, and the host answers with
+   * what it did the first time.
+   */
+  async execute<C extends HostCommand>(operationId: string, command: C): Promise<HostResults[C["name"]]> {
+    try {
+      return await this.#send(operationId, command);
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== "host.wrong_epoch") throw error;
+      // The host's journal has begun anew since it was last asked. Once more, in its new life.
+      await this.info();
+      return this.#send(operationId, command);
+    }
+  }
+
+  async #send<C extends HostCommand>(operationId: string, command: C): Promise<HostResults[C["name"]]> {
+    const reply = await this.connection.json(z.object({ result: hostResultSchemas[command.name] }), {
+      method: "POST",
+      path: "/operations",
+      json: { operationId, ...this.#identity, command },
+      repeatable: true,
+    });
+    return reply.result as HostResults[C["name"]];
+  }
+
+  sandbox(id: string): Promise<HostSandbox> {
+    return this.connection.json(HostSandbox, { path: `/sandboxes/${id}` });
+  }
+
+  async sandboxes(): Promise<HostSandbox[]> {
+    return (await this.connection.json(z.object({ sandboxes: z.array(HostSandbox) }), { path: "/sandboxes" })).sandboxes;
+  }
+
+  async snapshots(): Promise<HostSnapshot[]> {
+    return (await this.connection.json(z.object({ snapshots: z.array(HostSnapshot) }), { path: "/snapshots" })).snapshots;
+  }
+
+  /** Events after a number, and those to come, until `signal` fires or the host goes away. */
+  async *events(after: number, signal: AbortSignal): AsyncGenerator<HostEvent> {
+    for await (const line of this.connection.lines({ path: `/events?after=${after}&follow=1`, signal })) yield HostEvent.parse(line);
+  }
+
+  /** The inside of a running sandbox. */
+  guest(sandboxId: string): GuestClient {
+    return guestOf(this.connection, sandboxId);
+  }
+
+  close(): Promise<void> {
+    return this.connection.close();
+  }
+}

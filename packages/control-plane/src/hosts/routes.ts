@@ -1,0 +1,29 @@
+import type { Handlers } from "../calls/call.ts";
+import { isolationFacts } from "./isolation.ts";
+import type { HostWatch } from "./watch.ts";
+
+export function hostHandlers(watch: HostWatch): Pick<Handlers, "listHosts"> {
+  return {
+    listHosts: async () => {
+      const info = await watch.known();
+      return {
+        status: 200,
+        body: [
+          {
+            id: info.id,
+            ready: info.ready,
+            not_ready_reason: info.notReadyReason,
+            runtimes: info.runtimes.map((runtime) => ({
+              ...runtime,
+              is_security_boundary: isolationFacts[runtime.isolation].isSecurityBoundary,
+              explanation: isolationFacts[runtime.isolation].explanation,
+            })),
+            memory: { total_bytes: info.memory.totalBytes, available_bytes: info.memory.availableBytes },
+            pool: { total_bytes: info.pool.totalBytes, available_bytes: info.pool.availableBytes },
+            sandboxes: info.sandboxes,
+          },
+        ],
+      };
+    },
+  };
+}

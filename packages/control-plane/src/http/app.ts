@@ -1,0 +1,112 @@
+import websocket from "@fastify/websocket";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import { SOCKET_MESSAGE_LIMIT_BYTES } from "@pandastack/contracts";
+import { Fault, Refusal, type Logger } from "@pandastack/platform";
+import { accountHandlers } from "../accounts/routes.ts";
+import type { Handlers } from "../calls/call.ts";
+import { CloseCode } from "../calls/sockets.ts";
+import { hostHandlers } from "../hosts/routes.ts";
+import { sandboxHandlers } from "../sandboxes/routes.ts";
+import type { SandboxParts } from "../sandboxes/parts.ts";
+import { snapshotHandlers } from "../snapshots/routes.ts";
+import { templateHandlers } from "../templates/routes.ts";
+import { bindOperations } from "./bind.ts";
+import { allowAnyOrigin } from "./cors.ts";
+import { chooseSubprotocol } from "./credentials.ts";
+import { serveDocs } from "./docs.ts";
+import { sendError } from "./errors.ts";
+import type { ServerMetrics } from "./metrics.ts";
+import { OpenCalls } from "./open-calls.ts";
+import { requestIdOf } from "./request-id.ts";
+import { systemHandlers } from "./system.ts";
+
+export interface AppOptions {
+  readonly parts: SandboxParts;
+  readonly metrics: ServerMetrics;
+  readonly log: Logger;
+  /** Whether the database's schema is up to date and the first token exists. */
+  readonly isStarted: () => boolean;
+  readonly checkReplies?: boolean;
+}
+
+const PARAMETER_LIMIT_CHARACTERS = 1024;
+/** Node and Fastify read everything that comes after the head through us; uploads last as long as they last. */
+const NO_LIMIT = 0;
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    operation?: string;
+    /** Not of the contract: preflight answers and the reference page. */
+    isInternal?: boolean;
+  }
+}
+
+/** The whole HTTP surface, ready to listen. */
+export async function buildApp(options: AppOptions): Promise<{ app: FastifyInstance; openCalls: OpenCalls }> {
+  const { parts, metrics, log } = options;
+  const openCalls = new OpenCalls();
+  const app = Fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    exposeHeadRoutes: false,
+    requestTimeout: NO_LIMIT,
+    keepAliveTimeout: 72_000,
+    bodyLimit: Number.MAX_SAFE_INTEGER,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: PARAMETER_LIMIT_CHARACTERS },
+    requestIdHeader: false,
+    genReqId: (request) => requestIdOf(request.headers),
+    forceCloseConnections: "idle",
+    frameworkErrors: (error, request, reply) => sendError(error, request as never, reply as never),
+  });
+  // Bodies are read by the binding, or streamed: nothing reads them before.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply));
+  app.setNotFoundHandler((request, reply) => sendError(new Refusal("route.not_found", `no such route: ${request.method} ${request.url.split("?")[0]}`), request, reply));
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header("x-request-id", request.id);
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    const operation = request.routeOptions.config.operation ?? "none";
+    metrics.answered(operation, request.method, reply.statusCode, reply.elapsedTime / 1000);
+    request.log.debug({ requestId: request.id, operation, status: reply.statusCode, ms: reply.elapsedTime, workspace: request.principal?.workspace }, "answered");
+  });
+  allowAnyOrigin(app);
+  await app.register(websocket, {
+    options: { maxPayload: SOCKET_MESSAGE_LIMIT_BYTES, perMessageDeflate: false, handleProtocols: chooseSubprotocol },
+    errorHandler: (error, socket, request) => {
+      request.log.debug({ err: error }, "a socket broke");
+      socket.terminate();
+    },
+    // Sockets that are left when the server stops are told so; waiting for them would be for ever.
+    preClose: function (this: FastifyInstance, done: () => void) {
+      for (const client of this.websocketServer.clients) client.close(CloseCode.goingAway, "the server is stopping");
+      this.websocketServer.close();
+      done();
+    },
+  });
+
+  const handlers: Handlers = {
+    ...systemHandlers({ db: parts.db, watch: parts.watch, metrics, isStarted: options.isStarted }),
+    ...accountHandlers(parts.db),
+    ...hostHandlers(parts.watch),
+    ...templateHandlers(parts.watch),
+    ...snapshotHandlers(parts),
+    ...sandboxHandlers(parts),
+  };
+  await app.register(async (api) => {
+    bindOperations(api, {
+      db: parts.db,
+      presence: parts.presence,
+      handlers,
+      openCalls,
+      checkReplies: options.checkReplies ?? false,
+      requireStarted: () => {
+        if (!options.isStarted()) throw new Fault("internal.database", "the server is starting; try again in a moment");
+      },
+    });
+  });
+  await serveDocs(app);
+  await app.ready();
+  return { app: app as unknown as FastifyInstance, openCalls };
+}

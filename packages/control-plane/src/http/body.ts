@@ -1,0 +1,51 @@
+import type { Readable } from "node:stream";
+import { JSON_BODY_LIMIT_BYTES } from "@pandastack/contracts";
+import { Refusal } from "@pandastack/platform";
+
+/** A caller that sends a small body this slowly is not going to finish. */
+const BODY_TIMEOUT_MS = 30_000;
+
+const tooLarge = () =>
+  new Refusal("validation.body_too_large", `the body is larger than ${JSON_BODY_LIMIT_BYTES} bytes; files go to PUT …/fs, which has no limit`);
+
+/**
+ * A JSON body, whatever content type it claims: clients send body-less POSTs as text/plain. Undefined when there is none.
+ * Too large a one is refused without being kept; what still comes of it is thrown away, so that the caller, who may be in
+ * the middle of sending, gets to read the answer.
+ */
+export async function readJsonBody(body: Readable, contentLength: string | undefined): Promise<unknown> {
+  if (Number(contentLength) > JSON_BODY_LIMIT_BYTES) {
+    body.resume();
+    throw tooLarge();
+  }
+  const text = (await readBounded(body)).toString("utf8");
+  if (text.trim() === "") return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new Refusal("validation.bad_json", "the body is not valid JSON");
+  }
+}
+
+function readBounded(body: Readable): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const timer = setTimeout(() => finish(new Refusal("request.timeout", "the body did not arrive in time")), BODY_TIMEOUT_MS);
+    const finish = (failure?: Error) => {
+      clearTimeout(timer);
+      body.off("data", onData);
+      if (failure === undefined) return resolve(Buffer.concat(chunks));
+      body.resume();
+      reject(failure);
+    };
+    const onData = (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > JSON_BODY_LIMIT_BYTES) finish(tooLarge());
+      else chunks.push(chunk);
+    };
+    body.on("data", onData);
+    body.once("end", () => finish());
+    body.once("error", () => finish(new Refusal("validation.failed", "the body ended early")));
+  });
+}

@@ -1,0 +1,57 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Database } from "../persistence/database.ts";
+import type { SandboxCounters } from "../sandboxes/parts.ts";
+
+const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const BOOT_SECONDS = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5];
+
+/** Figures for Prometheus, by operation and not by path: a path has ids in it. */
+export class ServerMetrics {
+  readonly registry = new Registry();
+  readonly #requests: Counter<"operation" | "method" | "status">;
+  readonly #durations: Histogram<"operation" | "method">;
+  readonly counters: SandboxCounters;
+
+  constructor(db: Database) {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    this.#requests = new Counter({ name: "http_requests_total", help: "Requests answered.", labelNames: ["operation", "method", "status"], registers });
+    this.#durations = new Histogram({ name: "http_request_duration_seconds", help: "From the request's head to the answer's end.", labelNames: ["operation", "method"], buckets: REQUEST_SECONDS, registers });
+    new Gauge({
+      name: "sandboxes",
+      help: "Sandboxes by status.",
+      labelNames: ["status"],
+      registers,
+      async collect() {
+        const rows = await db
+          .selectFrom("sandboxes")
+          .select((column) => ["status", column.fn.countAll<number>().as("count")])
+          .where("wanted", "<>", "deleted")
+          .groupBy("status")
+          .execute()
+          .catch(() => []);
+        this.reset();
+        for (const row of rows) this.set({ status: row.status }, row.count);
+      },
+    });
+    const creates = new Counter({ name: "sandbox_creates_total", help: "Creates by result.", labelNames: ["result", "boot_mode"], registers });
+    const boots = new Histogram({ name: "sandbox_boot_duration_seconds", help: "From the command's arrival at the host until the guest answered.", buckets: BOOT_SECONDS, registers });
+    const hibernations = new Counter({ name: "hibernation_total", help: "Hibernations asked for.", registers });
+    const wakes = new Counter({ name: "wake_total", help: "Wakes, asked for or by use.", registers });
+    const expiries = new Counter({ name: "sandbox_expired_total", help: "Sandboxes deleted for being idle.", registers });
+    this.counters = {
+      created: (result, bootMode, bootMs) => {
+        creates.inc({ result, boot_mode: bootMode });
+        if (result === "ok") boots.observe(bootMs / 1000);
+      },
+      hibernated: () => hibernations.inc(),
+      woken: () => wakes.inc(),
+      expired: () => expiries.inc(),
+    };
+  }
+
+  answered(operation: string, method: string, status: number, seconds: number): void {
+    this.#requests.inc({ operation, method, status: String(status) });
+    this.#durations.observe({ operation, method }, seconds);
+  }
+}

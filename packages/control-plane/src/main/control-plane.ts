@@ -1,0 +1,116 @@
+import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "@pandastack/platform";
+import { bootstrap } from "../accounts/bootstrap.ts";
+import { EventFeed } from "../events/feed.ts";
+import { HostClient } from "../hosts/client.ts";
+import { HostWatch } from "../hosts/watch.ts";
+import { buildApp } from "../http/app.ts";
+import { ServerMetrics } from "../http/metrics.ts";
+import { openDatabase } from "../persistence/database.ts";
+import { migrate } from "../persistence/migrate.ts";
+import { Presence } from "../persistence/presence.ts";
+import { Activity } from "../sandboxes/activity.ts";
+import type { SandboxParts } from "../sandboxes/parts.ts";
+import { KeyedQueue } from "../sandboxes/queue.ts";
+import { Reaper } from "../sandboxes/reaper.ts";
+import { Reconciler } from "../sandboxes/reconciler.ts";
+import type { Settings } from "./settings.ts";
+
+const START_RETRY_MS = 250;
+/** What is being answered may finish for this long after a stop was asked for. */
+const STOP_GRACE_MS = 10_000;
+
+export interface ControlPlane {
+  /** Listens, and brings everything up as the database and the host come. Resolves once it listens. */
+  start(): Promise<{ address: string; port: number }>;
+  /** Resolves once the database is ready and every handler works. */
+  readonly started: Promise<void>;
+  stop(): Promise<void>;
+  readonly parts: SandboxParts;
+}
+
+/**
+ * Puts the control plane together. Nothing is connected or listened on before `start`: what is needed from the disk is read
+ * until then, and privileges can be dropped in between.
+ */
+export async function makeControlPlane(settings: Settings, log: Logger, options: { checkReplies?: boolean } = {}): Promise<ControlPlane> {
+  const database = openDatabase(settings.databaseUrl, log);
+  const { db } = database;
+  const host = new HostClient(settings.hostSocket);
+  const watch = new HostWatch(host, log);
+  const presence = new Presence(db, log);
+  const activity = new Activity(db, log);
+  const feed = new EventFeed({ db, host, watch, log });
+  const metrics = new ServerMetrics(db);
+  const parts: SandboxParts = {
+    db,
+    host,
+    watch,
+    presence,
+    activity,
+    feed,
+    queue: new KeyedQueue(),
+    settings,
+    counters: metrics.counters,
+    log,
+  };
+  const reaper = new Reaper(parts);
+  const reconciler = new Reconciler(parts);
+  let isStarted = false;
+  const stopping = new AbortController();
+  const { app, openCalls } = await buildApp({ parts, metrics, log, isStarted: () => isStarted, checkReplies: options.checkReplies ?? false });
+  const { promise: started, resolve: resolveStarted } = Promise.withResolvers<void>();
+
+  /** The database may come later than we do. */
+  const bringUp = async (): Promise<void> => {
+    for (let isFirst = true; !stopping.signal.aborted; isFirst = false) {
+      try {
+        await migrate(db, log);
+        await bootstrap(db, { apiKey: settings.apiKey, file: settings.bootstrapFile }, log);
+        break;
+      } catch (error) {
+        if (isFirst) log.warn({ err: error }, "database: not ready yet; trying on");
+        else log.debug({ err: error }, "database: not ready yet");
+        await delay(START_RETRY_MS, undefined, { signal: stopping.signal }).catch(() => {});
+      }
+    }
+    if (stopping.signal.aborted) return;
+    await presence.start();
+    activity.start();
+    feed.start();
+    reaper.start();
+    reconciler.start();
+    isStarted = true;
+    resolveStarted();
+    log.info("started");
+  };
+  let up: Promise<void> = Promise.resolve();
+
+  return {
+    parts,
+    started,
+    start: async () => {
+      watch.start();
+      await app.listen({ host: settings.listen.host, port: settings.listen.port });
+      const address = app.server.address() as AddressInfo;
+      log.info({ address: `${address.address}:${address.port}` }, "listening");
+      up = bringUp();
+      return { address: address.address, port: address.port };
+    },
+    stop: async () => {
+      stopping.abort();
+      watch.stop();
+      openCalls.stop();
+      const cut = setTimeout(() => app.server.closeAllConnections(), STOP_GRACE_MS);
+      await app.close();
+      clearTimeout(cut);
+      await up;
+      await Promise.all([reaper.stop(), reconciler.stop(), feed.stop()]);
+      await Promise.allSettled([activity.stop(), presence.stop()]);
+      await host.close();
+      await database.close();
+      log.info("stopped");
+    },
+  };
+}

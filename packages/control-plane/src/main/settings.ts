@@ -1,0 +1,78 @@
+/** What the control plane is told by its environment. Every wrong value is said at once, before anything starts. */
+export interface Settings {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly databaseUrl: string;
+  readonly hostSocket: string;
+  readonly apiKey: string | undefined;
+  readonly bootstrapFile: string | undefined;
+  readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
+  readonly defaultTtlSeconds: number;
+  readonly defaultRuntime: "auto" | "microvm" | "fake";
+  readonly sandboxesPerWorkspace: number;
+}
+
+const DEFAULT_LISTEN = "127.0.0.1:8080";
+const DEFAULT_TTL_SECONDS = 3600;
+const DEFAULT_SANDBOXES_PER_WORKSPACE = 1000;
+
+/** Every runtime that an operator may name, as the host's commands know it. */
+const RUNTIMES: Readonly<Record<string, Settings["defaultRuntime"]>> = { auto: "auto", microvm: "microvm", qemu: "microvm", fake: "fake" };
+
+export class BadSettings extends Error {
+  override readonly name = "BadSettings";
+}
+
+export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  const problems: string[] = [];
+  const text = (name: string): string | undefined => {
+    const value = env[name]?.trim();
+    return value === undefined || value === "" ? undefined : value;
+  };
+  const required = (name: string): string => {
+    const value = text(name);
+    if (value === undefined) problems.push(`${name} is not set`);
+    return value ?? "";
+  };
+  const integer = (name: string, fallback: number | undefined, least: number): number | undefined => {
+    const value = text(name);
+    if (value === undefined) return fallback;
+    if (/^\d{1,12}$/.test(value) && Number(value) >= least) return Number(value);
+    problems.push(`${name} has to be a whole number from ${least} on, not ${JSON.stringify(value)}`);
+    return fallback;
+  };
+
+  const listenText = text("PANDASTACK_LISTEN") ?? DEFAULT_LISTEN;
+  const listen = parseListen(listenText);
+  if (listen === undefined) problems.push(`PANDASTACK_LISTEN has to be host:port, such as ${DEFAULT_LISTEN}, not ${JSON.stringify(listenText)}`);
+  const uid = integer("PANDASTACK_UID", undefined, 1);
+  const gid = integer("PANDASTACK_GID", undefined, 1);
+  if ((uid === undefined) !== (gid === undefined)) problems.push("PANDASTACK_UID and PANDASTACK_GID go together");
+  const runtimeText = text("PANDASTACK_RUNTIME") ?? "auto";
+  const runtime = RUNTIMES[runtimeText];
+  if (runtime === undefined) problems.push(`PANDASTACK_RUNTIME has to be one of ${Object.keys(RUNTIMES).join(", ")}, not ${JSON.stringify(runtimeText)}`);
+  const apiKey = text("PANDASTACK_API_KEY");
+  if (apiKey !== undefined && /\s/.test(apiKey)) problems.push("PANDASTACK_API_KEY cannot contain white space");
+
+  const settings: Settings = {
+    listen: listen ?? { host: "127.0.0.1", port: 8080 },
+    databaseUrl: required("DATABASE_URL"),
+    hostSocket: required("PANDASTACK_HOST_SOCKET"),
+    apiKey,
+    bootstrapFile: text("PANDASTACK_BOOTSTRAP_FILE"),
+    runAs: uid === undefined || gid === undefined ? undefined : { uid, gid },
+    defaultTtlSeconds: integer("PANDASTACK_DEFAULT_TTL_SECONDS", DEFAULT_TTL_SECONDS, 0)!,
+    defaultRuntime: runtime ?? "auto",
+    sandboxesPerWorkspace: integer("PANDASTACK_SANDBOXES_PER_WORKSPACE", DEFAULT_SANDBOXES_PER_WORKSPACE, 1)!,
+  };
+  if (problems.length > 0) throw new BadSettings(problems.join("\n"));
+  return settings;
+}
+
+/** `127.0.0.1:8080`, `[::1]:8080`, `:8080` (everywhere). */
+function parseListen(text: string): Settings["listen"] | undefined {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  if (match === null) return undefined;
+  const port = Number(match[3]);
+  const host = match[1] ?? match[2] ?? "";
+  return port > 65_535 ? undefined : { host: host === "" ? "0.0.0.0" : host, port };
+}

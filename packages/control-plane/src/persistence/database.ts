@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import { createRequire } from "node:module";
+import { Kysely, PostgresDialect } from "kysely";
+import pg from "pg";
+import type { Logger } from "@pandastack/platform";
+import { toDatabaseFailure } from "./failures.ts";
+import type { Tables } from "./tables.ts";
+
+export type Database = Kysely<Tables>;
+
+export interface DatabaseConnection {
+  readonly db: Database;
+  readonly pool: pg.Pool;
+  close(): Promise<void>;
+}
+
+export const CONNECTIONS_LIMIT = 16;
+const CONNECT_TIMEOUT_MS = 3000;
+/** No statement of ours takes long; one that does waits for a lock or a lost peer. */
+const STATEMENT_TIMEOUT_MS = 10_000;
+
+// pg loads this at the first connection without a password, when the files may no longer be readable to this process.
+createRequire(import.meta.url)("pgpass");
+
+// bigint columns hold milliseconds, sizes and counters, all far below 2^53.
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+
+/**
+ * A client that prepares every parametrised statement once for its connection, named after its text. Statements here come
+ * from a fixed set (lists go in as arrays), so the number of names is bounded.
+ */
+class PreparingClient extends pg.Client {
+  readonly #names = new Map<string, string>();
+
+  #name(text: string): string {
+    let name = this.#names.get(text);
+    if (name === undefined) {
+      name = createHash("sha1").update(text).digest("base64url");
+      this.#names.set(text, name);
+    }
+    return name;
+  }
+
+  // @ts-expect-error pg types `query` as a dozen overloads; Kysely and our code use this one.
+  override async query(text: string, values?: unknown[]): Promise<pg.QueryResult> {
+    try {
+      if (values === undefined || values.length === 0) return await super.query(text);
+      return await super.query({ name: this.#name(text), text, values });
+    } catch (error) {
+      throw toDatabaseFailure(error);
+    }
+  }
+}
+
+/** Connects lazily: an absent database is found out at the first statement, and again at each, until it is there. */
+export function openDatabase(url: string, log: Logger): DatabaseConnection {
+  const pool = new pg.Pool({
+    connectionString: url,
+    Client: PreparingClient as unknown as typeof pg.Client,
+    max: CONNECTIONS_LIMIT,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: STATEMENT_TIMEOUT_MS + 2000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    application_name: "pandastack-control-plane",
+  });
+  // An idle connection that breaks would end the process otherwise. The pool drops it; the next statement opens another.
+  pool.on("error", (error) => log.warn({ err: error }, "database: an idle connection broke"));
+  const connect = pool.connect.bind(pool) as () => Promise<pg.PoolClient>;
+  const dialect = new PostgresDialect({
+    pool: {
+      connect: async () => {
+        try {
+          return (await connect()) as never;
+        } catch (error) {
+          throw toDatabaseFailure(error);
+        }
+      },
+      end: () => pool.end(),
+      options: { ...pool.options },
+    } as never,
+  });
+  const db = new Kysely<Tables>({ dialect });
+  return { db, pool, close: () => db.destroy() };
+}

@@ -1,0 +1,70 @@
+import { randomUUID } from "node:crypto";
+import { sql } from "kysely";
+import type { Logger } from "@pandastack/platform";
+import type { Database } from "./database.ts";
+
+const BEAT_MS = 2000;
+/** A control plane that has said nothing for this long is dead, and its unfinished work anyone's. */
+export const PRESENCE_TIMEOUT_MS = 10_000;
+
+/** This control plane's name among those on the same database, and the proof that it lives. */
+export class Presence {
+  readonly id = randomUUID();
+  readonly #db: Database;
+  readonly #log: Logger;
+  #timer: NodeJS.Timeout | undefined;
+  /** Since when its beats have not been missing; undefined while they are. */
+  #steadySince: number | undefined;
+  #isAway = false;
+
+  constructor(db: Database, log: Logger) {
+    this.#db = db;
+    this.#log = log;
+  }
+
+  async start(): Promise<void> {
+    await this.#beat();
+    this.#timer = setInterval(() => void this.#beat(), BEAT_MS);
+    this.#timer.unref();
+  }
+
+  /**
+   * Whether it may call others dead. After the database was away, or at its own start, all the others' last beats are old:
+   * it has to have listened for as long as a silence must last.
+   */
+  get mayJudge(): boolean {
+    return this.#steadySince !== undefined && performance.now() - this.#steadySince > PRESENCE_TIMEOUT_MS;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#db.deleteFrom("control_planes").where("id", "=", this.id).execute();
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      await sql`
+        insert into control_planes (id, seen_at) values (${this.id}, clock_timestamp())
+        on conflict (id) do update set seen_at = excluded.seen_at`.execute(this.#db);
+      await sql`delete from control_planes where seen_at < clock_timestamp() - interval '1 hour' and id <> ${this.id}`.execute(this.#db);
+      this.#steadySince ??= performance.now();
+      if (this.#isAway) this.#log.info("database: back");
+      this.#isAway = false;
+    } catch (error) {
+      this.#steadySince = undefined;
+      if (!this.#isAway) this.#log.warn({ err: error }, "database: away");
+      this.#isAway = true;
+    }
+  }
+
+  /** Whether the database answered the last beat. */
+  get isDatabaseThere(): boolean {
+    return !this.#isAway && this.#steadySince !== undefined;
+  }
+}
+
+/** SQL for "the control plane named in this column is not alive". A missing row is a control plane that has left. */
+export const ownerIsGone = (column: string) =>
+  sql<boolean>`(${sql.ref(column)} is null or not exists (
+    select from control_planes where control_planes.id = ${sql.ref(column)}
+      and control_planes.seen_at > clock_timestamp() - make_interval(secs => ${sql.lit(PRESENCE_TIMEOUT_MS / 1000)})))`;

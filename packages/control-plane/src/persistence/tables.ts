@@ -1,0 +1,122 @@
+import type { ColumnType, Generated, Selectable } from "kysely";
+import type { Role } from "@pandastack/contracts";
+import type { BootMode, Isolation, RuntimeName } from "@pandastack/contracts/host";
+
+/** A column that the database sets and nobody else. */
+type SetByDatabase<T> = ColumnType<T, never, never>;
+/** jsonb: read as a value, written as text. */
+type Json<T> = ColumnType<T, string, string>;
+
+export interface WorkspacesTable {
+  slug: string;
+  name: string;
+  created_at: Generated<Date>;
+}
+
+export interface TokensTable {
+  prefix: string;
+  hash: Buffer;
+  workspace: string;
+  role: Role;
+  label: string | null;
+  created_at: Generated<Date>;
+  expires_at: Date | null;
+  revoked_at: Date | null;
+}
+
+export interface ControlPlanesTable {
+  id: string;
+  seen_at: Date;
+}
+
+export interface HostsTable {
+  id: string;
+  epoch: string;
+  last_seq: number;
+}
+
+export interface SandboxesTable {
+  id: string;
+  workspace: string;
+  wanted: "running" | "paused" | "hibernated" | "deleted";
+  status: "creating" | "running" | "paused" | "hibernated" | "failed";
+  generation: Generated<number>;
+  operation_id: string;
+  owner: string | null;
+  host_id: string | null;
+  template: string;
+  from_snapshot: string | null;
+  persistent: boolean;
+  ttl_seconds: number;
+  metadata: Json<Record<string, string>>;
+  runtime: RuntimeName;
+  isolation: Isolation;
+  guest_ip: string | null;
+  host_tap: string | null;
+  mac: Generated<string>;
+  cpu: number;
+  memory_mb: number;
+  disk_mb: number;
+  boot_ms: Generated<number>;
+  boot_mode: Generated<BootMode>;
+  reason: string | null;
+  created_at: Generated<Date>;
+  last_activity_ms: number;
+  expires_ms: SetByDatabase<number | null>;
+  attempted_at: Generated<Date>;
+  deleted_at: Date | null;
+}
+export type SandboxRow = Selectable<SandboxesTable>;
+
+export interface SnapshotsTable {
+  id: string;
+  workspace: string;
+  sandbox_id: string;
+  wanted: "ready" | "deleted";
+  status: "creating" | "ready";
+  operation_id: string;
+  owner: string | null;
+  template: string;
+  runtime: RuntimeName;
+  size_bytes: Generated<number>;
+  cpu: number;
+  memory_mb: number;
+  created_at: Generated<Date>;
+  attempted_at: Generated<Date>;
+  deleted_at: Date | null;
+}
+export type SnapshotRow = Selectable<SnapshotsTable>;
+
+export interface EventsTable {
+  id: Generated<number>;
+  host_id: string | null;
+  epoch: string | null;
+  seq: number | null;
+  sandbox_id: string;
+  type: string;
+  payload: Json<Record<string, unknown>>;
+  time: Date;
+}
+export type EventRow = Selectable<EventsTable>;
+
+export interface IdempotencyKeysTable {
+  workspace: string;
+  key: string;
+  request_hash: Buffer;
+  seed: string;
+  owner: string;
+  status: number | null;
+  reply: ColumnType<unknown, string | null, string | null>;
+  created_at: Generated<Date>;
+}
+
+export interface Tables {
+  workspaces: WorkspacesTable;
+  tokens: TokensTable;
+  control_planes: ControlPlanesTable;
+  hosts: HostsTable;
+  sandboxes: SandboxesTable;
+  snapshots: SnapshotsTable;
+  events: EventsTable;
+  idempotency_keys: IdempotencyKeysTable;
+}

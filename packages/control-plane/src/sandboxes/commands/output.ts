@@ -1,0 +1,28 @@
+import { EXEC_OUTPUT_LIMIT_BYTES } from "@pandastack/contracts";
+
+/** One stream of a command's output, kept up to a limit. */
+export class BoundedOutput {
+  readonly #chunks: Buffer[] = [];
+  readonly #limitBytes: number;
+  #bytes = 0;
+  isTruncated = false;
+
+  constructor(limitBytes: number = EXEC_OUTPUT_LIMIT_BYTES) {
+    this.#limitBytes = limitBytes;
+  }
+
+  add(data: Uint8Array): void {
+    const room = this.#limitBytes - this.#bytes;
+    if (data.length > room) this.isTruncated = true;
+    if (room <= 0) return;
+    // A copy: the frame is a view of a larger buffer, which would be kept for its sake.
+    const kept = Buffer.from(data.subarray(0, room));
+    this.#chunks.push(kept);
+    this.#bytes += kept.length;
+  }
+
+  /** As UTF-8; what is none becomes U+FFFD. */
+  text(): string {
+    return Buffer.concat(this.#chunks).toString("utf8");
+  }
+}

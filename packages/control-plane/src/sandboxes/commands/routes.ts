@@ -1,0 +1,86 @@
+import { isOn } from "@pandastack/contracts";
+import { Refusal } from "@pandastack/platform";
+import type { Handlers, SocketAnswer } from "../../calls/call.ts";
+import { eventStream } from "../../calls/server-sent-events.ts";
+import { onSandbox } from "../entry.ts";
+import type { SandboxParts } from "../parts.ts";
+import { exec } from "./exec.ts";
+import { execSocket } from "./exec-socket.ts";
+import { execStream, processFrames } from "./exec-stream.ts";
+import { processEvents } from "./process-messages.ts";
+import { connectProcess, findProcess, joinProcess } from "./processes.ts";
+import { joinTerminal, terminalRequest, wantsExitMessage } from "./terminal.ts";
+import type { Call } from "../../calls/call.ts";
+import type { SandboxRow } from "../../persistence/tables.ts";
+
+type Operations =
+  | "exec"
+  | "execStream"
+  | "execSocket"
+  | "openTerminal"
+  | "openSsh"
+  | "listProcesses"
+  | "getProcess"
+  | "signalProcess"
+  | "streamProcess"
+  | "attachProcess"
+  | "connectProcess";
+
+export function commandHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
+  const guestOf = (row: SandboxRow) => parts.host.guest(row.id);
+
+  const openTerminal = async (call: Call<"openTerminal"> | Call<"openSsh">, row: SandboxRow, exitMessage: boolean): Promise<SocketAnswer> => {
+    const host = await guestOf(row).processSocket({ exec: terminalRequest(call.query) });
+    // A caller that goes away before it has a WebSocket leaves a shell that nobody would ever end.
+    const abandon = () => {
+      host.send(JSON.stringify({ signal: "SIGHUP" }));
+      host.close();
+    };
+    if (call.signal.aborted) abandon();
+    call.signal.addEventListener("abort", abandon, { once: true });
+    return {
+      status: 101,
+      connect: (client) => {
+        call.signal.removeEventListener("abort", abandon);
+        joinTerminal(client, host, { exitMessage, keep: isOn(call.query.keep) });
+      },
+    };
+  };
+
+  return {
+    exec: onSandbox(parts, "exec", (call, row) => exec(parts, call, row)),
+    execStream: onSandbox(parts, "execStream", (call, row) => execStream(parts, call, row)),
+    execSocket: onSandbox(parts, "execSocket", async (_, row) => ({ status: 101, connect: (socket) => execSocket(parts, row, socket) })),
+    openTerminal: onSandbox(parts, "openTerminal", (call, row) => openTerminal(call, row, wantsExitMessage(call.query, call.userAgent))),
+    openSsh: onSandbox(parts, "openSsh", (call, row) => openTerminal(call, row, wantsExitMessage(call.query, call.userAgent))),
+
+    listProcesses: onSandbox(parts, "listProcesses", async (_, row) => ({ status: 200, body: { processes: await guestOf(row).processes() } })),
+    getProcess: onSandbox(parts, "getProcess", async ({ params }, row) => ({ status: 200, body: await findProcess(guestOf(row), params.pid) })),
+    signalProcess: onSandbox(parts, "signalProcess", async ({ params, body }, row) => {
+      const { id, running } = await findProcess(guestOf(row), params.pid);
+      if (!running) throw new Refusal("process.not_found", "the process has ended");
+      const name = body?.signal ?? "SIGTERM";
+      await guestOf(row).signalProcess({ id, signal: name.startsWith("SIG") ? name : `SIG${name}` });
+      return { status: 204 };
+    }),
+    streamProcess: onSandbox(parts, "streamProcess", async ({ params, query, signal }, row) => {
+      const { id } = await findProcess(guestOf(row), params.pid);
+      const socket = await guestOf(row).processSocket({ attach: { id, replay: query.replay === undefined || isOn(query.replay) } });
+      return { status: 200, mediaType: "text/event-stream", stream: eventStream(processFrames(processEvents(socket, signal), "command timeout")) };
+    }),
+    attachProcess: onSandbox(parts, "attachProcess", async ({ params, query, signal }, row) => {
+      const { id } = await findProcess(guestOf(row), params.pid);
+      const host = await guestOf(row).processSocket({ attach: { id, replay: query.replay === undefined || isOn(query.replay) } });
+      const abandon = () => host.close();
+      signal.addEventListener("abort", abandon, { once: true });
+      return {
+        status: 101,
+        connect: (client) => {
+          signal.removeEventListener("abort", abandon);
+          joinProcess(client, host);
+        },
+      };
+    }),
+    connectProcess: onSandbox(parts, "connectProcess", async (_, row) => ({ status: 101, connect: (client) => connectProcess(guestOf(row), client) })),
+  };
+}

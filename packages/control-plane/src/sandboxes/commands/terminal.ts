@@ -1,0 +1,60 @@
+import type { WebSocket } from "ws";
+import type { TerminalQuery } from "@pandastack/contracts";
+import type { ExecRequest } from "@pandastack/contracts/host";
+import { toErrorResponse } from "@pandastack/platform";
+import { bufferOf, CloseCode, closeReason, forward, keepAlive } from "../../calls/sockets.ts";
+import { parseProcessMessage } from "./process-messages.ts";
+import { parseTerminalInput } from "./terminal-input.ts";
+
+/** A login shell: bash where there is one. */
+const LOGIN_SHELL = "command -v bash >/dev/null 2>&1 && exec bash -li; exec sh -l";
+const DEFAULT_SIZE = { rows: 24, cols: 80 };
+
+export function terminalRequest(query: TerminalQuery): ExecRequest {
+  return {
+    shell: query.cmd ?? LOGIN_SHELL,
+    user: query.user ?? "root",
+    ...(query.cwd === undefined ? {} : { cwd: query.cwd }),
+    stdin: true,
+    pty: { rows: query.rows ?? DEFAULT_SIZE.rows, cols: query.cols ?? DEFAULT_SIZE.cols },
+    tag: "terminal",
+  };
+}
+
+/** Whether a caller understands a last text message `{"exit":N}`. The Node command line would print it. */
+export function wantsExitMessage(query: TerminalQuery, userAgent: string): boolean {
+  return query.protocol === "text" || userAgent.startsWith("Go-http-client") || userAgent.startsWith("pandastack-go");
+}
+
+/** Joins a caller's socket with a terminal's. The shell is told when the caller has gone, unless it asked to keep it. */
+export function joinTerminal(client: WebSocket, host: WebSocket, options: { exitMessage: boolean; keep: boolean }): void {
+  let isOver = false;
+  const finish = (exitCode: number | undefined, code: number, reason: string) => {
+    if (isOver) return;
+    isOver = true;
+    if (options.exitMessage && exitCode !== undefined) client.send(JSON.stringify({ exit: exitCode }));
+    client.close(code, closeReason(reason));
+    host.close();
+  };
+  host.on("message", (data, isBinary) => {
+    const message = parseProcessMessage(data, isBinary);
+    if (message.kind === "stdout" || message.kind === "stderr") forward(host, client, Buffer.from(message.data), true);
+    else if (message.kind === "result") finish(message.result.exit_code, CloseCode.normal, `exit ${message.result.exit_code}`);
+    else if (message.kind === "error") finish(undefined, CloseCode.internal, toErrorResponse(message.error).body.error);
+  });
+  host.once("close", () => finish(undefined, CloseCode.internal, "the connection to the host was lost"));
+  host.on("error", () => {});
+  client.on("message", (data, isBinary) => {
+    const input = parseTerminalInput(bufferOf(data), isBinary);
+    if (input.kind === "bytes") forward(client, host, input.data, true);
+    else forward(client, host, JSON.stringify({ resize: { rows: input.rows, cols: input.cols } }), false);
+  });
+  client.once("close", () => {
+    if (isOver) return;
+    isOver = true;
+    if (!options.keep && host.readyState === host.OPEN) host.send(JSON.stringify({ signal: "SIGHUP" }));
+    host.close();
+  });
+  keepAlive(client);
+  host.resume();
+}

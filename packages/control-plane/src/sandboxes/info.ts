@@ -1,0 +1,44 @@
+import type { Lifecycle, Sandbox } from "@pandastack/contracts";
+import type { SandboxRow } from "../persistence/tables.ts";
+import { redact } from "./rules.ts";
+
+const expiry = (row: SandboxRow) => (row.expires_ms === null ? null : new Date(row.expires_ms).toISOString());
+
+/** A sandbox as the API shows it. */
+export function sandboxInfo(row: SandboxRow): Sandbox {
+  return {
+    id: row.id,
+    workspace: row.workspace,
+    template: row.template,
+    status: row.status,
+    ...(row.reason === null ? {} : { reason: row.reason }),
+    cpu: row.cpu,
+    memory_mb: row.memory_mb,
+    disk_mb: row.disk_mb,
+    guest_ip: row.guest_ip ?? "",
+    host_tap: row.host_tap ?? "",
+    mac: row.mac,
+    // The channel to the guest is a virtio-serial port; there is no vsock.
+    vsock_cid: 0,
+    metadata: redact(row.metadata),
+    ...(row.from_snapshot === null ? {} : { from_snapshot: row.from_snapshot }),
+    boot_ms: row.boot_ms,
+    boot_mode: row.boot_mode,
+    runtime: row.runtime,
+    isolation: row.isolation,
+    persistent: row.persistent,
+    ttl_seconds: row.ttl_seconds,
+    created_at: row.created_at.toISOString(),
+    last_activity_at: new Date(row.last_activity_ms).toISOString(),
+    expires_at: expiry(row),
+  };
+}
+
+export function lifecycleInfo(row: SandboxRow & { now_ms: number }): Lifecycle {
+  return {
+    ttl_seconds: row.ttl_seconds,
+    persistent: row.persistent,
+    idle_seconds: Math.max(0, Math.floor((row.now_ms - row.last_activity_ms) / 1000)),
+    expires_at: expiry(row),
+  };
+}

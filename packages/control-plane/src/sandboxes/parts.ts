@@ -1,0 +1,38 @@
+import type { Logger } from "@pandastack/platform";
+import type { EventFeed } from "../events/feed.ts";
+import type { HostClient } from "../hosts/client.ts";
+import type { HostWatch } from "../hosts/watch.ts";
+import type { Database } from "../persistence/database.ts";
+import type { Presence } from "../persistence/presence.ts";
+import type { Activity } from "./activity.ts";
+import type { KeyedQueue } from "./queue.ts";
+
+export interface SandboxSettings {
+  readonly defaultTtlSeconds: number;
+  /** What `auto` means here. */
+  readonly defaultRuntime: "auto" | "microvm" | "fake";
+  readonly sandboxesPerWorkspace: number;
+}
+
+/** Figures that the server counts about sandboxes. */
+export interface SandboxCounters {
+  created(result: "ok" | "failed", bootMode: string, bootMs: number): void;
+  hibernated(): void;
+  woken(): void;
+  expired(): void;
+}
+
+/** What everything in this folder works with. */
+export interface SandboxParts {
+  readonly db: Database;
+  readonly host: HostClient;
+  readonly watch: HostWatch;
+  readonly presence: Presence;
+  readonly activity: Activity;
+  readonly feed: EventFeed;
+  /** Changes of one sandbox's state, one after the other. */
+  readonly queue: KeyedQueue;
+  readonly settings: SandboxSettings;
+  readonly counters: SandboxCounters;
+  readonly log: Logger;
+}

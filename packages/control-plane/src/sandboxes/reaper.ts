@@ -1,0 +1,65 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { sql } from "kysely";
+import { nowMs } from "../persistence/clock.ts";
+import type { SandboxParts } from "./parts.ts";
+import { removeFromHost } from "./service/remove.ts";
+
+/** Expiries act within a second: this, the delay of activity's writes, and a host's deletion fit in. */
+const POLL_MS = 250;
+const BATCH_LIMIT = 50;
+
+/** Deletes sandboxes that have been idle for longer than they may. Any number of control planes may run one. */
+export class Reaper {
+  readonly #parts: SandboxParts;
+  readonly #stop = new AbortController();
+  #loop: Promise<void> | undefined;
+
+  constructor(parts: SandboxParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        const expired = await claimExpired(this.#parts);
+        for (const id of expired) void this.#remove(id);
+        if (expired.length === BATCH_LIMIT) continue;
+      } catch (error) {
+        this.#parts.log.debug({ err: error }, "reaper: the database is away");
+      }
+      await delay(POLL_MS, undefined, { signal, ref: false }).catch(() => {});
+    }
+  }
+
+  async #remove(id: string): Promise<void> {
+    this.#parts.counters.expired();
+    this.#parts.log.info({ sandbox: id }, "expired: deleting");
+    // Where this fails, the row stays unwanted and the reconciler goes on.
+    await removeFromHost(this.#parts, id).catch((error: unknown) => this.#parts.log.warn({ err: error, sandbox: id }, "deleting an expired sandbox is left to the reconciler"));
+  }
+}
+
+/**
+ * From here on they are unknown to callers. What is going on in this process is known exactly and never expires; what is
+ * going on in others is renewed in the database in time.
+ */
+async function claimExpired(parts: SandboxParts): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    update sandboxes set wanted = 'deleted', generation = generation + 1, attempted_at = clock_timestamp()
+    where id in (
+      select id from sandboxes
+      where wanted <> 'deleted' and expires_ms <= ${nowMs} and status <> 'creating' and not id = any(${parts.activity.ongoing()})
+      order by expires_ms limit ${sql.lit(BATCH_LIMIT)} for update skip locked)
+    returning id`.execute(parts.db);
+  return rows.map((row) => row.id);
+}

@@ -1,0 +1,167 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { sql } from "kysely";
+import type { HostEvent, HostSandbox } from "@pandastack/contracts/host";
+import { pruneEvents } from "../events/store.ts";
+import { IDEMPOTENCY_HOURS } from "@pandastack/contracts";
+import { ownerIsGone } from "../persistence/presence.ts";
+import type { SandboxRow } from "../persistence/tables.ts";
+import { removeSnapshot } from "../snapshots/delete-snapshot.ts";
+import { claimUnfinishedSnapshots } from "../snapshots/store.ts";
+import type { SandboxParts } from "./parts.ts";
+import { removeFromHost } from "./service/remove.ts";
+import { isAsObserved, syncSandbox } from "./service/sync.ts";
+import { readSandbox } from "./store.ts";
+
+const PASS_MS = 1000;
+/** Between two attempts at the same unfinished thing. */
+const RETRY_SECONDS = 5;
+/** How often every row is compared with its host, events or not. */
+const COMPARE_MS = 15_000;
+const PRUNE_MS = 600_000;
+
+/** What each kind of event says that the row should show. Others say nothing of the state. */
+const STATE_AFTER: Readonly<Record<string, SandboxRow["status"]>> = {
+  "sandbox.running": "running",
+  "sandbox.paused": "paused",
+  "sandbox.resumed": "running",
+  "sandbox.hibernated": "hibernated",
+  "sandbox.woken": "running",
+  "sandbox.failed": "failed",
+  "vm.died": "failed",
+};
+
+/**
+ * Makes what is agree with what is wanted, and rows with what is, after anything that went wrong. It takes no input: every
+ * pass looks at the database and the host, so it does not matter what was missed before.
+ */
+export class Reconciler {
+  readonly #parts: SandboxParts;
+  readonly #stop = new AbortController();
+  #loop: Promise<void> | undefined;
+  #compareAt = 0;
+  #pruneAt = performance.now() + PRUNE_MS;
+  readonly #unsubscribe: (() => void)[] = [];
+
+  constructor(parts: SandboxParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    const { feed } = this.#parts;
+    this.#unsubscribe.push(
+      feed.onHostEvents((events) => void this.#heed(events).catch((error: unknown) => this.#parts.log.debug({ err: error }, "reconciler: events"))),
+      feed.onReconnect(() => (this.#compareAt = 0)),
+    );
+    this.#loop = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#stop.abort();
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await this.pass();
+      } catch (error) {
+        this.#parts.log.debug({ err: error }, "reconciler: something is away; next pass");
+      }
+      await delay(PASS_MS, undefined, { signal, ref: false }).catch(() => {});
+    }
+  }
+
+  async pass(): Promise<void> {
+    const now = performance.now();
+    await this.#finishSandboxes();
+    await this.#finishSnapshots();
+    if (now >= this.#compareAt && this.#parts.watch.current !== undefined) {
+      this.#compareAt = now + COMPARE_MS;
+      await compareWithHost(this.#parts);
+    }
+    if (now >= this.#pruneAt) {
+      this.#pruneAt = now + PRUNE_MS;
+      await prune(this.#parts);
+    }
+  }
+
+  async #finishSandboxes(): Promise<void> {
+    const ids = await claimUnfinished(this.#parts);
+    await Promise.all(ids.map((id) => removeFromHost(this.#parts, id).catch((error: unknown) => this.#parts.log.debug({ err: error, sandbox: id }, "reconciler: not removed yet"))));
+  }
+
+  async #finishSnapshots(): Promise<void> {
+    const { db, presence, log } = this.#parts;
+    const ids = await claimUnfinishedSnapshots(db, { mayJudge: presence.mayJudge, retrySeconds: RETRY_SECONDS });
+    await Promise.all(ids.map((id) => removeSnapshot(this.#parts, id).catch((error: unknown) => log.debug({ err: error, snapshot: id }, "reconciler: not removed yet"))));
+  }
+
+  /** Events tell of changes that nobody asked for through here. Most were asked for, and their rows say so already. */
+  async #heed(events: readonly HostEvent[]): Promise<void> {
+    const latest = new Map(events.map((event) => [event.sandboxId, event]));
+    for (const [id, event] of latest) {
+      const expected = STATE_AFTER[event.type];
+      if (id === null || expected === undefined) continue;
+      const row = await readSandbox(this.#parts.db, id);
+      if (row === undefined || row.status === expected || !this.#parts.queue.isIdle(id)) continue;
+      await this.#parts.queue.run(id, () => syncSandbox(this.#parts, id));
+    }
+  }
+}
+
+/**
+ * Sandboxes whose deletion is unfinished, and those whose making has lost its control plane: the caller's connection died
+ * with it, so they are undone. Others skip what is claimed here for a while.
+ */
+async function claimUnfinished(parts: SandboxParts): Promise<string[]> {
+  const abandoned = parts.presence.mayJudge ? sql<boolean>`(status = 'creating' and ${ownerIsGone("owner")})` : sql<boolean>`false`;
+  const { rows } = await sql<{ id: string }>`
+    update sandboxes set wanted = 'deleted', attempted_at = clock_timestamp(), generation = generation + 1
+    where id in (
+      select id from sandboxes
+      where deleted_at is null and attempted_at < clock_timestamp() - make_interval(secs => ${sql.lit(RETRY_SECONDS)})
+        and (wanted = 'deleted' or ${abandoned})
+      order by attempted_at limit 20 for update skip locked)
+    returning id`.execute(parts.db);
+  return rows.map((row) => row.id);
+}
+
+/** Every row against everything that the host has. */
+async function compareWithHost(parts: SandboxParts): Promise<void> {
+  const rows = await parts.db.selectFrom("sandboxes").selectAll().where("wanted", "<>", "deleted").where("status", "<>", "creating").execute();
+  const hostSandboxes = await parts.host.sandboxes();
+  const byId = new Map(hostSandboxes.map((host): [string, HostSandbox] => [host.id, host]));
+  for (const row of rows) {
+    const host = byId.get(row.id);
+    const isRight = host === undefined ? row.status === "failed" : isAsObserved(row, host);
+    if (isRight || !parts.queue.isIdle(row.id)) continue;
+    await parts.queue.run(row.id, () => syncSandbox(parts, row.id));
+  }
+  await reportUnknown(parts, hostSandboxes);
+}
+
+/**
+ * Sandboxes on the host that no row knows. Rows come before commands, so this database is not the one that made them: an
+ * operator has to decide, not this process.
+ */
+async function reportUnknown(parts: SandboxParts, hostSandboxes: readonly HostSandbox[]): Promise<void> {
+  const ids = hostSandboxes.map((host) => host.id);
+  const { rows } = await sql<{ id: string }>`
+    select id from unnest(${ids}::text[]) as id where not exists (select from sandboxes where sandboxes.id = id.id)`.execute(parts.db);
+  if (rows.length > 0) parts.log.warn({ sandboxes: rows.map((row) => row.id) }, "the host has sandboxes that this database does not know; they are left alone");
+  // Tombstones say that the host had nothing of them any more. Where that was wrong, it is put right.
+  const { rows: risen } = await sql<{ id: string }>`
+    update sandboxes set deleted_at = null where id = any(${ids}) and deleted_at < clock_timestamp() - interval '1 minute' returning id`.execute(parts.db);
+  if (risen.length > 0) parts.log.warn({ sandboxes: risen.map((row) => row.id) }, "the host still has deleted sandboxes; deleting them again");
+}
+
+/** What nobody will ask for any more. */
+async function prune(parts: SandboxParts): Promise<void> {
+  const { db } = parts;
+  await sql`delete from sandboxes where deleted_at < clock_timestamp() - interval '1 day'`.execute(db);
+  await sql`delete from snapshots where deleted_at < clock_timestamp() - interval '1 day'`.execute(db);
+  await sql`delete from idempotency_keys where created_at < clock_timestamp() - make_interval(hours => ${sql.lit(IDEMPOTENCY_HOURS)})`.execute(db);
+  await pruneEvents(db);
+}

@@ -1,0 +1,156 @@
+import type { Handlers } from "../calls/call.ts";
+import { commandHandlers } from "./commands/routes.ts";
+import { onSandbox } from "./entry.ts";
+import { fileHandlers } from "./files/routes.ts";
+import { lifecycleInfo, sandboxInfo } from "./info.ts";
+import { observationHandlers } from "./observation/routes.ts";
+import type { SandboxParts } from "./parts.ts";
+import { childTtlSeconds, withoutReservedKeys } from "./rules.ts";
+import { changeState } from "./service/change-state.ts";
+import { updateLifecycle } from "./service/configure.ts";
+import { createSandbox } from "./service/create.ts";
+import { fork } from "./service/fork.ts";
+import { promote } from "./service/promote.ts";
+import { deleteSandbox } from "./service/remove.ts";
+import { createSnapshot } from "./service/snapshot.ts";
+import { findWithNow, listSandboxes } from "./store.ts";
+import { deriveUuid } from "../calls/ids.ts";
+import { snapshotInfo } from "../snapshots/store.ts";
+import { storeOwnEvent } from "../events/store.ts";
+
+type Operations =
+  | "createSandbox"
+  | "listSandboxes"
+  | "getSandbox"
+  | "deleteSandbox"
+  | "pauseSandbox"
+  | "resumeSandbox"
+  | "hibernateSandbox"
+  | "wakeSandbox"
+  | "stopSandbox"
+  | "startSandbox"
+  | "getLifecycle"
+  | "updateLifecycle"
+  | "createSnapshot"
+  | "forkSandbox"
+  | "forkTree"
+  | "promoteSandbox";
+
+const DEFAULT_TREE_COUNT = 2;
+
+function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
+  const { db } = parts;
+  return {
+    createSandbox: async ({ principal, seed, body }) => ({
+      status: 201,
+      body: sandboxInfo(await createSandbox(parts, { workspace: principal.workspace, seed, request: body ?? {} })),
+    }),
+    listSandboxes: async ({ principal, query }) => ({
+      status: 200,
+      body: (await listSandboxes(db, principal.workspace, query.status)).map(sandboxInfo),
+    }),
+    getSandbox: onSandbox(parts, "getSandbox", async (_, row) => ({ status: 200, body: sandboxInfo(row) })),
+    deleteSandbox: async ({ principal, params }) => {
+      await deleteSandbox(parts, principal.workspace, params.id);
+      return { status: 204 };
+    },
+
+    pauseSandbox: onSandbox(parts, "pauseSandbox", async (_, row) => {
+      await changeState(parts, row, "pause");
+      return { status: 204 };
+    }),
+    resumeSandbox: onSandbox(parts, "resumeSandbox", async (_, row) => {
+      await changeState(parts, row, "resume");
+      return { status: 204 };
+    }),
+    hibernateSandbox: onSandbox(parts, "hibernateSandbox", async (_, row) => ({
+      status: 200,
+      body: { status: (await changeState(parts, row, "hibernate")).status },
+    })),
+    wakeSandbox: onSandbox(parts, "wakeSandbox", async (_, row) => ({ status: 200, body: { status: (await changeState(parts, row, "wake")).status } })),
+    stopSandbox: onSandbox(parts, "stopSandbox", async (_, row) => ({
+      status: 200,
+      body: { status: (await changeState(parts, row, "hibernate")).status },
+    })),
+    startSandbox: onSandbox(parts, "startSandbox", async (_, row) => ({ status: 200, body: { status: (await changeState(parts, row, "wake")).status } })),
+
+    getLifecycle: async ({ principal, params }) => ({
+      status: 200,
+      body: lifecycleInfo(await findWithNow(db, principal.workspace, params.id)),
+    }),
+    updateLifecycle: onSandbox(parts, "updateLifecycle", async ({ body }, row) => {
+      await updateLifecycle(parts, row, body);
+      return { status: 200, body: lifecycleInfo(await findWithNow(db, row.workspace, row.id)) };
+    }),
+
+    createSnapshot: onSandbox(parts, "createSnapshot", async ({ seed }, row) => ({
+      status: 201,
+      body: snapshotInfo(await createSnapshot(parts, row, seed)),
+    })),
+
+    forkSandbox: onSandbox(parts, "forkSandbox", async ({ seed, body }, row) => {
+      const metadata = { ...withoutReservedKeys(body?.metadata ?? {}), forked_from: row.id };
+      const { children, errors, pausedMs } = await fork(parts, row, {
+        seed,
+        count: body?.count ?? 1,
+        metadata: () => metadata,
+        persistent: body?.persistent ?? false,
+        ttlSeconds: childTtlSeconds(body ?? {}, row.ttl_seconds),
+        env: body?.env ?? {},
+      });
+      const infos = children.map(sandboxInfo);
+      return {
+        status: 201,
+        body: {
+          ...infos[0]!,
+          parent_id: row.id,
+          snapshot_id: null,
+          at: new Date().toISOString(),
+          paused_ms: pausedMs,
+          sandbox: infos[0]!,
+          children: infos,
+          ...(errors.length === 0 ? {} : { errors }),
+        },
+      };
+    }),
+
+    forkTree: onSandbox(parts, "forkTree", async ({ seed, body }, row) => {
+      const treeId = deriveUuid(seed, "tree");
+      const own = withoutReservedKeys(body?.metadata ?? {});
+      const { children, errors, pausedMs } = await fork(parts, row, {
+        seed,
+        count: body?.count ?? DEFAULT_TREE_COUNT,
+        metadata: (index) => ({
+          ...own,
+          forked_from: row.id,
+          fork_tree_id: treeId,
+          fork_tree_role: "child",
+          fork_parent_id: row.id,
+          fork_index: String(index),
+        }),
+        persistent: body?.persistent ?? false,
+        ttlSeconds: childTtlSeconds(body ?? {}, row.ttl_seconds),
+        env: body?.env ?? {},
+      });
+      await storeOwnEvent(db, row.id, "fork_tree.completed", { tree_id: treeId, children: children.map((child) => child.id), failed: errors.length });
+      return {
+        status: 201,
+        body: {
+          tree_id: treeId,
+          parent_id: row.id,
+          snapshot_id: null,
+          at: new Date().toISOString(),
+          paused_ms: pausedMs,
+          children: children.map(sandboxInfo),
+          ...(errors.length === 0 ? {} : { errors }),
+        },
+      };
+    }),
+
+    promoteSandbox: onSandbox(parts, "promoteSandbox", async ({ body }, row) => ({ status: 200, body: await promote(parts, row, body ?? {}) })),
+  };
+}
+
+export function sandboxHandlers(parts: SandboxParts) {
+  return { ...lifeHandlers(parts), ...commandHandlers(parts), ...fileHandlers(parts), ...observationHandlers(parts) };
+}

@@ -1,0 +1,95 @@
+import type { CreateSandboxRequest } from "@pandastack/contracts";
+import type { HostInfo } from "@pandastack/contracts/host";
+import { Refusal } from "@pandastack/platform";
+import { deriveSandboxId, deriveUuid } from "../../calls/ids.ts";
+import type { SandboxRow, SnapshotRow } from "../../persistence/tables.ts";
+import { findSnapshot } from "../../snapshots/store.ts";
+import { DEFAULT_TEMPLATE, requireTemplate } from "../../templates/catalogue.ts";
+import type { SandboxParts } from "../parts.ts";
+import { chooseRuntime, withoutReservedKeys } from "../rules.ts";
+import { finishCreating, type NewSandbox } from "../store.ts";
+import { begin, undo } from "./make.ts";
+import { removeFromHost } from "./remove.ts";
+
+export interface CreateOptions {
+  readonly workspace: string;
+  readonly seed: string;
+  readonly request: CreateSandboxRequest;
+}
+
+/** One row, one command, one update; usable once this has returned. */
+export async function createSandbox(parts: SandboxParts, options: CreateOptions): Promise<SandboxRow> {
+  const { workspace, seed, request } = options;
+  if ((request.volumes?.length ?? 0) > 0) throw new Refusal("not_implemented", "volumes: this server has no volumes yet");
+  const runtime = chooseRuntime(request.runtime, parts.settings);
+  const source = await findSource(parts, workspace, request);
+  const plan = (round: number): NewSandbox[] => [
+    {
+      id: deriveSandboxId(seed, `create ${round}`),
+      operationId: deriveUuid(seed, `create ${round}`),
+      owner: parts.presence.id,
+      persistent: request.persistent ?? false,
+      ttlSeconds: request.ttl_seconds ?? parts.settings.defaultTtlSeconds,
+      metadata: withoutReservedKeys(request.metadata ?? {}),
+      ...source.expected,
+    },
+  ];
+  const { rows, isDone } = await begin(parts, workspace, plan);
+  const row = rows[0]!;
+  if (isDone) return row;
+  try {
+    const host = await parts.host.execute(row.operation_id, {
+      name: "createSandbox",
+      sandboxId: row.id,
+      from: source.from,
+      runtime,
+      env: request.env ?? {},
+      persistent: row.persistent,
+    });
+    parts.counters.created("ok", host.bootMode, host.bootMs);
+    const made = await finishCreating(parts.db, host);
+    if (made !== undefined) return made;
+  } catch (error) {
+    parts.counters.created("failed", "none", 0);
+    await undo(parts, rows, error).catch((undoError: unknown) => parts.log.warn({ err: undoError, sandbox: row.id }, "undoing a create is left to the reconciler"));
+    throw error;
+  }
+  // Somebody deleted it while it was being made.
+  await removeFromHost(parts, row.id);
+  throw new Refusal("sandbox.conflict", "the sandbox was deleted while it was being created");
+}
+
+interface Source {
+  readonly from: { template: string } | { snapshotId: string };
+  readonly expected: Pick<NewSandbox, "template" | "fromSnapshot" | "runtime" | "isolation" | "cpu" | "memoryMb" | "diskMb">;
+}
+
+async function findSource(parts: SandboxParts, workspace: string, request: CreateSandboxRequest): Promise<Source> {
+  const fromSnapshot = request.from_snapshot;
+  if (fromSnapshot !== undefined && fromSnapshot !== null) {
+    return fromSnapshotSource(await findSnapshot(parts.db, workspace, fromSnapshot), await parts.watch.known());
+  }
+  const name = request.template ?? DEFAULT_TEMPLATE;
+  let info = await parts.watch.known();
+  // A template that was baked a moment ago is not in what is known; asking again is cheaper than a wrong refusal.
+  if (!info.templates.some((template) => template.name === name)) info = await parts.watch.refresh();
+  const template = requireTemplate(info, name);
+  return {
+    from: { template: template.name },
+    expected: { template: template.name, fromSnapshot: null, ...expectedRuntime(info), cpu: template.cpu, memoryMb: template.memory_mb, diskMb: template.disk_mb },
+  };
+}
+
+function fromSnapshotSource(snapshot: SnapshotRow, info: HostInfo): Source {
+  const { isolation } = info.runtimes.find((runtime) => runtime.name === snapshot.runtime) ?? expectedRuntime(info);
+  return {
+    from: { snapshotId: snapshot.id },
+    expected: { template: snapshot.template, fromSnapshot: snapshot.id, runtime: snapshot.runtime, isolation, cpu: snapshot.cpu, memoryMb: snapshot.memory_mb, diskMb: 0 },
+  };
+}
+
+function expectedRuntime(info: HostInfo): Pick<NewSandbox, "runtime" | "isolation"> {
+  const first = info.runtimes.find((runtime) => runtime.available) ?? info.runtimes[0];
+  if (first === undefined) throw new Refusal("runtime.unavailable", "the host has no runtime that works");
+  return { runtime: first.name, isolation: first.isolation };
+}

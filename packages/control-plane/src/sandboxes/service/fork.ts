@@ -1,0 +1,87 @@
+import type { ForkError } from "@pandastack/contracts";
+import type { Env, ForkResult } from "@pandastack/contracts/host";
+import { errorRegistry, type ErrorCode } from "@pandastack/contracts";
+import { Fault, Refusal } from "@pandastack/platform";
+import type { z } from "zod";
+import { deriveSandboxId, deriveUuid } from "../../calls/ids.ts";
+import type { SandboxRow } from "../../persistence/tables.ts";
+import type { SandboxParts } from "../parts.ts";
+import { finishCreating, forget, type NewSandbox } from "../store.ts";
+import { begin, undo } from "./make.ts";
+import { removeFromHost } from "./remove.ts";
+
+export interface ForkOptions {
+  readonly seed: string;
+  readonly count: number;
+  /** Metadata of the child with this index. */
+  readonly metadata: (index: number) => Record<string, string>;
+  readonly persistent: boolean;
+  readonly ttlSeconds: number;
+  readonly env: z.infer<typeof Env>;
+}
+
+export interface Forked {
+  /** In index order, without those that failed. */
+  readonly children: SandboxRow[];
+  readonly errors: ForkError[];
+  readonly pausedMs: number;
+}
+
+/** Children with the parent's memory and disk as of one instant. Throws when not even one came to be. */
+export async function fork(parts: SandboxParts, parent: SandboxRow, options: ForkOptions): Promise<Forked> {
+  const { seed, count } = options;
+  const plan = (round: number): NewSandbox[] =>
+    Array.from({ length: count }, (_, index) => ({
+      id: deriveSandboxId(seed, `fork ${round} ${index}`),
+      operationId: deriveUuid(seed, `fork ${round}`),
+      owner: parts.presence.id,
+      template: parent.template,
+      fromSnapshot: null,
+      persistent: options.persistent,
+      ttlSeconds: options.ttlSeconds,
+      metadata: options.metadata(index),
+      runtime: parent.runtime,
+      isolation: parent.isolation,
+      cpu: parent.cpu,
+      memoryMb: parent.memory_mb,
+      diskMb: parent.disk_mb,
+    }));
+  const { rows, isDone } = await begin(parts, parent.workspace, plan);
+  if (isDone) return { children: rows, errors: [], pausedMs: 0 };
+  try {
+    const result = await parts.host.execute(rows[0]!.operation_id, {
+      name: "forkSandbox",
+      sandboxId: parent.id,
+      children: rows.map((row) => ({ sandboxId: row.id, env: options.env, persistent: options.persistent })),
+    });
+    return await settle(parts, rows, result);
+  } catch (error) {
+    await undo(parts, rows, error).catch((undoError: unknown) => parts.log.warn({ err: undoError, parent: parent.id }, "undoing a fork is left to the reconciler"));
+    throw error;
+  }
+}
+
+async function settle(parts: SandboxParts, rows: readonly SandboxRow[], result: ForkResult): Promise<Forked> {
+  const settled = await Promise.all(
+    rows.map(async (row, index) => {
+      const child = result.children[index];
+      if (child === undefined) throw new Fault("internal.error", "internal error", { operatorMessage: "the host's fork result lacks children" });
+      if (!child.ok) {
+        await forget(parts.db, [row.id]);
+        return { index, error: child.error, err: child.error, code: child.code };
+      }
+      const made = await finishCreating(parts.db, child.sandbox);
+      if (made !== undefined) return made;
+      // Somebody deleted it while it was being made.
+      await removeFromHost(parts, row.id);
+      return { index, error: "deleted while it was being created", err: "deleted while it was being created", code: "sandbox.conflict" };
+    }),
+  );
+  const children = settled.filter((one): one is SandboxRow => "id" in one);
+  const errors = settled.filter((one): one is ForkError => "index" in one);
+  const first = errors[0];
+  if (children.length === 0 && first !== undefined) {
+    throw new Refusal(Object.hasOwn(errorRegistry, first.code) ? (first.code as ErrorCode) : "sandbox.boot_failed", first.error);
+  }
+  return { children, errors, pausedMs: result.pausedMs };
+}

@@ -1,0 +1,64 @@
+import { errorRegistry } from "@pandastack/contracts";
+import { Refusal } from "@pandastack/platform";
+import type { SandboxRow } from "../../persistence/tables.ts";
+import type { SandboxParts } from "../parts.ts";
+import { forget, insertSandboxes, readSandbox, unwant, type NewSandbox } from "../store.ts";
+import { removeFromHost } from "./remove.ts";
+
+/** Lives of one idempotency key: each time what it made was deleted, the same request makes it anew under other ids. */
+const ROUNDS_LIMIT = 16;
+
+export interface Begun {
+  /** Rows of the sandboxes to be made, in the order asked for. */
+  readonly rows: SandboxRow[];
+  /** True when an earlier call under the same key has finished the work already. */
+  readonly isDone: boolean;
+}
+
+/**
+ * Writes down what is about to be made, before any host hears of it. `plan(round)` says what; the same call repeated (its
+ * first control plane died, or the answer was lost) finds the rows of the first time and goes on from there.
+ */
+export async function begin(parts: SandboxParts, workspace: string, plan: (round: number) => NewSandbox[]): Promise<Begun> {
+  for (let round = 0; round < ROUNDS_LIMIT; round++) {
+    const planned = plan(round);
+    const inserted = await insertSandboxes(parts.db, workspace, planned, parts.settings.sandboxesPerWorkspace);
+    if (inserted.length === planned.length) return { rows: inOrder(planned, inserted), isDone: false };
+    const existing = await existingRows(parts, planned);
+    if (existing.length === 0) {
+      throw new Refusal(
+        "quota.sandboxes_exceeded",
+        `a workspace may have ${parts.settings.sandboxesPerWorkspace} sandboxes at a time; delete some, or let the operator raise PANDASTACK_SANDBOXES_PER_WORKSPACE`,
+      );
+    }
+    if (existing.some((row) => row.wanted === "deleted")) continue;
+    return { rows: inOrder(planned, existing), isDone: existing.every((row) => row.status !== "creating") };
+  }
+  throw new Refusal("idempotency.conflict", "Idempotency-Key: what this key made was deleted too often; use another key");
+}
+
+async function existingRows(parts: SandboxParts, planned: readonly NewSandbox[]): Promise<SandboxRow[]> {
+  const rows = await Promise.all(planned.map((sandbox) => readSandbox(parts.db, sandbox.id)));
+  return rows.filter((row) => row !== undefined);
+}
+
+function inOrder(planned: readonly NewSandbox[], rows: readonly SandboxRow[]): SandboxRow[] {
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return planned.map((sandbox) => byId.get(sandbox.id)).filter((row) => row !== undefined);
+}
+
+/**
+ * After the host has failed to make them. What it refused to begin with left nothing: the rows go. Anything else leaves it
+ * open: the rows stay, unwanted, until the host has said that it has nothing of them, now or to a reconciler.
+ */
+export async function undo(parts: SandboxParts, rows: readonly SandboxRow[], error: unknown): Promise<void> {
+  const ids = rows.map((row) => row.id);
+  if (error instanceof Refusal && errorRegistry[error.code].status < 500) {
+    await forget(parts.db, ids);
+    return;
+  }
+  for (const id of ids) {
+    await unwant(parts.db, id, null);
+    if (error instanceof Refusal) await removeFromHost(parts, id).catch(() => {});
+  }
+}

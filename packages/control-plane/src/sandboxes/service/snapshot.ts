@@ -1,0 +1,34 @@
+import { Refusal } from "@pandastack/platform";
+import { deriveUuid } from "../../calls/ids.ts";
+import type { SandboxRow, SnapshotRow } from "../../persistence/tables.ts";
+import { removeSnapshot } from "../../snapshots/delete-snapshot.ts";
+import { beginSnapshot, burySnapshot, finishSnapshot, unwantSnapshot } from "../../snapshots/store.ts";
+import type { SandboxParts } from "../parts.ts";
+
+/** Memory, devices and disk at one instant, as a snapshot of its own. */
+export async function createSnapshot(parts: SandboxParts, sandbox: SandboxRow, seed: string): Promise<SnapshotRow> {
+  const row = await beginSnapshot(parts.db, {
+    id: deriveUuid(seed, "snapshot"),
+    workspace: sandbox.workspace,
+    sandboxId: sandbox.id,
+    operationId: deriveUuid(seed, "snapshot operation"),
+    owner: parts.presence.id,
+    template: sandbox.template,
+    runtime: sandbox.runtime,
+    cpu: sandbox.cpu,
+    memoryMb: sandbox.memory_mb,
+  });
+  if (row.status === "ready" && row.wanted === "ready") return row;
+  try {
+    const host = await parts.host.execute(row.operation_id, { name: "createSnapshot", sandboxId: sandbox.id, snapshotId: row.id });
+    const made = await finishSnapshot(parts.db, row.id, host);
+    if (made !== undefined) return made;
+  } catch (error) {
+    await unwantSnapshot(parts.db, row.id).catch(() => {});
+    // A refusal says that there is nothing on the host; otherwise the reconciler sees to it.
+    if (error instanceof Refusal) await burySnapshot(parts.db, row.id).catch(() => {});
+    throw error;
+  }
+  await removeSnapshot(parts, row.id);
+  throw new Refusal("sandbox.conflict", "the snapshot was deleted while it was being taken");
+}

@@ -1,0 +1,126 @@
+import { sql } from "kysely";
+import { SNAPSHOT_LIST_LIMIT, type Snapshot } from "@pandastack/contracts";
+import type { HostSnapshot, RuntimeName } from "@pandastack/contracts/host";
+import { Refusal } from "@pandastack/platform";
+import type { Database } from "../persistence/database.ts";
+import { ownerIsGone } from "../persistence/presence.ts";
+import type { SnapshotRow } from "../persistence/tables.ts";
+
+/** Snapshots as the API shows them. The paths are made up: where the host keeps them is its own business. */
+export function snapshotInfo(row: SnapshotRow): Snapshot {
+  return {
+    id: row.id,
+    workspace: row.workspace,
+    sandbox_id: row.sandbox_id,
+    template: row.template,
+    runtime: row.runtime,
+    size_bytes: row.size_bytes,
+    cpu: row.cpu,
+    memory_mb: row.memory_mb,
+    mem_path: `/snapshots/${row.id}/memory`,
+    state_path: `/snapshots/${row.id}/state`,
+    created_at: row.created_at.toISOString(),
+  };
+}
+
+const unknownSnapshot = () => new Refusal("snapshot.not_found", "no such snapshot in this workspace");
+
+export async function findSnapshot(db: Database, workspace: string, id: string): Promise<SnapshotRow> {
+  const row = await db
+    .selectFrom("snapshots")
+    .selectAll()
+    .where("id", "=", id)
+    .where("workspace", "=", workspace)
+    .where("status", "=", "ready")
+    .where("wanted", "<>", "deleted")
+    .executeTakeFirst();
+  if (row === undefined) throw unknownSnapshot();
+  return row;
+}
+
+export async function listSnapshots(db: Database, workspace: string, sandboxId: string | undefined): Promise<SnapshotRow[]> {
+  let query = db
+    .selectFrom("snapshots")
+    .selectAll()
+    .where("workspace", "=", workspace)
+    .where("status", "=", "ready")
+    .where("wanted", "<>", "deleted");
+  if (sandboxId !== undefined) query = query.where("sandbox_id", "=", sandboxId);
+  return query.orderBy("created_at", "desc").orderBy("id").limit(SNAPSHOT_LIST_LIMIT).execute();
+}
+
+export interface NewSnapshot {
+  readonly id: string;
+  readonly workspace: string;
+  readonly sandboxId: string;
+  readonly operationId: string;
+  readonly owner: string;
+  readonly template: string;
+  readonly runtime: RuntimeName;
+  readonly cpu: number;
+  readonly memoryMb: number;
+}
+
+/** The row of a snapshot about to be taken; one that is there already (a repeated request) becomes the new owner's. */
+export async function beginSnapshot(db: Database, given: NewSnapshot): Promise<SnapshotRow> {
+  return db
+    .insertInto("snapshots")
+    .values({
+      id: given.id,
+      workspace: given.workspace,
+      sandbox_id: given.sandboxId,
+      wanted: "ready",
+      status: "creating",
+      operation_id: given.operationId,
+      owner: given.owner,
+      template: given.template,
+      runtime: given.runtime,
+      cpu: given.cpu,
+      memory_mb: given.memoryMb,
+      deleted_at: null,
+    })
+    .onConflict((conflict) => conflict.column("id").doUpdateSet({ owner: given.owner }))
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+export async function finishSnapshot(db: Database, id: string, host: HostSnapshot): Promise<SnapshotRow | undefined> {
+  return db
+    .updateTable("snapshots")
+    .set({ status: "ready", owner: null, size_bytes: host.sizeBytes, cpu: host.cpus, memory_mb: host.memoryMb, runtime: host.runtime, template: host.template })
+    .where("id", "=", id)
+    .where("wanted", "=", "ready")
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** From here on it is unknown to callers; what is left of it on the host goes with the next step, or the reconciler's. */
+export async function unwantSnapshot(db: Database, id: string, workspace?: string): Promise<"unwanted" | "gone" | "unknown"> {
+  let update = db.updateTable("snapshots").set({ wanted: "deleted" }).where("id", "=", id).where("deleted_at", "is", null);
+  if (workspace !== undefined) update = update.where("workspace", "=", workspace);
+  const row = await update.returning("id").executeTakeFirst();
+  if (row !== undefined) return "unwanted";
+  let tombstone = db.selectFrom("snapshots").select("id").where("id", "=", id);
+  if (workspace !== undefined) tombstone = tombstone.where("workspace", "=", workspace);
+  return (await tombstone.executeTakeFirst()) === undefined ? "unknown" : "gone";
+}
+
+export async function burySnapshot(db: Database, id: string): Promise<void> {
+  await db.updateTable("snapshots").set({ deleted_at: new Date(), owner: null }).where("id", "=", id).execute();
+}
+
+/** Takes on snapshots whose deletion is unfinished, or whose making has lost its control plane. Others skip these for a while. */
+export async function claimUnfinishedSnapshots(db: Database, options: { mayJudge: boolean; retrySeconds: number }): Promise<string[]> {
+  const abandoned = options.mayJudge ? sql<boolean>`(status = 'creating' and ${ownerIsGone("owner")})` : sql<boolean>`false`;
+  const { rows } = await sql<{ id: string }>`
+    update snapshots set attempted_at = clock_timestamp(), wanted = 'deleted'
+    where id in (
+      select id from snapshots
+      where deleted_at is null and attempted_at < clock_timestamp() - make_interval(secs => ${sql.lit(options.retrySeconds)})
+        and (wanted = 'deleted' or ${abandoned})
+      order by attempted_at limit 20 for update skip locked)
+    returning id`.execute(db);
+  return rows.map((row) => row.id);
+}
+
+export { unknownSnapshot };

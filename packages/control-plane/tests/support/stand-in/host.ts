@@ -1,0 +1,338 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { WebSocketServer, type WebSocket } from "ws";
+import { Refusal, toErrorResponse, Fault } from "@pandastack/platform";
+import { encodeExecFrame, ExecFrameKind, ExecRequest, FsOperation, HostOperation, type HostCommandName } from "@pandastack/contracts/host";
+import type { ErrorCode } from "@pandastack/contracts";
+import { runCommand, StandInProcess } from "./commands.ts";
+import { entryOf, fileOperation, listFiles, readFile, writeFile } from "./files.ts";
+import { StandInState, type StandInSandbox } from "./state.ts";
+
+/** What should go wrong with the next command of a name. */
+export interface Script {
+  /** Answer with this refusal instead of doing it. */
+  readonly refuse?: ErrorCode;
+  readonly retryAfterSeconds?: number;
+  readonly delayMs?: number;
+  /** Do it, then lose the connection without an answer. */
+  readonly loseAnswer?: boolean;
+  /** Neither do it nor answer. */
+  readonly hang?: boolean;
+}
+
+/** The host agent's HTTP API on a Unix socket, with nothing behind it. It can be stopped and started: its state is its journal. */
+export class StandInHost {
+  readonly folder = mkdtempSync("/tmp/pandastack-test-host-");
+  readonly socketPath = join(this.folder, "host.sock");
+  readonly state = new StandInState();
+  readonly requests: string[] = [];
+  readonly processes = new Map<string, StandInProcess>();
+  /** Bytes of the upload that is being received: to see that they arrive as they are sent. */
+  uploadedBytes = 0;
+  /** Wait before every piece of an upload is taken. */
+  uploadDelayMs = 0;
+  #scripts = new Map<HostCommandName, Script[]>();
+  #server: Server | undefined;
+  #sockets = new Set<Socket>();
+
+  script(command: HostCommandName, ...scripts: Script[]): void {
+    this.#scripts.set(command, [...(this.#scripts.get(command) ?? []), ...scripts]);
+  }
+
+  async start(): Promise<void> {
+    const server = createServer((request, response) => {
+      this.requests.push(`${request.method} ${request.url}`);
+      this.#answer(request, response).catch((error: unknown) => this.#fail(response, error));
+    });
+    const sockets = new WebSocketServer({ noServer: true });
+    server.on("upgrade", (request, socket, head) => {
+      this.requests.push(`WS ${request.url}`);
+      const url = new URL(request.url ?? "/", "http://host");
+      const id = url.pathname.split("/")[3] ?? "";
+      try {
+        const sandbox = this.state.running(id);
+        sockets.handleUpgrade(request, socket, head, (webSocket) => this.#process(webSocket, sandbox));
+      } catch (error) {
+        const { status, body } = toErrorResponse(error);
+        const text = JSON.stringify(body);
+        socket.end(`HTTP/1.1 ${status} X\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
+      }
+    });
+    server.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    });
+    server.keepAliveTimeout = 72_000;
+    await new Promise<void>((resolve) => server.listen(this.socketPath, resolve));
+    this.#server = server;
+  }
+
+  /** As kill -9 does: every connection is cut, nothing is answered. Its state stays. */
+  async kill(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#server = undefined;
+    const closed = new Promise((resolve) => server.close(resolve));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+    rmSync(this.socketPath, { force: true });
+  }
+
+  async close(): Promise<void> {
+    await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #fail(response: ServerResponse, error: unknown): void {
+    if (response.headersSent || response.destroyed) return void response.destroy();
+    const { status, body } = toErrorResponse(error);
+    if (status === 500 && !(error instanceof Fault)) console.error(error);
+    const retryAfter = error instanceof Refusal ? error.retryAfterSeconds : undefined;
+    response.writeHead(status, { "content-type": "application/json", ...(retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }) });
+    response.end(JSON.stringify(body));
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? "/", "http://host");
+    const [, , resource, id = "", ...rest] = url.pathname.split("/");
+    const json = (value: unknown) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify(value));
+    };
+    if (resource === "host") return json(this.state.info());
+    if (resource === "operations") return this.#operate(request, response);
+    if (resource === "events") return this.#events(url, request, response);
+    if (resource === "snapshots") return json({ snapshots: [...this.state.snapshots.values()].map((snapshot) => snapshot.info) });
+    if (resource === "sandboxes" && id === "") return json({ sandboxes: [...this.state.sandboxes.values()].map((sandbox) => sandbox.info) });
+    if (resource !== "sandboxes") throw new Refusal("route.not_found", "no such route");
+    if (rest.length === 0) return json(this.state.sandbox(id).info);
+    const path = url.searchParams.get("path") ?? "";
+    switch (`${request.method} ${rest.join("/")}`) {
+      case "GET logs":
+        response.end(this.state.sandbox(id).console);
+        return;
+      case "GET metrics": {
+        const { info } = this.state.sandbox(id);
+        if (info.state === "hibernated") throw new Refusal("sandbox.invalid_state", "hibernated");
+        return json({ cpu_ms: 10, cpus: 2, uptime_ms: 1000, vmm: { pid: 4242, rss_bytes: 1024, cpu_ms: 500 } });
+      }
+      case "GET ports":
+        this.state.running(id);
+        return json({ ports: [{ port: 3000, address: "0.0.0.0", pid: 12, process: "node" }, { port: 22, address: "0.0.0.0", pid: 1, process: "sshd" }] });
+      case "POST exec":
+        return this.#exec(this.state.running(id), request, response, url.searchParams.get("kill") === "1");
+      case "GET processes":
+        return json({ processes: this.state.running(id).processes });
+      case "POST processes/signal": {
+        const { id: processId, signal } = JSON.parse(await readText(request)) as { id: string; signal: string };
+        const process = this.processes.get(processId);
+        if (process === undefined) throw new Refusal("process.not_found", "no such process");
+        process.kill(signal);
+        return json({});
+      }
+      case "GET files": {
+        const sandbox = this.state.running(id);
+        if (path === "/dev/endless") return this.#endless(response, Number(url.searchParams.get("length")));
+        const { content } = readFile(sandbox, path);
+        const offset = Number(url.searchParams.get("offset") ?? 0);
+        const length = url.searchParams.get("length");
+        const part = content.subarray(offset, length === null ? undefined : offset + Number(length));
+        response.writeHead(200, { "content-type": "application/octet-stream", "content-length": part.length, "x-pandastack-entry": encodeURIComponent(JSON.stringify(entryOf(sandbox, path))) });
+        response.end(part);
+        return;
+      }
+      case "PUT files":
+        return this.#upload(this.state.running(id), url, request, json);
+      case "GET files/list": {
+        const entries = listFiles(this.state.running(id), path);
+        const first = entries.next();
+        response.writeHead(200, { "content-type": "application/x-ndjson" });
+        if (first.done !== true) response.write(`${JSON.stringify(first.value)}\n`);
+        for (const entry of entries) response.write(`${JSON.stringify(entry)}\n`);
+        response.end();
+        return;
+      }
+      case "POST files/op":
+        return json(fileOperation(this.state.running(id), FsOperation.parse(JSON.parse(await readText(request)))));
+      case "GET files/watch":
+        this.state.running(id);
+        response.writeHead(200, { "content-type": "application/x-ndjson" });
+        response.write(`{"event":"ready"}\n`);
+        response.write(`{"event":"change","kind":"create","path":"${path}/new","is_dir":false}\n`);
+        return;
+      default:
+        throw new Refusal("route.not_found", "no such route");
+    }
+  }
+
+  async #operate(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const operation = HostOperation.parse(JSON.parse(await readText(request)));
+    if (operation.epoch !== undefined && operation.epoch !== this.state.epoch) throw new Refusal("host.wrong_epoch", "another epoch");
+    const script = this.#scripts.get(operation.command.name)?.shift();
+    if (script?.hang === true) return;
+    if (script?.delayMs !== undefined) await delay(script.delayMs);
+    if (script?.refuse !== undefined) throw new Refusal(script.refuse, `scripted: ${script.refuse}`, script.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: script.retryAfterSeconds });
+    let result = this.state.operations.get(operation.operationId);
+    if (result === undefined) {
+      result = (async () => this.state.execute(operation.command))();
+      this.state.operations.set(operation.operationId, result);
+    }
+    const value = await result;
+    if (script?.loseAnswer === true) return void response.destroy();
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ result: value }));
+  }
+
+  #events(url: URL, request: IncomingMessage, response: ServerResponse): void {
+    response.writeHead(200, { "content-type": "application/x-ndjson" });
+    response.flushHeaders();
+    const after = Number(url.searchParams.get("after") ?? 0);
+    for (const event of this.state.events) if (event.seq > after) response.write(`${JSON.stringify(event)}\n`);
+    if (url.searchParams.get("follow") !== "1") return void response.end();
+    const listener = (event: unknown) => response.write(`${JSON.stringify(event)}\n`);
+    this.state.listeners.add(listener);
+    request.once("close", () => this.state.listeners.delete(listener));
+  }
+
+  #begin(sandbox: StandInSandbox, request: ExecRequest): StandInProcess {
+    const process = new StandInProcess(request.id);
+    this.processes.set(process.id, process);
+    sandbox.processes.push({
+      id: process.id,
+      pid: process.pid,
+      argv: request.argv ?? null,
+      shell: request.shell ?? null,
+      cwd: request.cwd ?? "/root",
+      user: request.user ?? "root",
+      tag: request.tag ?? null,
+      pty: request.pty !== undefined,
+      stdin: request.stdin ?? false,
+      running: true,
+      exit_code: null,
+      started_at_ms: Date.now(),
+    });
+    return process;
+  }
+
+  #end(sandbox: StandInSandbox, process: StandInProcess, exitCode: number): void {
+    const info = sandbox.processes.find((one) => one.id === process.id);
+    if (info !== undefined) Object.assign(info, { running: false, exit_code: exitCode });
+  }
+
+  async #exec(sandbox: StandInSandbox, request: IncomingMessage, response: ServerResponse, kill: boolean): Promise<void> {
+    const execRequest = ExecRequest.parse(JSON.parse(await readText(request)));
+    const process = this.#begin(sandbox, execRequest);
+    const write = async (kind: ExecFrameKind, payload: Buffer) => {
+      if (response.destroyed) return;
+      if (!response.headersSent) response.writeHead(200, { "content-type": "application/octet-stream" });
+      if (!response.write(encodeExecFrame(kind, payload))) await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
+    };
+    if (kill) response.once("close", () => process.kill("SIGKILL"));
+    const said = runCommand(sandbox, execRequest, process);
+    try {
+      if (execRequest.detach === true) {
+        void (async () => {
+          let step = await said.next();
+          while (step.done !== true) step = await said.next();
+          this.#end(sandbox, process, step.value.exit_code);
+        })();
+        await write(ExecFrameKind.result, Buffer.from(JSON.stringify({ id: process.id, pid: process.pid })));
+        return void response.end();
+      }
+      let step = await said.next();
+      await write(ExecFrameKind.event, Buffer.from(JSON.stringify({ event: "started", id: process.id, pid: process.pid })));
+      while (step.done !== true) {
+        await write(step.value.channel === 1 ? ExecFrameKind.stdout : ExecFrameKind.stderr, step.value.data);
+        step = await said.next();
+      }
+      this.#end(sandbox, process, step.value.exit_code);
+      await write(ExecFrameKind.result, Buffer.from(JSON.stringify(step.value)));
+      response.end();
+    } catch (error) {
+      if (!response.headersSent) throw error;
+      await write(ExecFrameKind.error, Buffer.from(JSON.stringify(toErrorResponse(error).body)));
+      response.end();
+    }
+  }
+
+  /** A terminal that repeats what is typed in capitals, says its size when resized, and ends at `exit N`. */
+  #process(socket: WebSocket, sandbox: StandInSandbox): void {
+    let process: StandInProcess | undefined;
+    const say = (text: string) => socket.send(Buffer.concat([Buffer.from([1]), Buffer.from(text)]));
+    const finish = (exit_code: number, signal: string | null = null) => {
+      if (process !== undefined) this.#end(sandbox, process, exit_code);
+      socket.send(JSON.stringify({ result: { exit_code, signal, timed_out: false, duration_ms: 1 } }));
+      socket.close();
+    };
+    socket.on("message", (data, isBinary) => {
+      const text = (data as Buffer).toString("utf8");
+      if (process === undefined) {
+        const first = JSON.parse(text) as { exec?: ExecRequest; attach?: { id: string } };
+        if (first.attach !== undefined) {
+          const known = this.processes.get(first.attach.id);
+          if (known === undefined) return void socket.send(JSON.stringify({ error: "no such process", code: "process.not_found" }));
+          process = known;
+          socket.send(JSON.stringify({ event: "replay", stdout_bytes: 6, stderr_bytes: 0 }));
+          say("replay");
+          known.killed.signal.addEventListener("abort", () => finish(143, "SIGTERM"));
+          return;
+        }
+        process = this.#begin(sandbox, first.exec!);
+        socket.send(JSON.stringify({ event: "started", id: process.id, pid: process.pid }));
+        if (first.exec?.pty !== undefined) say(`${first.exec.pty.rows}x${first.exec.pty.cols} ${first.exec.shell}\r\n`);
+        return;
+      }
+      if (isBinary) {
+        const exit = /^exit (\d+)/.exec(text);
+        if (exit !== null) return finish(Number(exit[1]));
+        return say(text.toUpperCase());
+      }
+      const control = JSON.parse(text) as { signal?: string; resize?: { rows: number; cols: number }; end_stdin?: boolean };
+      if (control.resize !== undefined) say(`${control.resize.rows}x${control.resize.cols}`);
+      if (control.signal !== undefined) {
+        this.#end(sandbox, process, 129);
+        process.kill(control.signal);
+      }
+      if (control.end_stdin === true) finish(0);
+    });
+  }
+
+  async #upload(sandbox: StandInSandbox, url: URL, request: IncomingMessage, json: (value: unknown) => void): Promise<void> {
+    const path = url.searchParams.get("path") ?? "";
+    if (path === "/full") throw new Refusal("file.no_space", "/full: no space left");
+    this.uploadedBytes = 0;
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) {
+      if (this.uploadDelayMs > 0) await delay(this.uploadDelayMs);
+      this.uploadedBytes += (chunk as Buffer).length;
+      // What a test only wants to see pass is not kept.
+      if (path !== "/dev/null") chunks.push(chunk as Buffer);
+    }
+    if (path === "/dev/null") return json({ path, bytes: this.uploadedBytes });
+    const mode = url.searchParams.get("mode");
+    json(writeFile(sandbox, path, Buffer.concat(chunks), { append: url.searchParams.get("append") === "1", ...(mode === null ? {} : { mode: Number(mode) }) }));
+  }
+
+  #endless(response: ServerResponse, bytes: number): void {
+    const block = Buffer.alloc(65_536, "e");
+    let left = bytes;
+    const more = () => {
+      while (left > 0) {
+        const part = left >= block.length ? block : block.subarray(0, left);
+        left -= part.length;
+        if (!response.write(part)) return void response.once("drain", more);
+      }
+      response.end();
+    };
+    more();
+  }
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
