@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hostLayout, type HostLayout } from "@pandastack/host-agent/files/layout";
 import type { Artifacts } from "@pandastack/host-agent/images/artifacts";
-import { createFakeRuntime } from "@pandastack/host-agent/runtimes/fake/index";
+import { createFakeRuntime, fakeMachines } from "@pandastack/host-agent/runtimes/fake/index";
 import { PlainSlots } from "@pandastack/host-agent/sandboxes/plain-slots";
 import { openSandboxHost } from "@pandastack/host-agent/sandboxes/sandbox-host";
 import type { SandboxHost } from "@pandastack/host-agent/sandboxes/host";
@@ -14,6 +14,8 @@ export interface FakeHost {
   readonly layout: HostLayout;
   /** Closes the agent without its machines and opens another one over the same folders. */
   restart(): Promise<SandboxHost>;
+  /** The machine of a running sandbox dies, as a VMM that crashes. */
+  killMachine(sandboxId: string): Promise<void>;
   /** Takes everything down and removes the folders. */
   remove(): Promise<void>;
 }
@@ -59,6 +61,12 @@ export async function openFakeHost(): Promise<FakeHost> {
       await host.close("leave");
       host = await open();
       return host;
+    },
+    async killMachine(sandboxId) {
+      const { guestIp } = host.sandbox(sandboxId);
+      const machine = fakeMachines().find((one) => one.disk.startsWith(layout.poolDir) && one.record.slot.hostIp === guestIp);
+      if (machine === undefined) throw new Error(`sandbox ${sandboxId} has no machine`);
+      await machine.kill();
     },
     async remove() {
       await host.close("hibernate");

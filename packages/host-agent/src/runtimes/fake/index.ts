@@ -1,1 +1,1 @@
-export { createFakeRuntime, fakeMachine, type FakeRuntimeOptions } from "./runtime.ts";
+export { createFakeRuntime, fakeMachines, type FakeRuntimeOptions } from "./runtime.ts";

@@ -19,9 +19,9 @@ export interface FakeRuntimeOptions {
  */
 const machines = new Map<string, FakeMachine>();
 
-/** For tests: the machine, to provoke its death (`kill`). Undefined when it does not run. */
-export function fakeMachine(machineId: string): FakeMachine | undefined {
-  return machines.get(machineId);
+/** For tests: the machines that live in this process, to provoke a death (`kill`). */
+export function fakeMachines(): FakeMachine[] {
+  return [...machines.values()];
 }
 
 /** A runtime in memory, for the tests of everything above it: the protocol, the states and the files are real, the guest is not. */

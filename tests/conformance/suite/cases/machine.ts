@@ -1,0 +1,40 @@
+import { expect } from "vitest";
+import { area } from "../case.ts";
+
+const { cases, inside, alone } = area("machine");
+export const machineCases = cases;
+
+inside("metrics say what the guest has and uses", async ({ box }) => {
+  const metrics = await (await box.guest()).metrics();
+  expect(metrics.cpus).toBeGreaterThanOrEqual(1);
+  expect(metrics.memory_total_bytes).toBeGreaterThan(64 * 1024 * 1024);
+  expect(metrics.memory_available_bytes).toBeLessThanOrEqual(metrics.memory_total_bytes);
+  expect(metrics.disk_used_bytes).toBeLessThanOrEqual(metrics.disk_total_bytes);
+  expect(metrics.processes).toBeGreaterThan(0);
+  expect(metrics.uptime_ms).toBeGreaterThan(0);
+});
+
+inside("host-side usage and the console can be asked for", async ({ box, world }) => {
+  const usage = await world.target.host.usage(box.id);
+  expect(usage.pid).toBeGreaterThan(1);
+  expect(usage.rssBytes).toBeGreaterThan(0);
+  expect(typeof (await world.target.host.consoleLog(box.id))).toBe("string");
+});
+
+inside("orphans are reaped: no zombie stays", async ({ box }) => {
+  await box.run("for i in 1 2 3 4 5; do ( sleep 0.01 & ) ; done");
+  const zombies = "n=0; for stat in /proc/[0-9]*/stat; do read line < $stat || continue; case $line in *') Z '*) n=$((n + 1));; esac; done 2>/dev/null; echo $n";
+  expect(await box.text(`i=0; while [ $(${zombies}) != 0 ] && [ $i -lt 40 ]; do sleep 0.05; i=$((i + 1)); done; ${zombies}`)).toBe("0");
+});
+
+alone(
+  "sixteen sandboxes live side by side, each for itself",
+  async ({ world }) => {
+    const boxes = await Promise.all(Array.from({ length: 16 }, () => world.create({ template: "base" })));
+    const names = await Promise.all(boxes.map((box) => box.text("echo $(hostname) > /dev/shm/name; cat /dev/shm/name")));
+    expect(names).toEqual(boxes.map((box) => box.id));
+    const addresses = boxes.map((box) => world.target.host.sandbox(box.id).guestIp);
+    expect(new Set(addresses).size, "each has an address of its own").toBe(16);
+  },
+  { origins: ["fresh"], timeoutMs: 120_000 },
+);

@@ -1,0 +1,116 @@
+import { randomUUID } from "node:crypto";
+import type { ForkResult, HostCommand, HostResults, HostSandbox } from "@pandastack/contracts/host";
+import { newHexId, newSandboxId } from "@pandastack/platform";
+import { Box } from "./box.ts";
+import type { Origin, Target } from "./target.ts";
+
+/** What the cases make sandboxes with. Remembers all it made, so that a case that fails leaves nothing either. */
+export class World {
+  readonly target: Target;
+  #snapshotId: string | undefined;
+  #parent: Box | undefined;
+  readonly #sandboxes = new Set<string>();
+  readonly #snapshots = new Set<string>();
+
+  constructor(target: Target) {
+    this.target = target;
+  }
+
+  /** Once for the suite: a used sandbox, and a snapshot of it, which `restored` and `forked` come from. */
+  async prepare(): Promise<void> {
+    const parent = await this.create({ template: "base" });
+    await parent.text("echo used > /root/.used; echo used > /dev/shm/used");
+    await parent.write("/root/written-before", "by the API");
+    this.#parent = parent;
+    this.#snapshotId = await this.snapshot(parent);
+    // What the suite itself stands on goes at its end, not with a case.
+    this.#sandboxes.clear();
+    this.#snapshots.clear();
+  }
+
+  async dismiss(): Promise<void> {
+    if (this.#parent !== undefined) await this.delete(this.#parent.id);
+    if (this.#snapshotId !== undefined) await this.execute({ name: "deleteSnapshot", snapshotId: this.#snapshotId });
+    this.#parent = undefined;
+    this.#snapshotId = undefined;
+  }
+
+  async make(origin: Origin, env: Record<string, string> = {}): Promise<Box> {
+    if (origin === "fresh") return this.create({ template: "base" }, { env });
+    if (origin === "restored") return this.create({ snapshotId: this.#snapshotId! }, { env });
+    const [child] = await this.fork(this.#parent!, 1, env);
+    return child!;
+  }
+
+  /** Not this case's: it stays when the case is over. */
+  keep(box: Box): Box {
+    this.#sandboxes.delete(box.id);
+    return box;
+  }
+
+  async create(
+    from: { template: string } | { snapshotId: string },
+    options: { env?: Record<string, string>; persistent?: boolean } = {},
+  ): Promise<Box> {
+    const sandboxId = newSandboxId();
+    this.#sandboxes.add(sandboxId);
+    await this.execute({ name: "createSandbox", sandboxId, from, runtime: "auto", env: options.env ?? {}, persistent: options.persistent ?? false });
+    return new Box(this.target, sandboxId);
+  }
+
+  /** Forks and asks that every child came to life. */
+  async fork(parent: Box, count: number, env: Record<string, string> = {}): Promise<Box[]> {
+    const result = await this.tryFork(parent, count, env);
+    return result.children.map((child) => {
+      if (!child.ok) throw new Error(`a child of the fork did not start: ${child.error}`);
+      return new Box(this.target, child.sandbox.id);
+    });
+  }
+
+  async tryFork(parent: Box, count: number, env: Record<string, string> = {}): Promise<ForkResult> {
+    const children = Array.from({ length: count }, () => ({ sandboxId: newSandboxId(), env, persistent: false }));
+    for (const child of children) this.#sandboxes.add(child.sandboxId);
+    return this.execute({ name: "forkSandbox", sandboxId: parent.id, children });
+  }
+
+  async snapshot(box: Box): Promise<string> {
+    const snapshotId = randomUUID();
+    this.#snapshots.add(snapshotId);
+    await this.execute({ name: "createSnapshot", sandboxId: box.id, snapshotId });
+    return snapshotId;
+  }
+
+  pause = (box: Box): Promise<HostSandbox> => this.execute({ name: "pauseSandbox", sandboxId: box.id });
+  resume = (box: Box): Promise<HostSandbox> => this.execute({ name: "resumeSandbox", sandboxId: box.id });
+  hibernate = (box: Box): Promise<HostSandbox> => this.execute({ name: "hibernateSandbox", sandboxId: box.id });
+  wake = (box: Box): Promise<HostSandbox> => this.execute({ name: "wakeSandbox", sandboxId: box.id });
+
+  async delete(sandboxId: string): Promise<void> {
+    await this.execute({ name: "deleteSandbox", sandboxId });
+    this.#sandboxes.delete(sandboxId);
+  }
+
+  async deleteSnapshot(snapshotId: string): Promise<void> {
+    await this.execute({ name: "deleteSnapshot", snapshotId });
+    this.#snapshots.delete(snapshotId);
+  }
+
+  async execute<C extends HostCommand>(command: C, operationId = newHexId(16)): Promise<HostResults[C["name"]]> {
+    return this.target.host.execute({ operationId, command });
+  }
+
+  state(box: Box): HostSandbox["state"] {
+    return this.target.host.sandbox(box.id).state;
+  }
+
+  /** What a case made and did not delete. */
+  async tidy(): Promise<void> {
+    const { host } = this.target;
+    const living = new Set(host.sandboxes().map((sandbox) => sandbox.id));
+    for (const id of this.#sandboxes) if (living.has(id)) await this.delete(id);
+    const kept = new Set(host.snapshots().map((snapshot) => snapshot.id));
+    for (const id of this.#snapshots) if (kept.has(id)) await this.deleteSnapshot(id);
+    this.#sandboxes.clear();
+    this.#snapshots.clear();
+  }
+}

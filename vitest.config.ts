@@ -1,0 +1,35 @@
+import { existsSync } from "node:fs";
+import { defineConfig, type TestProjectConfiguration } from "vitest/config";
+
+/**
+ * One project for each kind of test. `npm test` runs them all; `vitest --project unit` one of them. What drives virtual
+ * machines runs one file after the other: on two cores, what one file measures another would disturb.
+ */
+const VM_TEST_TIMEOUT_MS = 120_000;
+const VM_HOOK_TIMEOUT_MS = 300_000;
+
+function project(name: string, include: string[], options: Record<string, unknown> = {}): TestProjectConfiguration {
+  return { test: { name, include, pool: "forks", ...options } };
+}
+
+const vm = { fileParallelism: false, testTimeout: VM_TEST_TIMEOUT_MS, hookTimeout: VM_HOOK_TIMEOUT_MS };
+
+/** Projects with a set-up of their own (a database, a running server) keep their configuration beside their tests. */
+const own = ["packages/control-plane/vitest.config.ts", "tests/e2e/vitest.config.ts"].filter((path) => existsSync(new URL(path, import.meta.url)));
+
+export default defineConfig({
+  test: {
+    projects: [
+      project("unit", ["packages/*/tests/**/*.test.ts"], {
+        exclude: ["packages/control-plane/tests/**", "packages/host-agent/tests/network/**", "**/node_modules/**"],
+        testTimeout: 20_000,
+      }),
+      // Network namespaces, rules and links of the real kernel: needs root, takes seconds.
+      project("network", ["packages/host-agent/tests/network/**/*.test.ts"], { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 }),
+      project("architecture", ["tests/architecture/**/*.test.ts"]),
+      project("conformance-fake", ["tests/conformance/fake.test.ts"], { testTimeout: 30_000 }),
+      project("conformance-qemu", ["tests/conformance/qemu.test.ts"], vm),
+      ...own,
+    ],
+  },
+});
