@@ -2,6 +2,7 @@ import { Fault, type Logger } from "@pandastack/platform";
 import type { NetworkSlot } from "../runtimes/runtime.ts";
 import { RESOLVER_PORT, slotAddresses } from "./addresses.ts";
 import { removeServer } from "./cleanup.ts";
+import type { HostRulesGuard } from "./host/guard.ts";
 import { SlotLeases } from "./leases/slots.ts";
 import { describeSlot } from "./names.ts";
 import { createResolver, type Resolver, type SlotResolver } from "./resolver/index.ts";
@@ -20,6 +21,7 @@ export interface NetworkParts {
   readonly log: Pick<Logger, "info" | "warn" | "error">;
   readonly prepareCount: number;
   readonly resolvConfPath: string;
+  readonly guard: HostRulesGuard;
 }
 
 export interface Adoption {
@@ -115,6 +117,7 @@ export class Network {
     await Promise.all(this.removals.values());
     await Promise.all([...this.resolvers.values()].map((resolver) => resolver.close()));
     this.resolvers.clear();
+    await this.parts.guard.close();
     if (how === "remove")
       await removeServer({ serverId: this.parts.serverId, runDir: this.parts.runDir });
   }
@@ -126,7 +129,11 @@ export class Network {
       await this.openResolver(number);
     } catch (error) {
       await this.remove(number);
-      throw error;
+      const message = error instanceof Error ? error.message : String(error);
+      throw new Fault("host.unavailable", "a network slot could not be made", {
+        operatorMessage: message,
+        cause: error,
+      });
     }
     return number;
   }

@@ -1,5 +1,6 @@
 import { type Logger } from "@pandastack/platform";
 import { removeDeadServers } from "./cleanup.ts";
+import { guardHostRules } from "./host/guard.ts";
 import { applyHostRules, assertNetworkIsFree } from "./host/host.ts";
 import { changeHostSettings } from "./host/settings.ts";
 import { withHostLock } from "./leases/host-lock.ts";
@@ -42,8 +43,10 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<Network>
     changeHostSettings(runDir);
     return findSlots(serverId, runDir);
   });
+  const guard = await guardHostRules({ serverId, log });
   return new Network(
     {
+      guard,
       serverId,
       runDir,
       log,

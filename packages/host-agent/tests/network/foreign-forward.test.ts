@@ -68,14 +68,26 @@ describe("other tables that drop what we forward", () => {
   });
 
   it("lose our accepts and no other's", () => {
-    const ours = rule([{ accept: null }], { comment: "pandastack_k3", handle: 9 });
+    const accept = (name: string, changes: object = {}) =>
+      rule(
+        [
+          { match: { op: "==", left: { meta: { key: "iifname" } }, right: name } },
+          { accept: null },
+        ],
+        changes,
+      );
+    const ours = [
+      accept("psk3-*", { handle: 9 }),
+      accept("psk3-*", { handle: 10, comment: "pandastack_k3" }),
+    ];
     const others = [
       rule([]),
-      rule([], { comment: "pandastack_k33" }),
-      rule([], { comment: "pandastack_k3", table: "pandastack_k3" }),
+      accept("psk33-*"),
+      accept("ps*"),
+      accept("psk3-*", { table: "pandastack_k3" }),
     ];
-    expect(removalsOf("k3", set([forward], [ours, ...others]))).toBe(
-      "delete rule ip filter FORWARD handle 9\n",
+    expect(removalsOf("k3", set([forward], [...ours, ...others]))).toBe(
+      "delete rule ip filter FORWARD handle 9\ndelete rule ip filter FORWARD handle 10\n",
     );
   });
 });

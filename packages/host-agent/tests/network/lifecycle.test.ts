@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { waitFor } from "@pandastack/platform";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -264,6 +264,59 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
     await nft(world.host, "delete table ip filter\n");
   });
 
+  it("puts its rules back when the host's firewall is reloaded or changed", async () => {
+    await openServer({ prepareCount: 0 });
+    const guest = await addGuest(await server.call<NetworkSlot>("acquire"), "flush");
+    const rules = (): Promise<string> => inside(world.host, "nft", "-s", "list", "ruleset");
+    const before = await rules();
+    const changes = [
+      "flush ruleset\n",
+      `flush chain inet pandastack_${serverId} from_slot\n`,
+      `insert rule inet pandastack_${serverId} from_slot accept\n`,
+    ];
+    for (const change of changes) {
+      await nft(world.host, change);
+      await waitFor(async () => (await rules()) === before, {
+        timeoutMs: 10_000,
+        intervalMs: 50,
+        message: change,
+      });
+    }
+    // Docker starts after us.
+    await nft(
+      world.host,
+      "table ip filter {\nchain DOCKER-USER {\n}\nchain FORWARD {\ntype filter hook forward priority filter; policy drop;\njump DOCKER-USER\n}\n}\n",
+    );
+    await waitFor(async () => (await rules()).match(/iifname "ps\S+ accept/g)?.length === 1, {
+      timeoutMs: 10_000,
+      intervalMs: 50,
+      message: "Docker's table got no accept",
+    });
+    expect(await guest.call("dialAll", REACHED)).toEqual(["reached"]);
+    expect(await server.call("warnings")).toHaveLength(4);
+    await server.call("close", "remove");
+    await nft(world.host, "delete table ip filter\n");
+  });
+
+  it("leaves no watcher behind when it is killed", async () => {
+    await openServer({ prepareCount: 0 });
+    const watchers = async (): Promise<string[]> => {
+      const pids = (await inside(world.host, "ip", "netns", "pids", world.host))
+        .split("\n")
+        .filter(Boolean);
+      return pids.filter((pid) => commandOf(pid).startsWith("nft"));
+    };
+    expect(await watchers()).toHaveLength(1);
+    await server.end("SIGKILL");
+    await waitFor(async () => (await watchers()).length === 0, {
+      timeoutMs: 5000,
+      message: "nft monitor lives on",
+    });
+    await openServer({ id: serverId });
+    await server.call("close", "remove");
+    expect(await watchers()).toEqual([]);
+  });
+
   it("refuses a host that uses the slots' addresses itself", async () => {
     await ip(world.host, "route add 10.200.7.0/24 dev wan0");
     await expect(openServer()).rejects.toThrow(/10\.200\.7\.0\/24/);
@@ -310,6 +363,14 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
     await inside(world.host, "sysctl", "-qw", "net.ipv4.ip_forward=0");
   });
 });
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8");
+  } catch {
+    return "";
+  }
+}
 
 const filesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
 const median = (values: readonly number[]): number =>

@@ -63,11 +63,12 @@ describe.skipIf(missing)("a guest", { timeout: TIMEOUT_MS }, () => {
   }, TIMEOUT_MS);
 
   afterAll(async () => {
-    if (!world) return;
-    await server.call("close", "remove");
-    const left = await server.call("verifyClean", serverId, world.runDir);
-    await world.close();
-    expect(left).toEqual([]);
+    try {
+      await server?.call("close", "remove");
+      expect(await server?.call("verifyClean", serverId, world.runDir)).toEqual([]);
+    } finally {
+      await world?.close();
+    }
   }, TIMEOUT_MS);
 
   const dial = (peer: Program, targets: Target[]): Promise<string[]> =>

@@ -86,7 +86,7 @@ describe("the stock", () => {
     const closing = stock.close();
     pending.forEach(({ finish }) => finish());
     expect((await closing).toSorted()).toEqual([0, 1]);
-    await expect(stock.take()).rejects.toThrow("closed");
+    await expect(stock.take()).rejects.toThrow("stopping");
   });
 
   test.prop([

@@ -8,7 +8,6 @@ interface NftRule {
   readonly table: string;
   readonly chain: string;
   readonly handle: number;
-  readonly comment?: string;
   readonly expr: readonly Record<string, unknown>[];
 }
 
@@ -80,10 +79,13 @@ export function removalsOf(serverId: string, ruleSet: RuleSet): string {
     .join("");
 }
 
-export const ownAccepts = (serverId: string, ruleSet: RuleSet): NftRule[] =>
-  ruleSet.rules.filter(
-    (rule) => rule.comment === tableName(serverId) && !OWN_TABLES.test(rule.table),
+/** Known by the interfaces that they name: a rule that iptables has saved and restored has lost its comment. */
+export function ownAccepts(serverId: string, ruleSet: RuleSet): NftRule[] {
+  const slots = JSON.stringify(`${slotPrefix(serverId)}*`);
+  return ruleSet.rules.filter(
+    (rule) => !OWN_TABLES.test(rule.table) && JSON.stringify(rule.expr).includes(slots),
   );
+}
 
 export async function readRuleSet(): Promise<RuleSet> {
   const { stdout } = await run("nft", ["-j", "-a", "list", "ruleset"], {

@@ -45,11 +45,16 @@ export const gatewayCommands = (): string[] => [
 ];
 
 /**
- * Runs inside the netns with the `ip` batch as $1 and the nft text as $2: a constant, nothing is put into it. One shell
- * instead of five programs. Without "loose", conntrack does not adopt a connection that it first sees in the middle; the
- * switch is there because the host's rules have loaded conntrack.
+ * Makes a slot: $1 the `ip` batch for the host, $2 the netns's path, $3 the `ip` batch for its inside, $4 its nft text. A
+ * constant, nothing is put into it; one program for the agent to start instead of six. Without "loose", conntrack does not
+ * adopt a connection that it first sees in the middle; the switch is there because the host's rules have loaded conntrack.
  */
-export const INSIDE_SCRIPT = `set -e
+export const MAKE_SCRIPT = `set -e
+ip -batch - <<END
+$1
+END
+exec nsenter --net="$2" sh -c '
+set -e
 cd /proc/sys/net
 echo 1 >ipv4/ip_forward
 [ ! -e ipv6 ] || echo 1 >ipv6/conf/all/disable_ipv6
@@ -63,6 +68,7 @@ END
 exec nft -f - <<END
 $2
 END
+' slot "$3" "$4"
 `;
 
 const lines = (commands: readonly string[]): string =>

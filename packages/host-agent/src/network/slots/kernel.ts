@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { waitFor } from "@pandastack/platform";
 import { CommandFailed, run } from "../../processes/run.ts";
 import { slotName, slotNumberOfName, TAP, UPLINK } from "../names.ts";
-import { INSIDE_SCRIPT, insideCommands, outsideCommands } from "./commands.ts";
+import { insideCommands, MAKE_SCRIPT, outsideCommands } from "./commands.ts";
 import { slotRules } from "./rules.ts";
 
 /** Where `ip netns` keeps its names. */
@@ -13,23 +13,24 @@ const REMOVAL_TIMEOUT_MS = 3_000;
 
 /** Makes netns, veth pair, tap and rules of a slot. On failure nothing of it is left. */
 export async function makeSlot(serverId: string, number: number): Promise<void> {
-  const name = slotName(serverId, number);
   try {
-    const outside = outsideCommands(serverId, number, {
-      hasIpv6: existsSync("/proc/sys/net/ipv6"),
+    await run("sh", ["-c", MAKE_SCRIPT, "slot", ...makeArguments(serverId, number)], {
+      timeoutMs: TOOL_TIMEOUT_MS,
     });
-    await ip(["-batch", "-"], outside);
-    await runInside(name, "sh", [
-      "-c",
-      INSIDE_SCRIPT,
-      "slot",
-      insideCommands(number),
-      slotRules(number),
-    ]);
   } catch (error) {
     await removeSlots(serverId, [number]);
     throw error;
   }
+}
+
+function makeArguments(serverId: string, number: number): string[] {
+  const outside = outsideCommands(serverId, number, { hasIpv6: existsSync("/proc/sys/net/ipv6") });
+  return [
+    outside,
+    `${NETNS_DIR}/${slotName(serverId, number)}`,
+    insideCommands(number),
+    slotRules(number),
+  ];
 }
 
 /** Removes slots whatever state they are in. Resolves when their links are gone, so that the numbers may be used again. */

@@ -1,3 +1,5 @@
+import { Fault } from "@pandastack/platform";
+
 export interface StockOptions<T> {
   /** How many are kept ready. */
   readonly target: number;
@@ -31,7 +33,7 @@ export class Stock<T> {
   }
 
   take(): Promise<T> {
-    if (this.isClosed) return Promise.reject(new Error("the stock is closed"));
+    if (this.isClosed) return Promise.reject(closedFault());
     const item = this.ready.shift();
     if (item !== undefined) {
       this.refill ??= setTimeout(() => this.fill(), this.options.calmMs).unref();
@@ -64,7 +66,7 @@ export class Stock<T> {
     this.isClosed = true;
     clearTimeout(this.refill);
     clearTimeout(this.retry);
-    for (const waiter of this.waiters.splice(0)) waiter.reject(new Error("the stock is closed"));
+    for (const waiter of this.waiters.splice(0)) waiter.reject(closedFault());
     await Promise.all(this.making);
     return this.ready.splice(0);
   }
@@ -97,3 +99,6 @@ export class Stock<T> {
     this.retry.unref();
   }
 }
+
+const closedFault = (): Fault =>
+  new Fault("host.unavailable", "the host is stopping: no more network slots");

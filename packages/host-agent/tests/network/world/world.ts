@@ -57,6 +57,8 @@ export async function makeWorld(): Promise<World> {
   const host = await addNetns("host");
   const outside = await addNetns("outside");
   await connectOutside(host, outside);
+  // A new netns begins with what the machine has, which may be running a server.
+  await inside(host, "sysctl", "-qw", "net.ipv4.ip_forward=0");
 
   return {
     host,
