@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { Fault } from "@pandastack/platform";
-import { StreamState } from "./stream-state.ts";
+import type { StreamState } from "./stream-state.ts";
 import { FrameParser, FrameType, HEADER_BYTES, RESYNC_PAD_BYTES, encodeFrame, encodeJsonFrame, type Frame } from "./frames.ts";
 
 /** What makes a restored or forked guest itself; see docs/guest-protocol.md, HELLO. */

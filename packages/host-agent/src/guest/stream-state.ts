@@ -1,4 +1,4 @@
-import { Refusal, type Fault } from "@pandastack/platform";
+import type { Fault, Refusal } from "@pandastack/platform";
 import type { GuestConnection } from "./connection.ts";
 import { Channel, FrameError, FrameType, INITIAL_CREDIT, MAX_PAYLOAD, encodeFrame, encodeJsonFrame, type Frame } from "./frames.ts";
 import { guestRefusal, type GuestErrorBody } from "./refusals.ts";
@@ -60,6 +60,9 @@ export class StreamState implements AsyncIterable<StreamItem> {
         }
         break;
       }
+      default:
+        // Not for a stream, or not from a guest: what a host does not understand does not concern it.
+        break;
     }
   }
 

@@ -44,6 +44,13 @@ export async function startFromImage(options: {
   }
 }
 
+/** Ends a machine that was started for a sandbox which then did not come to be. */
+export async function undoStart(slots: SlotSource, started: Started): Promise<void> {
+  started.guest.connection.close();
+  await started.machine.stop();
+  await slots.release(started.machine.record.slot);
+}
+
 /** What no two machines may share, even when they are copies of one memory. */
 function identityOf(options: { ready: ReadyPlan; sandboxId: string; env: Readonly<Record<string, string>> }): GuestRefresh {
   return {

@@ -7,7 +7,7 @@ import type { Answering } from "../commit.ts";
 import { requireSnapshot, type HostContext } from "../context.ts";
 import { SandboxEntry } from "../entry.ts";
 import { toHostSandbox, type SandboxRecord } from "../record.ts";
-import { planRestore, startFromImage, type ReadyPlan } from "../start.ts";
+import { planRestore, startFromImage, undoStart, type ReadyPlan } from "../start.ts";
 import { keepDisk } from "../disk.ts";
 
 type Create = Extract<HostCommand, { name: "createSandbox" }>;
@@ -39,12 +39,18 @@ export async function createSandbox(context: HostContext, command: Create, answe
     machine: started.machine.record,
   };
   const entry = new SandboxEntry(record, started);
-  keepDisk(context.layout, record.id, started.machine);
   const payload = { boot_ms: record.bootMs, boot_mode: record.bootMode, ...(image.snapshotId ? { from_snapshot: image.snapshotId } : {}) };
-  const result = answering(
-    [{ putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: "sandbox.running", payload } }],
-    toHostSandbox(record),
-  );
+  let result: HostSandbox;
+  try {
+    keepDisk(context.layout, record.id, started.machine);
+    result = answering(
+      [{ putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: "sandbox.running", payload } }],
+      toHostSandbox(record),
+    );
+  } catch (error) {
+    await undoStart(slots, started);
+    throw error;
+  }
   context.entries.set(record.id, entry);
   context.watch(entry, started.machine);
   context.ahead()?.refill();

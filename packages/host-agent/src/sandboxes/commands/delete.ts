@@ -9,7 +9,7 @@ export async function deleteSandbox(context: HostContext, sandboxId: string, ans
   const lifetimeSeconds = Math.round((Date.now() - Date.parse(entry.record.createdAt)) / 1000);
   const result = answering(
     [{ removeSandbox: sandboxId, event: { sandboxId, type: "sandbox.deleted", payload: { lifetime_seconds: lifetimeSeconds } } }],
-    {} as Record<string, never>,
+    {},
   );
   context.entries.delete(sandboxId);
   const machine = entry.leaveMachine();
@@ -26,7 +26,7 @@ export async function deleteSandbox(context: HostContext, sandboxId: string, ans
 /** Machines that were restored from it hold links to its files and go on. */
 export async function deleteSnapshot(context: HostContext, snapshotId: string, answering: Answering): Promise<Record<string, never>> {
   requireSnapshot(context, snapshotId);
-  const result = answering([{ removeSnapshot: snapshotId }], {} as Record<string, never>);
+  const result = answering([{ removeSnapshot: snapshotId }], {});
   context.snapshots.delete(snapshotId);
   rmSync(snapshotDir(context.layout, snapshotId), { recursive: true, force: true });
   return result;

@@ -3,7 +3,6 @@ import type { ForkResult, HostCommand } from "@pandastack/contracts/host";
 import { Refusal, newHexId, toErrorResponse } from "@pandastack/platform";
 import { hibernationDir, scratchDir } from "../../files/layout.ts";
 import type { Change } from "../../journal/journal.ts";
-import type { Machine } from "../../runtimes/runtime.ts";
 import { requireRoom } from "../admission.ts";
 import type { Answering } from "../commit.ts";
 import { requireEntry, type HostContext } from "../context.ts";
@@ -126,7 +125,7 @@ function finish(
     const { record, started } = settled.value;
     const entry = new SandboxEntry(record, started);
     context.entries.set(record.id, entry);
-    context.watch(entry, started.machine as Machine);
+    context.watch(entry, started.machine);
   }
   return result;
 }
@@ -142,7 +141,7 @@ async function discardUnused(context: HostContext, ahead: readonly (Promise<Read
 }
 
 async function inParallel<T, R>(items: readonly T[], width: number, work: (item: T, index: number) => Promise<R>): Promise<PromiseSettledResult<R>[]> {
-  const results: PromiseSettledResult<R>[] = new Array(items.length);
+  const results: PromiseSettledResult<R>[] = [];
   let next = 0;
   const lane = async () => {
     for (let index = next++; index < items.length; index = next++) {

@@ -9,7 +9,7 @@ import { requireEntry, type HostContext } from "../context.ts";
 import { keepDisk } from "../disk.ts";
 import { toHostSandbox } from "../record.ts";
 import { mayRun } from "../rules.ts";
-import { planRestore, startFromImage } from "../start.ts";
+import { planRestore, startFromImage, undoStart } from "../start.ts";
 import { resumeSandbox } from "./pause.ts";
 
 /**
@@ -30,13 +30,19 @@ export async function wakeSandbox(context: HostContext, sandboxId: string, answe
   const { persistent, env } = entry.record;
   const ready = await planRestore({ slots, imageDir, size: manifest, durable: persistent });
   const started = await startFromImage({ runtime, slots, ready, sandboxId, env });
-  keepDisk(context.layout, sandboxId, started.machine);
   const bootMs = Math.round((performance.now() - began) * 10) / 10;
   const record = { ...entry.record, state: "running" as const, bootMode: "wake" as const, bootMs, machine: started.machine.record };
-  const result = answering(
-    [{ putSandbox: { id: sandboxId, record }, event: { sandboxId, type: "sandbox.woken", payload: { wake_ms: bootMs } } }],
-    toHostSandbox(record),
-  );
+  let result: HostSandbox;
+  try {
+    result = answering(
+      [{ putSandbox: { id: sandboxId, record }, event: { sandboxId, type: "sandbox.woken", payload: { wake_ms: bootMs } } }],
+      toHostSandbox(record),
+    );
+  } catch (error) {
+    await undoStart(slots, started);
+    throw error;
+  }
+  keepDisk(context.layout, sandboxId, started.machine);
   entry.record = record;
   entry.takeLife(started);
   context.watch(entry, started.machine);
