@@ -44,14 +44,11 @@ export function slotAddresses(number: number): SlotAddresses {
 /** The slot that an address lies in, or undefined outside of 10.200.0.0/16. */
 export function slotOfAddress(address: string): number | undefined {
   const parts = address.split(".").map(Number);
-  if (parts.length !== 4 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255))
-    return undefined;
+  if (parts.length !== 4 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255)) return undefined;
   const [a, b, c, d] = parts as [number, number, number, number];
   return a === 10 && b === 200 ? Math.floor((c * 256 + d) / ADDRESSES_PER_SLOT) : undefined;
 }
 
-export const isSlotNumber = (number: number): boolean =>
-  Number.isInteger(number) && number >= 0 && number < SLOT_COUNT;
+export const isSlotNumber = (number: number): boolean => Number.isInteger(number) && number >= 0 && number < SLOT_COUNT;
 
-const dotted = (value: number): string =>
-  [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join(".");
+const dotted = (value: number): string => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join(".");

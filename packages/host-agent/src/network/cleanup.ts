@@ -25,18 +25,14 @@ export function removeServer(place: ServerPlace): Promise<void> {
  * whole, for the operator to see. Call under the host's lock.
  */
 export async function removeDeadServers(runDir: string, log: Pick<Logger, "warn">): Promise<void> {
-  for (const { serverId, dataDir } of listServers(runDir).filter(
-    (record) => serverState(record) === "dead",
-  )) {
+  for (const { serverId, dataDir } of listServers(runDir).filter((record) => serverState(record) === "dead")) {
     const busy: number[] = [];
     for (const number of new SlotLeases(runDir, serverId).held()) {
       if ((await processesInSlot(serverId, number)).length > 0) busy.push(number);
     }
     log.warn(
       { serverId, dataDir, busy },
-      busy.length > 0
-        ? "a dead server's slots are still in use"
-        : "removing a dead server's network",
+      busy.length > 0 ? "a dead server's slots are still in use" : "removing a dead server's network",
     );
     if (busy.length === 0) await removeServerLocked({ serverId, runDir });
   }
@@ -45,18 +41,14 @@ export async function removeDeadServers(runDir: string, log: Pick<Logger, "warn"
 /** Whatever a server has left in the network of this host, one line each. Empty after `close("remove")`. */
 export async function verifyClean({ serverId, runDir }: ServerPlace): Promise<string[]> {
   const leftovers: string[] = [];
-  for (const number of await slotsInKernel(serverId))
-    leftovers.push(`netns or link ${slotName(serverId, number)}`);
+  for (const number of await slotsInKernel(serverId)) leftovers.push(`netns or link ${slotName(serverId, number)}`);
   for (const number of new SlotLeases(runDir, serverId).held()) leftovers.push(`lease ${number}`);
   const { stdout: tables } = await run("nft", ["list", "tables"]);
   if (tables.split("\n").includes(`table inet ${tableName(serverId)}`))
     leftovers.push(`table inet ${tableName(serverId)}`);
-  for (const rule of ownAccepts(serverId, await readRuleSet()))
-    leftovers.push(`rule in ${rule.table} ${rule.chain}`);
-  if (existsSync(runDir) && readServer(runDir, serverId))
-    leftovers.push(`record of server ${serverId}`);
-  if (listServers(runDir).length === 0 && readBefore(runDir))
-    leftovers.push("host settings not put back");
+  for (const rule of ownAccepts(serverId, await readRuleSet())) leftovers.push(`rule in ${rule.table} ${rule.chain}`);
+  if (existsSync(runDir) && readServer(runDir, serverId)) leftovers.push(`record of server ${serverId}`);
+  if (listServers(runDir).length === 0 && readBefore(runDir)) leftovers.push("host settings not put back");
   return leftovers;
 }
 

@@ -13,10 +13,7 @@ export const TAP = "tap0";
 export const UPLINK = "up0";
 
 export function assertServerId(serverId: string): void {
-  invariant(
-    SERVER_ID.test(serverId),
-    `a server id of 1 to 9 characters of a-z0-9, not ${JSON.stringify(serverId)}`,
-  );
+  invariant(SERVER_ID.test(serverId), `a server id of 1 to 9 characters of a-z0-9, not ${JSON.stringify(serverId)}`);
 }
 
 /** What all netns and host-side links of a server begin with. */
@@ -26,8 +23,7 @@ export function slotPrefix(serverId: string): string {
 }
 
 /** Name of the slot's netns and of the host side of its veth pair. */
-export const slotName = (serverId: string, number: number): string =>
-  `${slotPrefix(serverId)}${number.toString(36)}`;
+export const slotName = (serverId: string, number: number): string => `${slotPrefix(serverId)}${number.toString(36)}`;
 
 /** The slot number in a name that `slotName` made for this server, or undefined. */
 export function slotNumberOfName(serverId: string, name: string): number | undefined {

@@ -79,8 +79,7 @@ export class Network {
    * no state of the old guest's connections can meet the next one. Whatever ran in it must have ended. Repeatable.
    */
   release(number: number): Promise<void> {
-    const removal =
-      this.removals.get(number) ?? this.remove(number).finally(() => this.removals.delete(number));
+    const removal = this.removals.get(number) ?? this.remove(number).finally(() => this.removals.delete(number));
     this.removals.set(number, removal);
     return removal;
   }
@@ -99,8 +98,7 @@ export class Network {
     }
     const leftovers = [...this.unclaimed];
     this.unclaimed = new Set();
-    for (const { number, reason } of broken)
-      this.parts.log.warn({ slot: number, reason }, "a network slot is broken");
+    for (const { number, reason } of broken) this.parts.log.warn({ slot: number, reason }, "a network slot is broken");
     await removeSlots(this.parts.serverId, leftovers);
     for (const number of leftovers) this.leases.release(number);
     return { adopted, broken };
@@ -118,8 +116,7 @@ export class Network {
     await Promise.all([...this.resolvers.values()].map((resolver) => resolver.close()));
     this.resolvers.clear();
     await this.parts.guard.close();
-    if (how === "remove")
-      await removeServer({ serverId: this.parts.serverId, runDir: this.parts.runDir });
+    if (how === "remove") await removeServer({ serverId: this.parts.serverId, runDir: this.parts.runDir });
   }
 
   private async make(): Promise<number> {
@@ -156,10 +153,7 @@ export class Network {
 
   private async openResolver(number: number): Promise<void> {
     const { vethIp, hostIp } = slotAddresses(number);
-    this.resolvers.set(
-      number,
-      await this.resolver.open({ address: vethIp, port: RESOLVER_PORT, askerIp: hostIp }),
-    );
+    this.resolvers.set(number, await this.resolver.open({ address: vethIp, port: RESOLVER_PORT, askerIp: hostIp }));
   }
 }
 

@@ -13,8 +13,7 @@ import { describeSlot, slotName, slotNumberOfName, slotPrefix } from "../../src/
 
 const anySlot = fc.integer({ min: 0, max: SLOT_COUNT - 1 });
 const anyServerId = fc.stringMatching(/^[a-z0-9]{1,9}$/);
-const toNumber = (address: string): number =>
-  address.split(".").reduce((value, part) => value * 256 + Number(part), 0);
+const toNumber = (address: string): number => address.split(".").reduce((value, part) => value * 256 + Number(part), 0);
 
 describe("the address plan", () => {
   it("covers 10.200.0.0/16 from its first to its last /30", () => {
@@ -31,9 +30,7 @@ describe("the address plan", () => {
 
   it("gives each slot addresses and a uid of its own", () => {
     const all = Array.from({ length: SLOT_COUNT }, (_, number) => slotAddresses(number));
-    expect(new Set(all.flatMap(({ vethIp, hostIp }) => [vethIp, hostIp])).size).toBe(
-      2 * SLOT_COUNT,
-    );
+    expect(new Set(all.flatMap(({ vethIp, hostIp }) => [vethIp, hostIp])).size).toBe(2 * SLOT_COUNT);
     expect(new Set(all.map(({ uid }) => uid)).size).toBe(SLOT_COUNT);
   });
 
@@ -45,8 +42,7 @@ describe("the address plan", () => {
 
   test.prop([anySlot, anySlot])("keeps the /30s apart", (one, other) => {
     fc.pre(one !== other);
-    const block = (number: number): number =>
-      Math.floor(toNumber(slotAddresses(number).hostIp) / 4);
+    const block = (number: number): number => Math.floor(toNumber(slotAddresses(number).hostIp) / 4);
     expect(block(one)).not.toBe(block(other));
   });
 
@@ -62,8 +58,7 @@ describe("the address plan", () => {
 
   it("looks the same from inside of every slot", () => {
     const insides = [0, 1, SLOT_COUNT - 1].map((number) => describeSlot("a", number));
-    for (const slot of insides)
-      expect(slot).toMatchObject({ tap: "tap0", guestIp: GUEST_IP, gatewayIp: GATEWAY_IP });
+    for (const slot of insides) expect(slot).toMatchObject({ tap: "tap0", guestIp: GUEST_IP, gatewayIp: GATEWAY_IP });
     expect(new Set(insides.map(({ mac }) => mac)).size).toBe(1);
   });
 });

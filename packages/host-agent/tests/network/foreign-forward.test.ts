@@ -1,10 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  acceptRules,
-  chainsThatDrop,
-  removalsOf,
-  type RuleSet,
-} from "../../src/network/host/foreign-forward.ts";
+import { acceptRules, chainsThatDrop, removalsOf, type RuleSet } from "../../src/network/host/foreign-forward.ts";
 
 const forward = {
   family: "ip",
@@ -30,17 +25,9 @@ describe("other tables that drop what we forward", () => {
   it.each([
     ["accepts", set([forward]), []],
     ["drops by policy", set([{ ...forward, policy: "drop" }]), ["FORWARD"]],
-    [
-      "refuses at its end (firewalld)",
-      set([forward], [rule([{ counter: null }, { reject: {} }])]),
-      ["FORWARD"],
-    ],
+    ["refuses at its end (firewalld)", set([forward], [rule([{ counter: null }, { reject: {} }])]), ["FORWARD"]],
     ["refuses something", set([forward], [rule([{ match: {} }, { drop: null }])]), []],
-    [
-      "refuses before it accepts",
-      set([forward], [rule([{ drop: null }]), rule([{ accept: null }])]),
-      [],
-    ],
+    ["refuses before it accepts", set([forward], [rule([{ drop: null }]), rule([{ accept: null }])]), []],
     [
       "is Docker's",
       set([
@@ -50,11 +37,7 @@ describe("other tables that drop what we forward", () => {
       ["DOCKER-USER"],
     ],
     ["is for IPv6", set([{ ...forward, family: "ip6", policy: "drop" }]), []],
-    [
-      "is another server's of ours",
-      set([{ ...forward, family: "inet", table: "pandastack_x", policy: "drop" }]),
-      [],
-    ],
+    ["is another server's of ours", set([{ ...forward, family: "inet", table: "pandastack_x", policy: "drop" }]), []],
     ["does not forward", set([{ ...forward, hook: "input", policy: "drop" }]), []],
   ])("one that %s", (_, ruleSet, expected) => {
     expect(chainsThatDrop(ruleSet).map(({ name }) => name)).toEqual(expected);
@@ -69,23 +52,9 @@ describe("other tables that drop what we forward", () => {
 
   it("lose our accepts and no other's", () => {
     const accept = (name: string, changes: object = {}) =>
-      rule(
-        [
-          { match: { op: "==", left: { meta: { key: "iifname" } }, right: name } },
-          { accept: null },
-        ],
-        changes,
-      );
-    const ours = [
-      accept("psk3-*", { handle: 9 }),
-      accept("psk3-*", { handle: 10, comment: "pandastack_k3" }),
-    ];
-    const others = [
-      rule([]),
-      accept("psk33-*"),
-      accept("ps*"),
-      accept("psk3-*", { table: "pandastack_k3" }),
-    ];
+      rule([{ match: { op: "==", left: { meta: { key: "iifname" } }, right: name } }, { accept: null }], changes);
+    const ours = [accept("psk3-*", { handle: 9 }), accept("psk3-*", { handle: 10, comment: "pandastack_k3" })];
+    const others = [rule([]), accept("psk33-*"), accept("ps*"), accept("psk3-*", { table: "pandastack_k3" })];
     expect(removalsOf("k3", set([forward], [...ours, ...others]))).toBe(
       "delete rule ip filter FORWARD handle 9\ndelete rule ip filter FORWARD handle 10\n",
     );

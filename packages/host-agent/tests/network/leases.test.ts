@@ -23,13 +23,9 @@ afterEach(() => rmSync(runDir, { recursive: true, force: true }));
 describe("slot leases", () => {
   it("never go to two servers", () => {
     const [one, other] = [new SlotLeases(runDir, "one"), new SlotLeases(runDir, "other")];
-    const numbers = Array.from({ length: 40 }, (_, index) =>
-      (index % 3 === 0 ? one : other).acquire(),
-    );
+    const numbers = Array.from({ length: 40 }, (_, index) => (index % 3 === 0 ? one : other).acquire());
     expect(new Set(numbers).size).toBe(40);
-    expect([...one.held(), ...other.held()].toSorted((a, b) => a - b)).toEqual(
-      numbers.toSorted((a, b) => a - b),
-    );
+    expect([...one.held(), ...other.held()].toSorted((a, b) => a - b)).toEqual(numbers.toSorted((a, b) => a - b));
   });
 
   it("name their server from the moment they exist", () => {
@@ -53,8 +49,7 @@ describe("slot leases", () => {
 
   it("are not confused by strange files", () => {
     const leases = new SlotLeases(runDir, "one");
-    for (const name of ["x", "-1", "99999", "0x1", ".one"])
-      writeFileSync(join(runDir, "slots", name), "one");
+    for (const name of ["x", "-1", "99999", "0x1", ".one"]) writeFileSync(join(runDir, "slots", name), "one");
     expect(leases.acquire()).toBe(0);
     expect(leases.held()).toEqual([0]);
   });
@@ -99,8 +94,7 @@ describe("servers of a host", () => {
 
   it("are not read from files that hold none", () => {
     claimServer(runDir, "one", null);
-    for (const text of ["", "{", "null", '{"serverId":"two"}'])
-      writeFileSync(join(runDir, "servers", "x"), text);
+    for (const text of ["", "{", "null", '{"serverId":"two"}']) writeFileSync(join(runDir, "servers", "x"), text);
     expect(listServers(runDir).map(({ serverId }) => serverId)).toEqual(["one"]);
   });
 });

@@ -33,15 +33,12 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
     try {
       const checker = world.start("server", world.host);
       for (const id of opened.splice(0)) {
-        expect(await checker.call("verifyClean", id, world.runDir), `left behind by ${id}`).toEqual(
-          [],
-        );
+        expect(await checker.call("verifyClean", id, world.runDir), `left behind by ${id}`).toEqual([]);
       }
       expect(await forwarding()).toBe("0");
       expect(await inside(world.host, "nft", "list", "ruleset")).toBe("");
       expect((await inside(world.host, "ip", "-br", "link")).match(/^ps/gm)).toBeNull();
-      for (const folder of ["slots", "servers"])
-        expect(filesIn(join(world.runDir, folder))).toEqual([]);
+      for (const folder of ["slots", "servers"]) expect(filesIn(join(world.runDir, folder))).toEqual([]);
     } finally {
       await world.close();
     }
@@ -52,9 +49,7 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
   const netnsOfServer = (id: string): string[] =>
     readdirSync("/run/netns").filter((name) => name.startsWith(`ps${id}-`));
 
-  async function openServer(
-    options: { id?: string; prepareCount?: number; dataDir?: string } = {},
-  ): Promise<Program> {
+  async function openServer(options: { id?: string; prepareCount?: number; dataDir?: string } = {}): Promise<Program> {
     server = world.start("server", world.host);
     serverId = options.id ?? world.newServerId();
     if (!opened.includes(serverId)) opened.push(serverId);
@@ -77,12 +72,8 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
     for (const slot of slots) {
       expect(slot.uid).toBe(FIRST_SLOT_UID + slot.number);
       const tap = await inside(slot.netns, "ip", "-d", "link", "show", "dev", slot.tap);
-      expect(tap).toMatch(
-        new RegExp(`tun type tap .*persist on user ${slot.uid} group ${slot.uid}\\b`),
-      );
-      expect(await inside(slot.netns, "cat", "/proc/sys/net/ipv6/conf/all/disable_ipv6")).toBe(
-        "1\n",
-      );
+      expect(tap).toMatch(new RegExp(`tun type tap .*persist on user ${slot.uid} group ${slot.uid}\\b`));
+      expect(await inside(slot.netns, "cat", "/proc/sys/net/ipv6/conf/all/disable_ipv6")).toBe("1\n");
     }
     await server.call("close", "remove");
   });
@@ -175,10 +166,7 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
   it("lets two servers live side by side, and the last one put the host back", async () => {
     const one = await openServer();
     const other = await openServer();
-    const [slot, guestSlot] = [
-      await one.call<NetworkSlot>("acquire"),
-      await other.call<NetworkSlot>("acquire"),
-    ];
+    const [slot, guestSlot] = [await one.call<NetworkSlot>("acquire"), await other.call<NetworkSlot>("acquire")];
     expect(slot.number).not.toBe(guestSlot.number);
     const guest = await addGuest(guestSlot, "two");
     await one.call("close", "remove");
@@ -237,11 +225,7 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
       "chain FORWARD {\n type filter hook forward priority filter; policy drop;\n jump DOCKER-USER\n}",
       "chain DOCKER-USER {\n}",
     ],
-    [
-      "a firewall with a policy",
-      "chain FORWARD {\n type filter hook forward priority filter; policy drop;\n}",
-      "",
-    ],
+    ["a firewall with a policy", "chain FORWARD {\n type filter hook forward priority filter; policy drop;\n}", ""],
     [
       "a firewall with a last word",
       'chain f {\n type filter hook forward priority filter; policy accept;\n iifname "x" accept\n counter reject\n}',
@@ -256,9 +240,7 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
     // Another life of the same server finds its rules there already.
     await server.end("SIGKILL");
     await openServer({ id: serverId });
-    expect(
-      (await inside(world.host, "nft", "list", "table", "ip", "filter")).match(/iifname "ps/g),
-    ).toHaveLength(1);
+    expect((await inside(world.host, "nft", "list", "table", "ip", "filter")).match(/iifname "ps/g)).toHaveLength(1);
     await server.call("close", "remove");
     expect(await inside(world.host, "nft", "list", "ruleset")).toBe(before);
     await nft(world.host, "delete table ip filter\n");
@@ -301,9 +283,7 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
   it("leaves no watcher behind when it is killed", async () => {
     await openServer({ prepareCount: 0 });
     const watchers = async (): Promise<string[]> => {
-      const pids = (await inside(world.host, "ip", "netns", "pids", world.host))
-        .split("\n")
-        .filter(Boolean);
+      const pids = (await inside(world.host, "ip", "netns", "pids", world.host)).split("\n").filter(Boolean);
       return pids.filter((pid) => commandOf(pid).startsWith("nft"));
     };
     expect(await watchers()).toHaveLength(1);
@@ -373,5 +353,4 @@ function commandOf(pid: string): string {
 }
 
 const filesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;

@@ -1,3 +1,4 @@
+import { waitFor } from "@pandastack/platform";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   GATEWAY_IP,
@@ -7,21 +8,13 @@ import {
   RESOLVER_PORT,
   slotAddresses,
 } from "../../src/network/addresses.ts";
+import { slotRules } from "../../src/network/slots/rules.ts";
 import type { NetworkSlot } from "../../src/runtimes/runtime.ts";
 import type { Target } from "./programs/peer.ts";
-import { disarmSlot, plugGuest } from "./world/guest.ts";
+import { disarmSlot, DROP_SLOT_RULES, plugGuest } from "./world/guest.ts";
 import type { Program } from "./world/program.ts";
 import { missingForNetns } from "./world/requirements.ts";
-import {
-  inside,
-  INTERNET,
-  ip,
-  makeWorld,
-  NAME_SERVER,
-  nft,
-  PRIVATE_NETWORKS,
-  type World,
-} from "./world/world.ts";
+import { inside, INTERNET, ip, makeWorld, NAME_SERVER, nft, PRIVATE_NETWORKS, type World } from "./world/world.ts";
 
 /**
  * What a guest can and cannot reach, with a netns in the guest's place. Every "cannot" is paired with a control that reaches
@@ -50,10 +43,7 @@ describe.skipIf(missing)("a guest", { timeout: TIMEOUT_MS }, () => {
       resolvConfPath: world.resolvConfPath,
     });
     const netns = [await world.addNetns("guesta"), await world.addNetns("guestb")];
-    [slotA, slotB] = [
-      await server.call<NetworkSlot>("acquire"),
-      await server.call<NetworkSlot>("acquire"),
-    ];
+    [slotA, slotB] = [await server.call<NetworkSlot>("acquire"), await server.call<NetworkSlot>("acquire")];
     await plugGuest(slotA, netns[0]!);
     await plugGuest(slotB, netns[1]!);
     [guestA, guestB] = netns.map((name) => world.start("peer", name));
@@ -71,8 +61,7 @@ describe.skipIf(missing)("a guest", { timeout: TIMEOUT_MS }, () => {
     }
   }, TIMEOUT_MS);
 
-  const dial = (peer: Program, targets: Target[]): Promise<string[]> =>
-    peer.call("dialAll", targets);
+  const dial = (peer: Program, targets: Target[]): Promise<string[]> => peer.call("dialAll", targets);
   const both = (address: string, port = PORT): Target[] => [
     { over: "tcp", address, port },
     { over: "udp", address, port },
@@ -149,9 +138,7 @@ describe.skipIf(missing)("a guest", { timeout: TIMEOUT_MS }, () => {
     );
     for (const { name, targets, control } of cases) {
       const results = fromGuest.splice(0, targets.length);
-      expect(await dial(control(), targets), `control for ${name}`).toEqual(
-        targets.map(() => "reached"),
-      );
+      expect(await dial(control(), targets), `control for ${name}`).toEqual(targets.map(() => "reached"));
       expect(results, name).not.toContain("reached");
     }
   }
@@ -161,22 +148,18 @@ describe.skipIf(missing)("a guest", { timeout: TIMEOUT_MS }, () => {
   it("reaches no other slot's resolver, which its own guest does reach", async () => {
     const { vethIp } = slotAddresses(slotB!.number);
     expect(await guestB!.call("lookup", GATEWAY_IP, "example.org", "A")).toEqual([`${INTERNET}.2`]);
-    await expect(
-      guestA!.call("lookup", `${vethIp}:${RESOLVER_PORT}`, "example.org", "A"),
-    ).rejects.toThrow(/lookup/);
+    await expect(guestA!.call("lookup", `${vethIp}:${RESOLVER_PORT}`, "example.org", "A")).rejects.toThrow(/lookup/);
   });
 
   it("broadcasts and multicasts to nobody", async () => {
     await host!.call("heard");
     await dial(
       guestA!,
-      ["255.255.255.255", "10.200.255.255", `${INTERNET}.255`, "224.0.0.1", "239.1.2.3"].flatMap(
-        (address) => both(address),
+      ["255.255.255.255", "10.200.255.255", `${INTERNET}.255`, "224.0.0.1", "239.1.2.3"].flatMap((address) =>
+        both(address),
       ),
     );
-    expect(
-      (await host!.call<string[]>("heard")).filter((line) => line.includes("10.200.")),
-    ).toEqual([]);
+    expect((await host!.call<string[]>("heard")).filter((line) => line.includes("10.200."))).toEqual([]);
   });
 
   it("is not reached from outside, nor from another slot", async () => {
@@ -185,9 +168,7 @@ describe.skipIf(missing)("a guest", { timeout: TIMEOUT_MS }, () => {
   });
 
   /** What outside hears of a guest that gives itself other addresses; they are its own only in the meantime. */
-  async function sendAs(
-    addresses: readonly string[],
-  ): Promise<{ results: string[]; heard: string[] }> {
+  async function sendAs(addresses: readonly string[]): Promise<{ results: string[]; heard: string[] }> {
     const guest = world.netnsOf("guesta");
     const strange = addresses.filter((address) => address !== GUEST_IP);
     await ip(guest, ...strange.map((address) => `addr add ${address}/32 dev eth0`));
@@ -204,13 +185,7 @@ describe.skipIf(missing)("a guest", { timeout: TIMEOUT_MS }, () => {
   }
 
   it("sends nothing under another address", async () => {
-    const { results, heard } = await sendAs([
-      "10.200.77.2",
-      "198.18.0.77",
-      "10.99.0.77",
-      slotB!.hostIp,
-      GUEST_IP,
-    ]);
+    const { results, heard } = await sendAs(["10.200.77.2", "198.18.0.77", "10.99.0.77", slotB!.hostIp, GUEST_IP]);
     expect(results.pop()).toBe("reached");
     expect(results).not.toContain("reached");
     expect(heard).toEqual([`udp ::ffff:${INTERNET}.1`]);
@@ -243,6 +218,27 @@ describe.skipIf(missing)("a guest", { timeout: TIMEOUT_MS }, () => {
     expect(await dial(guestB!, both(`${INTERNET}.2`))).toEqual(["reached", "reached"]);
   });
 
+  it("has as many connections as it may and no more, and gets closed ones back", async () => {
+    await nft(slotB!.netns, DROP_SLOT_RULES + slotRules(slotB!.number, 20));
+    const target: Target = { over: "tcp", address: `${INTERNET}.2`, port: PORT };
+    for (let round = 0; round < 10; round++) {
+      expect(
+        await dial(
+          guestB!,
+          Array.from({ length: 12 }, () => target),
+        ),
+      ).not.toContain("timeout");
+    }
+    for (let id = 100; id < 120; id++) await guestB!.call("hold", id, target).catch(() => undefined);
+    expect(await dial(guestB!, [target])).toEqual(["timeout"]);
+    expect(await guestB!.call("talk", 100)).toBe("alive");
+    await guestB!.call("drop");
+    await waitFor(async () => (await dial(guestB!, [target]))[0] === "reached", {
+      timeoutMs: 20_000,
+      message: "no way back",
+    });
+  });
+
   describe("whose slot's own rules are gone", () => {
     beforeAll(() => disarmSlot(slotA!));
 
@@ -250,17 +246,11 @@ describe.skipIf(missing)("a guest", { timeout: TIMEOUT_MS }, () => {
       expect(await dial(guestA!, both(`${INTERNET}.2`))).toEqual(["reached", "reached"]);
     });
 
-    it("still reaches no host service, metadata, private network or other slot", () =>
-      expectShut());
+    it("still reaches no host service, metadata, private network or other slot", () => expectShut());
 
     it("sends nothing under another slot's address", async () => {
       await nft(slotA!.netns, "table ip slot\ndelete table ip slot\n");
-      const { results, heard } = await sendAs([
-        "10.200.77.2",
-        "198.18.0.77",
-        slotB!.hostIp,
-        GUEST_IP,
-      ]);
+      const { results, heard } = await sendAs(["10.200.77.2", "198.18.0.77", slotB!.hostIp, GUEST_IP]);
       expect(results).not.toContain("reached");
       expect(heard).toEqual([]);
     });
@@ -268,9 +258,7 @@ describe.skipIf(missing)("a guest", { timeout: TIMEOUT_MS }, () => {
     it("speaks no IPv6 with the host", async () => {
       const link = slotA!.netns;
       // Give the host an IPv6 address there, which it does not have by itself, and the slot one too.
-      expect(
-        await inside(world.host, "ip", "-6", "-br", "addr", "show", "dev", link),
-      ).not.toContain("fe80");
+      expect(await inside(world.host, "ip", "-6", "-br", "addr", "show", "dev", link)).not.toContain("fe80");
       await inside(
         link,
         "sh",
@@ -283,10 +271,7 @@ describe.skipIf(missing)("a guest", { timeout: TIMEOUT_MS }, () => {
       expect(await dial(host!, both(`fe80::1%${link}`))).toEqual(["reached", "reached"]);
       await host!.call("heard");
       expect(
-        await dial(inSlot, [
-          ...both("fe80::1%up0"),
-          { over: "udp", address: "ff02::1%up0", port: PORT },
-        ]),
+        await dial(inSlot, [...both("fe80::1%up0"), { over: "udp", address: "ff02::1%up0", port: PORT }]),
       ).not.toContain("reached");
       expect(await host!.call("heard")).toEqual([]);
       await inSlot.end();

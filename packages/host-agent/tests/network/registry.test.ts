@@ -25,8 +25,7 @@ const quiet = { info: () => undefined, warn: () => undefined, error: () => undef
 /** First plain HTTP mirror in apt's sources. */
 function configuredMirror(): URL | undefined {
   const files = ["/etc/apt/sources.list"];
-  for (const folder of ["/etc/apt/sources.list.d"])
-    files.push(...namesIn(folder).map((name) => `${folder}/${name}`));
+  for (const folder of ["/etc/apt/sources.list.d"]) files.push(...namesIn(folder).map((name) => `${folder}/${name}`));
   const texts = files.filter((file) => /\.(list|sources)$/.test(file)).map(readIfThere);
   const found = /^(?:deb\s.*?|URIs:\s*)(http:\/\/\S+)/m.exec(texts.join("\n"));
   return found ? new URL(found[1]!) : undefined;
@@ -80,12 +79,7 @@ describe("a guest on this machine's network", { timeout: TIMEOUT_MS }, () => {
 
   it("reaches the package mirror by name", async (context) => {
     needsNetwork(context);
-    const status = await guest.call<string>(
-      "httpHead",
-      GATEWAY_IP,
-      mirror!.hostname,
-      `${mirror!.pathname}/dists/`,
-    );
+    const status = await guest.call<string>("httpHead", GATEWAY_IP, mirror!.hostname, `${mirror!.pathname}/dists/`);
     expect(status).toMatch(/^HTTP\/1\.[01] [2-4]\d\d/);
   });
 
@@ -94,9 +88,9 @@ describe("a guest on this machine's network", { timeout: TIMEOUT_MS }, () => {
     const { stdout } = await run("ip", ["-j", "-4", "addr"]);
     const links = JSON.parse(stdout) as { addr_info: { local: string }[] }[];
     const own = links.flatMap(({ addr_info: addresses }) => addresses.map(({ local }) => local));
-    const servers = [
-      ...readFileSync("/etc/resolv.conf", "utf8").matchAll(/^nameserver\s+([\d.]+)$/gm),
-    ].map(([, server]) => server!);
+    const servers = [...readFileSync("/etc/resolv.conf", "utf8").matchAll(/^nameserver\s+([\d.]+)$/gm)].map(
+      ([, server]) => server!,
+    );
     const targets = [
       ...own.map((address) => ({ over: "tcp", address, port: 22 })),
       ...servers.map((address) => ({ over: "tcp", address, port: 53 })),

@@ -20,8 +20,7 @@ function expectWellFormed(text: string): void {
     depth += (line.match(/\{/g)?.length ?? 0) - (line.match(/\}/g)?.length ?? 0);
     expect(depth).toBeGreaterThanOrEqual(0);
     // A ";" only where a chain's hook and policy share a line.
-    if (line.includes(";"))
-      expect(line).toMatch(/^ +type (filter|nat) hook .*; policy (accept|drop);$/);
+    if (line.includes(";")) expect(line).toMatch(/^ +type (filter|nat) hook .*; policy (accept|drop);$/);
   }
   expect(depth).toBe(0);
 }
@@ -72,11 +71,8 @@ describe("the host's rules", () => {
       .filter((text) => text.includes(" hook "));
     expect(hooked).toHaveLength(4);
     for (const text of hooked) {
-      const rules = text
-        .split("\n")
-        .filter((line) => /^ {4}/.test(line) && !line.includes(" hook "));
-      for (const rule of rules)
-        expect(rule).toMatch(new RegExp(`^ {4}[io]ifname "ps${serverId}-\\*"`));
+      const rules = text.split("\n").filter((line) => /^ {4}/.test(line) && !line.includes(" hook "));
+      for (const rule of rules) expect(rule).toMatch(new RegExp(`^ {4}[io]ifname "ps${serverId}-\\*"`));
     }
   });
 

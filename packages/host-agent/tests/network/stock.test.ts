@@ -66,10 +66,7 @@ describe("the stock", () => {
   it("leaves it for a while after a failure, and then fills up", async () => {
     let isBroken = true;
     let attempts = 0;
-    const make = (): Promise<number> => (
-      ++attempts,
-      isBroken ? Promise.reject(new Error("no")) : Promise.resolve(1)
-    );
+    const make = (): Promise<number> => (++attempts, isBroken ? Promise.reject(new Error("no")) : Promise.resolve(1));
     const stock = new Stock({ ...quiet, concurrency: 1, retryAfterMs: 30, make });
     stock.fill();
     await waitFor(() => attempts === 1, { timeoutMs: 1000, message: "never tried" });
@@ -89,19 +86,18 @@ describe("the stock", () => {
     await expect(stock.take()).rejects.toThrow("stopping");
   });
 
-  test.prop([
-    fc.integer({ min: 0, max: 6 }),
-    fc.integer({ min: 1, max: 3 }),
-    fc.integer({ min: 0, max: 15 }),
-  ])("gives nobody what another has", async (target, concurrency, takers) => {
-    let made = 0;
-    const stock = new Stock({
-      ...quiet,
-      target,
-      concurrency,
-      make: async () => (await nextTurn(), made++),
-    });
-    const taken = await Promise.all(Array.from({ length: takers }, () => stock.take()));
-    expect(new Set([...taken, ...(await stock.close())]).size).toBe(made);
-  });
+  test.prop([fc.integer({ min: 0, max: 6 }), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 0, max: 15 })])(
+    "gives nobody what another has",
+    async (target, concurrency, takers) => {
+      let made = 0;
+      const stock = new Stock({
+        ...quiet,
+        target,
+        concurrency,
+        make: async () => (await nextTurn(), made++),
+      });
+      const taken = await Promise.all(Array.from({ length: takers }, () => stock.take()));
+      expect(new Set([...taken, ...(await stock.close())]).size).toBe(made);
+    },
+  );
 });

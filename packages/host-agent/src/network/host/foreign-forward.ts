@@ -45,10 +45,7 @@ export function chainsThatDrop(ruleSet: RuleSet): NftChain[] {
   return dropping.map(
     (chain) =>
       ruleSet.chains.find(
-        (other) =>
-          other.family === chain.family &&
-          other.table === chain.table &&
-          other.name === DOCKER_USER,
+        (other) => other.family === chain.family && other.table === chain.table && other.name === DOCKER_USER,
       ) ?? chain,
   );
 }
@@ -72,19 +69,14 @@ export function acceptRules(serverId: string, chains: readonly NftChain[]): stri
 /** Our accepts in other tables, as nft text that removes them. */
 export function removalsOf(serverId: string, ruleSet: RuleSet): string {
   return ownAccepts(serverId, ruleSet)
-    .map(
-      ({ family, table, chain, handle }) =>
-        `delete rule ${family} ${table} ${chain} handle ${handle}\n`,
-    )
+    .map(({ family, table, chain, handle }) => `delete rule ${family} ${table} ${chain} handle ${handle}\n`)
     .join("");
 }
 
 /** Known by the interfaces that they name: a rule that iptables has saved and restored has lost its comment. */
 export function ownAccepts(serverId: string, ruleSet: RuleSet): NftRule[] {
   const slots = JSON.stringify(`${slotPrefix(serverId)}*`);
-  return ruleSet.rules.filter(
-    (rule) => !OWN_TABLES.test(rule.table) && JSON.stringify(rule.expr).includes(slots),
-  );
+  return ruleSet.rules.filter((rule) => !OWN_TABLES.test(rule.table) && JSON.stringify(rule.expr).includes(slots));
 }
 
 export async function readRuleSet(): Promise<RuleSet> {
@@ -92,8 +84,7 @@ export async function readRuleSet(): Promise<RuleSet> {
     timeoutMs: 20_000,
     maxOutputBytes: 64 << 20,
   });
-  const items = (JSON.parse(stdout) as { nftables: { chain?: NftChain; rule?: NftRule }[] })
-    .nftables;
+  const items = (JSON.parse(stdout) as { nftables: { chain?: NftChain; rule?: NftRule }[] }).nftables;
   return {
     chains: items.map((item) => item.chain).filter((item) => item !== undefined),
     rules: items.map((item) => item.rule).filter((item) => item !== undefined),
@@ -108,8 +99,7 @@ export function hasLegacyFilter(): boolean {
 
 const rulesOf = (ruleSet: RuleSet, chain: NftChain): NftRule[] =>
   ruleSet.rules.filter(
-    (rule) =>
-      rule.family === chain.family && rule.table === chain.table && rule.chain === chain.name,
+    (rule) => rule.family === chain.family && rule.table === chain.table && rule.chain === chain.name,
   );
 
 /** Whether the last rule refuses everything (firewalld): nothing in it but counting, logging and the refusal. */

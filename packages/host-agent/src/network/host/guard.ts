@@ -38,8 +38,7 @@ export async function guardHostRules(options: {
     child.stdout!.on("data", () => checkIn(SETTLE_MS));
     child.once("error", (error) => log.error({ err: error }, "the host's rules are not watched"));
     child.once("exit", () => {
-      if (!isClosed)
-        setTimeout(() => isClosed || ((monitor = startMonitor()), checkIn(0)), RESTART_MS).unref();
+      if (!isClosed) setTimeout(() => isClosed || ((monitor = startMonitor()), checkIn(0)), RESTART_MS).unref();
     });
     return child;
   }
@@ -55,15 +54,8 @@ export async function guardHostRules(options: {
   async function check(): Promise<void> {
     try {
       const ruleSet = await readRuleSet();
-      if (
-        isClosed ||
-        (ownRules(serverId, ruleSet) === expected && hasAllAccepts(serverId, ruleSet))
-      )
-        return;
-      log.warn(
-        { table: tableName(serverId) },
-        "the host's firewall was changed; PandaStack's rules are put back",
-      );
+      if (isClosed || (ownRules(serverId, ruleSet) === expected && hasAllAccepts(serverId, ruleSet))) return;
+      log.warn({ table: tableName(serverId) }, "the host's firewall was changed; PandaStack's rules are put back");
       await applyHostRules(serverId, log);
       expected = ownRules(serverId, await readRuleSet());
     } catch (error) {
@@ -77,9 +69,7 @@ export async function guardHostRules(options: {
       isClosed = true;
       clearTimeout(timer);
       const exited =
-        monitor.exitCode === null && monitor.signalCode === null && monitor.pid
-          ? once(monitor, "exit")
-          : undefined;
+        monitor.exitCode === null && monitor.signalCode === null && monitor.pid ? once(monitor, "exit") : undefined;
       monitor.kill("SIGKILL");
       await exited;
       await work;
@@ -90,9 +80,7 @@ export async function guardHostRules(options: {
 /** What our table says, in a form that is the same as long as nobody changes it. */
 const ownRules = (serverId: string, { rules }: RuleSet): string =>
   JSON.stringify(
-    rules
-      .filter((rule) => rule.table === tableName(serverId))
-      .map(({ chain, expr }) => ({ chain, expr })),
+    rules.filter((rule) => rule.table === tableName(serverId)).map(({ chain, expr }) => ({ chain, expr })),
   );
 
 const hasAllAccepts = (serverId: string, ruleSet: RuleSet): boolean =>

@@ -2,13 +2,7 @@ import { Fault, type Logger } from "@pandastack/platform";
 import { CommandFailed, run } from "../../processes/run.ts";
 import { SLOT_NETWORK, slotOfAddress } from "../addresses.ts";
 import { tableName } from "../names.ts";
-import {
-  acceptRules,
-  chainsThatDrop,
-  hasLegacyFilter,
-  readRuleSet,
-  removalsOf,
-} from "./foreign-forward.ts";
+import { acceptRules, chainsThatDrop, hasLegacyFilter, readRuleSet, removalsOf } from "./foreign-forward.ts";
 import { acceptInLegacy, removeFromLegacy } from "./legacy-iptables.ts";
 import { hostRules } from "./rules.ts";
 
@@ -33,20 +27,10 @@ export async function removeHostRules(serverId: string): Promise<void> {
 
 /** Refuses a host that has a network of its own where the slots' is. A wider route (10.0.0.0/8) only loses these addresses. */
 export async function assertNetworkIsFree(): Promise<void> {
-  const { stdout } = await run("ip", [
-    "-j",
-    "-4",
-    "route",
-    "show",
-    "table",
-    "all",
-    "root",
-    SLOT_NETWORK,
-  ]);
+  const { stdout } = await run("ip", ["-j", "-4", "route", "show", "table", "all", "root", SLOT_NETWORK]);
   const routes = JSON.parse(stdout || "[]") as { dst?: string; dev?: string }[];
   const taken = routes.find(
-    ({ dst = "", dev = "" }) =>
-      slotOfAddress(dst.split("/")[0] ?? "") !== undefined && !/^ps[a-z0-9]+-/.test(dev),
+    ({ dst = "", dev = "" }) => slotOfAddress(dst.split("/")[0] ?? "") !== undefined && !/^ps[a-z0-9]+-/.test(dev),
   );
   if (taken) {
     throw new Fault(

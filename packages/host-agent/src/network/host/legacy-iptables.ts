@@ -16,10 +16,7 @@ export async function acceptInLegacy(serverId: string, log: Pick<Logger, "warn">
     for (const side of ["-i", "-o"]) await iptables(["-I", "FORWARD", ...accept(serverId, side)]);
   } catch (error) {
     const advice = `if sandboxes have no internet, install ${IPTABLES} or accept forwarding for interfaces named ${slotPrefix(serverId)}+`;
-    log.warn(
-      { err: error },
-      `this host filters with legacy iptables, which could not be looked into; ${advice}`,
-    );
+    log.warn({ err: error }, `this host filters with legacy iptables, which could not be looked into; ${advice}`);
   }
 }
 
@@ -42,8 +39,7 @@ const accept = (serverId: string, side: string): string[] => [
   "ACCEPT",
 ];
 
-const listForward = async (): Promise<string[]> =>
-  (await iptables(["-S", "FORWARD"])).stdout.split("\n");
+const listForward = async (): Promise<string[]> => (await iptables(["-S", "FORWARD"])).stdout.split("\n");
 
 const iptables = (argv: readonly string[]): ReturnType<typeof run> =>
   run(IPTABLES, ["-w", "5", ...argv], { timeoutMs: 20_000 });

@@ -41,10 +41,7 @@ export function hostRules(serverId: string): string {
       "type filter hook prerouting priority mangle; policy accept;",
       `iifname ${slots} jump from_slot`,
     ]),
-    ...chain("input", [
-      "type filter hook input priority filter; policy accept;",
-      `iifname ${slots} goto to_host`,
-    ]),
+    ...chain("input", ["type filter hook input priority filter; policy accept;", `iifname ${slots} goto to_host`]),
     ...chain("forward", [
       "type filter hook forward priority filter; policy accept;",
       // Nobody but the host itself begins a connection to a slot.
@@ -61,14 +58,7 @@ export function hostRules(serverId: string): string {
     ]),
   ];
   // "table" first: deleting one that does not exist is an error, declaring one that exists is not.
-  return [
-    `table ${table}`,
-    `delete table ${table}`,
-    `table ${table} {`,
-    ...indent(chains),
-    "}",
-    "",
-  ].join("\n");
+  return [`table ${table}`, `delete table ${table}`, `table ${table} {`, ...indent(chains), "}", ""].join("\n");
 }
 
 export const chain = (name: string, statements: readonly string[]): string[] => [

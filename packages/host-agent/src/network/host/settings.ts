@@ -33,10 +33,8 @@ export function changeHostSettings(runDir: string): void {
 export async function putBackHostSettings(runDir: string): Promise<void> {
   const before = readBefore(runDir);
   if (before && before.bootId === hostBootId()) {
-    if (before.ipForward !== readFileSync(IP_FORWARD, "utf8").trim())
-      writeFileSync(IP_FORWARD, before.ipForward);
-    if (!before.hadNetnsDir && existsSync(NETNS_DIR) && readdirSync(NETNS_DIR).length === 0)
-      await removeNetnsDir();
+    if (before.ipForward !== readFileSync(IP_FORWARD, "utf8").trim()) writeFileSync(IP_FORWARD, before.ipForward);
+    if (!before.hadNetnsDir && existsSync(NETNS_DIR) && readdirSync(NETNS_DIR).length === 0) await removeNetnsDir();
   }
   rmSync(beforePath(runDir), { force: true });
 }

@@ -19,12 +19,7 @@ export async function withHostLock<T>(runDir: string, work: () => Promise<T>): P
     holder.stdout.once("data", resolve);
     holder.once("error", reject);
     holder.once("exit", (code) =>
-      reject(
-        new Fault(
-          "host.unavailable",
-          `${runDir} is locked by another server (flock ended with ${code})`,
-        ),
-      ),
+      reject(new Fault("host.unavailable", `${runDir} is locked by another server (flock ended with ${code})`)),
     );
   });
   holder.stdin.on("error", () => undefined);

@@ -36,10 +36,7 @@ export function claimServer(runDir: string, serverId: string, dataDir: string | 
   mkdirSync(serversDir(runDir), { recursive: true, mode: 0o755 });
   const owner = readServer(runDir, serverId);
   if (owner && owner.pid !== process.pid && serverState(owner) === "alive") {
-    throw new Fault(
-      "host.unavailable",
-      `server ${serverId} is already running as process ${owner.pid}`,
-    );
+    throw new Fault("host.unavailable", `server ${serverId} is already running as process ${owner.pid}`);
   }
   const record: ServerRecord = {
     serverId,
@@ -65,9 +62,7 @@ export function listServers(runDir: string): ServerRecord[] {
 /** Undefined too for a file that is not a record: half-written temporaries, strangers. */
 export function readServer(runDir: string, serverId: string): ServerRecord | undefined {
   try {
-    const record = JSON.parse(
-      readFileSync(join(serversDir(runDir), serverId), "utf8"),
-    ) as ServerRecord;
+    const record = JSON.parse(readFileSync(join(serversDir(runDir), serverId), "utf8")) as ServerRecord;
     return record.serverId === serverId ? record : undefined;
   } catch {
     return undefined;

@@ -40,8 +40,7 @@ export class SlotLeases {
   }
 
   release(number: number): void {
-    if (this.owner(number) === this.serverId)
-      rmSync(join(this.folder, String(number)), { force: true });
+    if (this.owner(number) === this.serverId) rmSync(join(this.folder, String(number)), { force: true });
   }
 
   /** Numbers that this server holds. */
@@ -77,10 +76,7 @@ export class SlotLeases {
       free = number + 1;
     }
     if (free >= SLOT_COUNT)
-      throw new Fault(
-        "capacity.unavailable",
-        `all ${SLOT_COUNT} network slots of this host are in use`,
-      );
+      throw new Fault("capacity.unavailable", `all ${SLOT_COUNT} network slots of this host are in use`);
     return free;
   }
 

@@ -65,9 +65,7 @@ export const askByTcp: Ask = ({ query, questionEnd, server, port, signal }) => {
     socket.on("error", giveUp);
     socket.on("close", giveUp);
     socket.on("data", (chunk) => {
-      const answer = reader
-        .push(chunk)
-        ?.find((message) => answersQuery(message, outgoing, questionEnd));
+      const answer = reader.push(chunk)?.find((message) => answersQuery(message, outgoing, questionEnd));
       if (answer) finish(answer);
     });
     socket.write(frame(outgoing));

@@ -23,9 +23,7 @@ export function judgeQuery(packet: Buffer): Verdict {
   if (packet.length < HEADER_BYTES || isResponse(packet)) return { kind: "ignore" };
   const opcode = (packet[2]! >> 3) & 15;
   if (opcode !== 0) return { kind: "refuse", rcode: Rcode.notImplemented };
-  const [questions, answers, authorities, additional] = [4, 6, 8, 10].map((offset) =>
-    packet.readUInt16BE(offset),
-  );
+  const [questions, answers, authorities, additional] = [4, 6, 8, 10].map((offset) => packet.readUInt16BE(offset));
   if (questions !== 1 || answers !== 0 || authorities !== 0 || additional! > MAX_ADDITIONAL) {
     return { kind: "refuse", rcode: Rcode.formatError };
   }
@@ -40,11 +38,7 @@ export function judgeQuery(packet: Buffer): Verdict {
 
 /** True when `answer` belongs to `query`: its id and its question, letter by letter (servers copy the question). */
 export function answersQuery(answer: Buffer, query: Buffer, questionEnd: number): boolean {
-  if (
-    answer.length < HEADER_BYTES ||
-    !isResponse(answer) ||
-    answer.readUInt16BE(0) !== query.readUInt16BE(0)
-  )
+  if (answer.length < HEADER_BYTES || !isResponse(answer) || answer.readUInt16BE(0) !== query.readUInt16BE(0))
     return false;
   // Servers that can't read a query may answer with no question at all; only an error may look like that.
   if (answer.readUInt16BE(4) === 0) return (answer[3]! & 15) !== 0;

@@ -42,8 +42,7 @@ export class NameServers {
 
   private read(): string[] {
     const servers = readServers(this.path);
-    if (servers.length === 0 || !servers.every((server) => RESOLVED_STUBS.has(server)))
-      return servers;
+    if (servers.length === 0 || !servers.every((server) => RESOLVED_STUBS.has(server))) return servers;
     const behind = readServers(BEHIND_RESOLVED);
     return behind.length > 0 ? behind : servers;
   }

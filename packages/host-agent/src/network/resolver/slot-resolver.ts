@@ -37,10 +37,7 @@ export class SlotResolver {
     setMaxListeners(0, this.end.signal);
     this.tcp.maxConnections = MAX_TCP_CONNECTIONS_PER_SLOT;
     this.tcp.on("connection", (socket) => void this.serveConnection(socket));
-    this.udp.on(
-      "message",
-      (packet, asker) => void this.servePacket(packet, asker.address, asker.port),
-    );
+    this.udp.on("message", (packet, asker) => void this.servePacket(packet, asker.address, asker.port));
   }
 
   static async open(options: SlotResolverOptions): Promise<SlotResolver> {
@@ -73,8 +70,7 @@ export class SlotResolver {
     this.udpInFlight++;
     try {
       const answer = await this.options.forwarder.answer(packet, askByUdp, this.end.signal);
-      if (answer && !this.end.signal.aborted)
-        this.udp.send(fitForUdp(packet, answer), port, address, () => undefined);
+      if (answer && !this.end.signal.aborted) this.udp.send(fitForUdp(packet, answer), port, address, () => undefined);
     } finally {
       this.udpInFlight--;
     }
@@ -96,19 +92,14 @@ export class SlotResolver {
 }
 
 /** Reads queries and writes replies until the asker hangs up. It is read no faster than it is answered. */
-async function answerAll(
-  socket: Socket,
-  answer: (query: Buffer) => Promise<Buffer | undefined>,
-): Promise<void> {
+async function answerAll(socket: Socket, answer: (query: Buffer) => Promise<Buffer | undefined>): Promise<void> {
   const reader = new FrameReader(MAX_MESSAGE_BYTES);
   try {
     for await (const chunk of socket) {
       const queries = reader.push(chunk as Buffer);
       if (!queries) break;
       while (queries.length > 0) {
-        const replies = await Promise.all(
-          queries.splice(0, MAX_TCP_QUERIES_PER_CONNECTION).map(answer),
-        );
+        const replies = await Promise.all(queries.splice(0, MAX_TCP_QUERIES_PER_CONNECTION).map(answer));
         if (socket.destroyed) return;
         for (const reply of replies) if (reply) socket.write(frame(reply));
       }

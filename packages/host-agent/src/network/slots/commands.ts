@@ -1,19 +1,8 @@
-import {
-  GATEWAY_IP,
-  GATEWAY_MAC,
-  GUEST_IP,
-  GUEST_MAC,
-  GUEST_PREFIX_LENGTH,
-  slotAddresses,
-} from "../addresses.ts";
+import { GATEWAY_IP, GATEWAY_MAC, GUEST_IP, GUEST_MAC, GUEST_PREFIX_LENGTH, slotAddresses } from "../addresses.ts";
 import { slotName, TAP, UPLINK } from "../names.ts";
 
 /** `ip -batch` text for the host: the netns and the veth pair, its host side up. */
-export function outsideCommands(
-  serverId: string,
-  number: number,
-  options: { hasIpv6: boolean },
-): string {
+export function outsideCommands(serverId: string, number: number, options: { hasIpv6: boolean }): string {
   const name = slotName(serverId, number);
   const { vethIp } = slotAddresses(number);
   return lines([
@@ -71,5 +60,4 @@ END
 ' slot "$3" "$4"
 `;
 
-const lines = (commands: readonly string[]): string =>
-  commands.map((command) => `${command}\n`).join("");
+const lines = (commands: readonly string[]): string => commands.map((command) => `${command}\n`).join("");

@@ -25,12 +25,7 @@ export async function makeSlot(serverId: string, number: number): Promise<void> 
 
 function makeArguments(serverId: string, number: number): string[] {
   const outside = outsideCommands(serverId, number, { hasIpv6: existsSync("/proc/sys/net/ipv6") });
-  return [
-    outside,
-    `${NETNS_DIR}/${slotName(serverId, number)}`,
-    insideCommands(number),
-    slotRules(number),
-  ];
+  return [outside, `${NETNS_DIR}/${slotName(serverId, number)}`, insideCommands(number), slotRules(number)];
 }
 
 /** Removes slots whatever state they are in. Resolves when their links are gone, so that the numbers may be used again. */
@@ -57,8 +52,7 @@ export async function slotDefect(serverId: string, number: number): Promise<stri
   if (!hasLink(name)) return "its veth is gone";
   try {
     const { stdout: links } = await ip(["-n", name, "-br", "link"]);
-    for (const link of [TAP, UPLINK])
-      if (!new RegExp(`^${link}\\b`, "m").test(links)) return `${link} is gone`;
+    for (const link of [TAP, UPLINK]) if (!new RegExp(`^${link}\\b`, "m").test(links)) return `${link} is gone`;
     const { stdout: tables } = await runInside(name, "nft", ["list", "tables"]);
     for (const table of ["table netdev guard", "table ip slot"])
       if (!tables.includes(table)) return `its ${table} is gone`;
@@ -79,12 +73,8 @@ export async function processesInSlot(serverId: string, number: number): Promise
 /** Numbers of this server's slots that the kernel knows, by netns or by link. */
 export async function slotsInKernel(serverId: string): Promise<number[]> {
   const names = existsSync(NETNS_DIR) ? readdirSync(NETNS_DIR) : [];
-  names.push(
-    ...(existsSync("/proc/sys/net/ipv4/conf") ? readdirSync("/proc/sys/net/ipv4/conf") : []),
-  );
-  const numbers = names
-    .map((name) => slotNumberOfName(serverId, name))
-    .filter((number) => number !== undefined);
+  names.push(...(existsSync("/proc/sys/net/ipv4/conf") ? readdirSync("/proc/sys/net/ipv4/conf") : []));
+  const numbers = names.map((name) => slotNumberOfName(serverId, name)).filter((number) => number !== undefined);
   return [...new Set(numbers)].toSorted((a, b) => a - b);
 }
 

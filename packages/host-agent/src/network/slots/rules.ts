@@ -14,7 +14,7 @@ const UPLINK_IN = `iifname "${UPLINK}"`;
  * and courtesy to the guest (a quick refusal where the host would be silent). The host does not rely on them: see
  * `host/rules.ts`. They do bind a VMM that was taken over, which may open sockets in the netns but has no right to change it.
  */
-export function slotRules(number: number): string {
+export function slotRules(number: number, maxConnections = MAX_CONNECTIONS_PER_SLOT): string {
   const { vethIp, hostIp } = slotAddresses(number);
   const resolver = `${vethIp}:${RESOLVER_PORT}`;
   const guard = chain("ingress", [
@@ -42,7 +42,7 @@ export function slotRules(number: number): string {
       `${TAP_IN} meta l4proto tcp ct state invalid reject with tcp reset`,
       "ct state invalid drop",
       "ct state established,related accept",
-      `${TAP_IN} ct count over ${MAX_CONNECTIONS_PER_SLOT} drop`,
+      `${TAP_IN} ct count over ${maxConnections} drop`,
       // What the host dials, and the guest's questions to the resolver.
       "ct status dnat accept",
       `${TAP_IN} ip daddr @closed reject with icmp type admin-prohibited`,
@@ -62,13 +62,5 @@ export function slotRules(number: number): string {
       `oifname "${TAP}" icmp type { destination-unreachable, time-exceeded } accept`,
     ]),
   ];
-  return [
-    "table netdev guard {",
-    ...indent(guard),
-    "}",
-    "table ip slot {",
-    ...indent(slot),
-    "}",
-    "",
-  ].join("\n");
+  return ["table netdev guard {", ...indent(guard), "}", "table ip slot {", ...indent(slot), "}", ""].join("\n");
 }

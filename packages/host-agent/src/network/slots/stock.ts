@@ -100,5 +100,4 @@ export class Stock<T> {
   }
 }
 
-const closedFault = (): Fault =>
-  new Fault("host.unavailable", "the host is stopping: no more network slots");
+const closedFault = (): Fault => new Fault("host.unavailable", "the host is stopping: no more network slots");

@@ -2,6 +2,7 @@ import { createSocket } from "node:dgram";
 import { Resolver } from "node:dns/promises";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
+import { withTimeout } from "@pandastack/platform";
 import { serveMethods } from "./rpc.ts";
 
 /** Somebody in a network: listens, dials, asks for names. Plays guest, host service, LAN and internet. */
@@ -83,7 +84,7 @@ async function hold(id: number, target: Target): Promise<void> {
     socket.on("error", (error) => resolve((error as NodeJS.ErrnoException).code ?? error.message));
     socket.on("close", () => resolve("closed"));
   });
-  await once(socket, "connect");
+  await withTimeout(once(socket, "connect"), DIAL_TIMEOUT_MS, "no connection");
   held.set(id, { socket, ended, received: () => received });
 }
 
@@ -92,23 +93,23 @@ serveMethods({
   dialAll: (targets: Target[]) => Promise.all(targets.map(dial)),
   heard: () => heard.splice(0),
   hold,
+  drop: () => {
+    for (const { socket } of held.values()) socket.destroy();
+    held.clear();
+  },
   /** Writes on a held connection: "alive" when the other side echoes, else how it ended. */
   talk: async (id: number) => {
     const { socket, ended, received } = held.get(id)!;
     const before = received();
     const echoed = new Promise<string>((resolve) => socket.once("data", () => resolve("alive")));
     socket.write("again");
-    const timeout = new Promise<string>((resolve) =>
-      setTimeout(() => resolve("timeout"), 4_000).unref(),
-    );
+    const timeout = new Promise<string>((resolve) => setTimeout(() => resolve("timeout"), 4_000).unref());
     return received() > before ? "alive" : Promise.race([echoed, ended, timeout]);
   },
   lookup: async (server: string, name: string, type: "A" | "TXT") => {
     const resolver = new Resolver({ timeout: 2_000, tries: 2 });
     resolver.setServers([server]);
-    return type === "A"
-      ? resolver.resolve4(name)
-      : (await resolver.resolveTxt(name)).map((parts) => parts.join(""));
+    return type === "A" ? resolver.resolve4(name) : (await resolver.resolveTxt(name)).map((parts) => parts.join(""));
   },
   /** Status of a plain HTTP HEAD, by name through the given name server. */
   httpHead: async (server: string, host: string, path: string) => {

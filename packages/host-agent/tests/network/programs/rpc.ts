@@ -9,10 +9,7 @@ export interface Call {
   readonly args: readonly unknown[];
 }
 
-export type Answer = { readonly id: number } & (
-  | { readonly result: unknown }
-  | { readonly error: string }
-);
+export type Answer = { readonly id: number } & ({ readonly result: unknown } | { readonly error: string });
 
 /** Serves calls until stdin ends, so that no program outlives its test. */
 export function serveMethods(methods: Methods): void {

@@ -16,8 +16,7 @@ const note = (_: unknown, message?: string): void => void warnings.push(message 
 const log = {
   info: () => undefined,
   warn: note,
-  error: (about: { err?: unknown }, message?: string) =>
-    void warnings.push(`${message}: ${String(about.err)}`),
+  error: (about: { err?: unknown }, message?: string) => void warnings.push(`${message}: ${String(about.err)}`),
 };
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

@@ -20,28 +20,20 @@ export interface FakeServer {
 export type Reply = (asked: Asked) => Buffer | readonly Buffer[] | undefined;
 
 /** A name server that says what the test wants, over UDP and TCP on one port of a loopback address. */
-export async function startFakeServer(
-  reply: Reply,
-  at: { address?: string; port?: number } = {},
-): Promise<FakeServer> {
+export async function startFakeServer(reply: Reply, at: { address?: string; port?: number } = {}): Promise<FakeServer> {
   const address = at.address ?? "127.0.0.1";
   const asked: Asked[] = [];
   const serve = (one: Asked): readonly Buffer[] => {
     asked.push(one);
     const replies = reply(one);
-    return replies === undefined
-      ? []
-      : Buffer.isBuffer(replies)
-        ? [replies]
-        : (replies as readonly Buffer[]);
+    return replies === undefined ? [] : Buffer.isBuffer(replies) ? [replies] : (replies as readonly Buffer[]);
   };
   const tcp = createServer((socket) => {
     const reader = new FrameReader(65_535);
     socket.on("error", () => undefined);
     socket.on("data", (chunk) => {
       for (const packet of reader.push(chunk) ?? []) {
-        for (const bytes of serve({ packet, over: "tcp", port: socket.remotePort ?? 0 }))
-          socket.write(frame(bytes));
+        for (const bytes of serve({ packet, over: "tcp", port: socket.remotePort ?? 0 })) socket.write(frame(bytes));
       }
     });
   });
@@ -50,8 +42,7 @@ export async function startFakeServer(
   const { port } = tcp.address() as AddressInfo;
   const udp = createSocket("udp4");
   udp.on("message", (packet, from) => {
-    for (const bytes of serve({ packet, over: "udp", port: from.port }))
-      udp.send(bytes, from.port, from.address);
+    for (const bytes of serve({ packet, over: "udp", port: from.port })) udp.send(bytes, from.port, from.address);
   });
   udp.bind(port, address);
   await once(udp, "listening");

@@ -1,11 +1,6 @@
 import { fc, test } from "@fast-check/vitest";
 import { describe, expect, it } from "vitest";
-import {
-  answersQuery,
-  emptyReply,
-  judgeQuery,
-  Rcode,
-} from "../../../src/network/resolver/message.ts";
+import { answersQuery, emptyReply, judgeQuery, Rcode } from "../../../src/network/resolver/message.ts";
 import { FrameReader, frame } from "../../../src/network/resolver/tcp-frames.ts";
 import { answer, aRecord, query } from "./packets.ts";
 
@@ -38,26 +33,21 @@ describe("judging a query", () => {
     ["compressed question", pointer, Rcode.formatError],
     ["name of 300 bytes", long, Rcode.formatError],
     ["question without its end", query("a.b").subarray(0, 18), Rcode.formatError],
-  ])("refuses: %s", (_, packet, rcode) =>
-    expect(judgeQuery(packet)).toEqual({ kind: "refuse", rcode }),
-  );
+  ])("refuses: %s", (_, packet, rcode) => expect(judgeQuery(packet)).toEqual({ kind: "refuse", rcode }));
 
   it("ignores answers and scraps", () => {
     expect(judgeQuery(answer(query("a.b")))).toEqual({ kind: "ignore" });
     expect(judgeQuery(Buffer.alloc(11))).toEqual({ kind: "ignore" });
   });
 
-  test.prop([fc.oneof(anyBytes, anyMutation)], { numRuns: 2000 })(
-    "survives any bytes",
-    (packet) => {
-      const verdict = judgeQuery(packet);
-      if (verdict.kind === "query") expect(verdict.questionEnd).toBeLessThanOrEqual(packet.length);
-      if (verdict.kind === "ignore") return;
-      const reply = emptyReply(packet, { rcode: Rcode.refused });
-      expect(judgeQuery(reply)).toEqual({ kind: "ignore" });
-      expect(reply.subarray(0, 2)).toEqual(packet.subarray(0, 2));
-    },
-  );
+  test.prop([fc.oneof(anyBytes, anyMutation)], { numRuns: 2000 })("survives any bytes", (packet) => {
+    const verdict = judgeQuery(packet);
+    if (verdict.kind === "query") expect(verdict.questionEnd).toBeLessThanOrEqual(packet.length);
+    if (verdict.kind === "ignore") return;
+    const reply = emptyReply(packet, { rcode: Rcode.refused });
+    expect(judgeQuery(reply)).toEqual({ kind: "ignore" });
+    expect(reply.subarray(0, 2)).toEqual(packet.subarray(0, 2));
+  });
 });
 
 describe("recognising an answer", () => {
@@ -84,20 +74,20 @@ describe("recognising an answer", () => {
 });
 
 describe("messages on a stream", () => {
-  test.prop([
-    fc.array(anyBytes, { maxLength: 6 }),
-    fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1 }),
-  ])("come out as they went in, under any chunking", (messages, cuts) => {
-    const stream = Buffer.concat(messages.map(frame));
-    const reader = new FrameReader(600);
-    const seen: Buffer[] = [];
-    for (let offset = 0, turn = 0; offset < stream.length; turn++) {
-      const size = cuts[turn % cuts.length]!;
-      seen.push(...reader.push(stream.subarray(offset, offset + size))!);
-      offset += size;
-    }
-    expect(Buffer.concat(seen.map(frame))).toEqual(stream);
-  });
+  test.prop([fc.array(anyBytes, { maxLength: 6 }), fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1 })])(
+    "come out as they went in, under any chunking",
+    (messages, cuts) => {
+      const stream = Buffer.concat(messages.map(frame));
+      const reader = new FrameReader(600);
+      const seen: Buffer[] = [];
+      for (let offset = 0, turn = 0; offset < stream.length; turn++) {
+        const size = cuts[turn % cuts.length]!;
+        seen.push(...reader.push(stream.subarray(offset, offset + size))!);
+        offset += size;
+      }
+      expect(Buffer.concat(seen.map(frame))).toEqual(stream);
+    },
+  );
 
   it("end at one that is too long", () => {
     expect(new FrameReader(10).push(frame(Buffer.alloc(11)))).toBeUndefined();

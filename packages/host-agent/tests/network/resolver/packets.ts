@@ -14,9 +14,7 @@ export function query(name: string, options: QueryOptions = {}): Buffer {
   header.writeUInt16BE(options.id ?? 1, 0);
   header[2] = 1 | ((options.opcode ?? 0) << 3);
   header.writeUInt16BE(1, 4);
-  const labels = name
-    .split(".")
-    .flatMap((label) => [Buffer.from([label.length]), Buffer.from(label)]);
+  const labels = name.split(".").flatMap((label) => [Buffer.from([label.length]), Buffer.from(label)]);
   const end = Buffer.alloc(5);
   end.writeUInt16BE(options.type ?? TYPE_A, 1);
   end.writeUInt16BE(options.class ?? 1, 3);
@@ -46,8 +44,7 @@ export function record(type: number, data: Buffer): Buffer {
   return Buffer.concat([head, data]);
 }
 
-export const aRecord = (address: string): Buffer =>
-  record(TYPE_A, Buffer.from(address.split(".").map(Number)));
+export const aRecord = (address: string): Buffer => record(TYPE_A, Buffer.from(address.split(".").map(Number)));
 
 /** A TXT record of `size` bytes or a little more. */
 export function txtRecord(size: number): Buffer {

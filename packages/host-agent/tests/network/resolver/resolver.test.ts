@@ -27,10 +27,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-async function start(
-  reply: Reply,
-  servers?: string[],
-): Promise<{ upstream: FakeServer; port: number }> {
+async function start(reply: Reply, servers?: string[]): Promise<{ upstream: FakeServer; port: number }> {
   const upstream = await startFakeServer(reply);
   cleanups.push(() => upstream.close());
   const forwarder = new Forwarder({
@@ -83,9 +80,7 @@ async function openStream(port: number): Promise<Socket> {
 
 describe("the resolver over UDP", () => {
   it("answers with what the host's server says, under the asker's id", async () => {
-    const { upstream, port } = await start(({ packet }) =>
-      answer(packet, { records: [aRecord("192.0.2.9")] }),
-    );
+    const { upstream, port } = await start(({ packet }) => answer(packet, { records: [aRecord("192.0.2.9")] }));
     const asker = await openAsker(port);
     const packet = query("example.org", { id: 4242 });
     asker.send(packet);
@@ -100,9 +95,7 @@ describe("the resolver over UDP", () => {
     for (let id = 0; id < 32; id++) asker.send(query("example.org", { id }));
     await asker.replied(32);
     expect(new Set(asker.replies.map((reply) => reply.readUInt16BE(0))).size).toBe(32);
-    expect(
-      new Set(upstream.asked.map(({ packet }) => packet.readUInt16BE(0))).size,
-    ).toBeGreaterThan(28);
+    expect(new Set(upstream.asked.map(({ packet }) => packet.readUInt16BE(0))).size).toBeGreaterThan(28);
     expect(new Set(upstream.asked.map(({ port: from }) => from)).size).toBeGreaterThan(28);
   });
 
@@ -186,12 +179,9 @@ describe("the resolver over UDP", () => {
   });
 
   it("has a bound on a slot's queries under way", async () => {
-    const { upstream, port } = await start(({ packet }) =>
-      packet.includes("last") ? answer(packet) : undefined,
-    );
+    const { upstream, port } = await start(({ packet }) => (packet.includes("last") ? answer(packet) : undefined));
     const asker = await openAsker(port);
-    for (let id = 0; id < MAX_UDP_QUERIES_PER_SLOT + 40; id++)
-      asker.send(query("silence.org", { id }));
+    for (let id = 0; id < MAX_UDP_QUERIES_PER_SLOT + 40; id++) asker.send(query("silence.org", { id }));
     await waitFor(() => upstream.asked.length >= MAX_UDP_QUERIES_PER_SLOT, {
       timeoutMs: 3000,
       message: "too few",
@@ -229,9 +219,7 @@ describe("the resolver over UDP", () => {
 
 describe("the resolver over TCP", () => {
   it("carries answers that are too large for UDP, several on one connection", async () => {
-    const { upstream, port } = await start(({ packet }) =>
-      answer(packet, { records: [txtRecord(20_000)] }),
-    );
+    const { upstream, port } = await start(({ packet }) => answer(packet, { records: [txtRecord(20_000)] }));
     const replies = await askByStream(
       port,
       [1, 2, 3, 4, 5, 6].map((id) => query("big.org", { id })),
@@ -249,8 +237,7 @@ describe("the resolver over TCP", () => {
   it("has a bound on a slot's connections", async () => {
     const { port } = await start(({ packet }) => answer(packet));
     const sockets: Socket[] = [];
-    for (let index = 0; index < MAX_TCP_CONNECTIONS_PER_SLOT + 3; index++)
-      sockets.push(await openStream(port));
+    for (let index = 0; index < MAX_TCP_CONNECTIONS_PER_SLOT + 3; index++) sockets.push(await openStream(port));
     await waitFor(() => sockets.filter(({ destroyed }) => destroyed).length === 3, {
       timeoutMs: 3000,
       message: "no bound",

@@ -1,17 +1,11 @@
-import {
-  GATEWAY_IP,
-  GUEST_IP,
-  GUEST_MAC,
-  GUEST_PREFIX_LENGTH,
-} from "../../../src/network/addresses.ts";
+import { GATEWAY_IP, GUEST_IP, GUEST_MAC, GUEST_PREFIX_LENGTH } from "../../../src/network/addresses.ts";
 import { TAP } from "../../../src/network/names.ts";
 import { gatewayCommands } from "../../../src/network/slots/commands.ts";
 import { slotRules } from "../../../src/network/slots/rules.ts";
 import type { NetworkSlot } from "../../../src/runtimes/runtime.ts";
 import { ip, nft } from "./world.ts";
 
-export const DROP_SLOT_RULES =
-  "table netdev guard\ndelete table netdev guard\ntable ip slot\ndelete table ip slot\n";
+export const DROP_SLOT_RULES = "table netdev guard\ndelete table netdev guard\ntable ip slot\ndelete table ip slot\n";
 
 /**
  * Puts a netns in the guest's place: a veth with the tap's name instead of the tap, since no VM is there to read from one.

@@ -15,12 +15,8 @@ export class Program {
   private nextId = 0;
 
   constructor(name: "server" | "peer" | "name-server", netns: string | undefined) {
-    const program = [
-      process.execPath,
-      fileURLToPath(new URL(`../programs/${name}.ts`, import.meta.url)),
-    ];
-    const [file, ...argv] =
-      netns === undefined ? program : ["nsenter", `--net=/run/netns/${netns}`, ...program];
+    const program = [process.execPath, fileURLToPath(new URL(`../programs/${name}.ts`, import.meta.url))];
+    const [file, ...argv] = netns === undefined ? program : ["nsenter", `--net=/run/netns/${netns}`, ...program];
     this.child = spawn(file!, argv, { stdio: ["pipe", "pipe", "pipe"] });
     this.child.stdin!.on("error", () => undefined);
     this.child.stderr!.on("data", (chunk: Buffer) => (this.errors += chunk.toString()));
@@ -30,8 +26,7 @@ export class Program {
     });
     this.exited = new Promise((resolve) => {
       this.child.once("exit", () => {
-        for (const [id, tell] of this.waiting)
-          tell({ id, error: `${name} ended: ${this.errors.slice(-2000)}` });
+        for (const [id, tell] of this.waiting) tell({ id, error: `${name} ended: ${this.errors.slice(-2000)}` });
         resolve();
       });
     });
@@ -42,11 +37,7 @@ export class Program {
     const answered = new Promise<Answer>((resolve) => this.waiting.set(id, resolve));
     const call: Call = { id, method, args };
     this.child.stdin!.write(`${JSON.stringify(call)}\n`);
-    const answer = await withTimeout(
-      answered,
-      CALL_TIMEOUT_MS,
-      `no answer to ${method}; ${this.errors}`,
-    );
+    const answer = await withTimeout(answered, CALL_TIMEOUT_MS, `no answer to ${method}; ${this.errors}`);
     this.waiting.delete(id);
     if ("error" in answer) throw new Error(`${method}: ${answer.error}`);
     return answer.result as T;

@@ -26,13 +26,7 @@ export interface World {
 
 /** Networks that host (.1) and outside (.2) share. The first stands for the internet: reserved, but not shut. */
 export const INTERNET = "198.18.0";
-export const PRIVATE_NETWORKS = [
-  "10.99.0",
-  "192.168.77",
-  "172.20.5",
-  "100.64.9",
-  "169.254.169",
-] as const;
+export const PRIVATE_NETWORKS = ["10.99.0", "192.168.77", "172.20.5", "100.64.9", "169.254.169"] as const;
 export const NAME_SERVER = "10.99.0.2";
 
 export async function makeWorld(): Promise<World> {
