@@ -1,5 +1,5 @@
 import websocket from "@fastify/websocket";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { SOCKET_MESSAGE_LIMIT_BYTES } from "@pandastack/contracts";
 import { Fault, Refusal, type Logger } from "@pandastack/platform";
 import { accountHandlers } from "../accounts/routes.ts";
@@ -47,7 +47,8 @@ export async function buildApp(options: AppOptions): Promise<{ app: FastifyInsta
   const openCalls = new OpenCalls();
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    // Our own hook says it, without the query, which may hold a token.
+    logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
     requestTimeout: NO_LIMIT,
     keepAliveTimeout: 72_000,

