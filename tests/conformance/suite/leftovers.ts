@@ -72,7 +72,7 @@ function vmmProcesses(mark: string): string[] {
     try {
       const { uid } = statSync(`/proc/${pid}`);
       if (uid < FIRST_VMM_UID || !readFileSync(`/proc/${pid}/mountinfo`, "utf8").includes(mark)) continue;
-      found.push(`${pid} of uid ${uid}: ${readFileSync(`/proc/${pid}/comm`, "utf8").trim()}`);
+      found.push(`a machine: ${readFileSync(`/proc/${pid}/comm`, "utf8").trim()}`);
     } catch {
       // Gone while we looked.
     }
@@ -80,7 +80,10 @@ function vmmProcesses(mark: string): string[] {
   return found;
 }
 
-/** Names of everything below a folder; contents of databases come and go by themselves. */
+/**
+ * Names of everything below a folder. An empty VMM that waits for the next create is another one after each create, so
+ * machines count by number; a slot's folder of device nodes is made once and stays with its uid.
+ */
 function filesIn(folder: string): string[] {
   let names: string[];
   try {
@@ -88,7 +91,7 @@ function filesIn(folder: string): string[] {
   } catch {
     return [];
   }
-  return names.filter((name) => !/(^|\/)(slots|servers)(\/|$)/.test(name)).map((name) => join(folder, name));
+  return names.filter((name) => !/^nodes(\/|$)/.test(name)).map((name) => join(folder, name.replace(/\b[0-9a-f]{12}\b/g, "MACHINE")));
 }
 
 function descriptors(): string[] {

@@ -3,7 +3,7 @@ import type { Box } from "../box.ts";
 
 /** A process that counts in its own memory and writes each number, once, to a file in memory. */
 export const COUNT_FILE = "/dev/shm/counted";
-export const countingShell = `i=0; while :; do i=$((i + 1)); echo $i >> ${COUNT_FILE}; sleep 0.05; done`;
+export const countingShell = `i=0; while :; do i=$((i + 1)); echo $i >> ${COUNT_FILE}; sleep 0.02; done`;
 
 export async function startCounting(box: Box, command = countingShell): Promise<{ id: string; pid: number }> {
   const started = await box.background(command);

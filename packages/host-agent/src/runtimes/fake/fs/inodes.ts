@@ -37,10 +37,12 @@ export function writeAt(inode: Inode, offset: number, data: Uint8Array): void {
   const end = offset + data.length;
   if (end > MAX_FILE_BYTES) throw new KernelError("ENOSPC", inode.name);
   if (end > inode.data.length) {
-    const grown = Buffer.alloc(Math.max(end, Math.min(inode.data.length * 2, MAX_FILE_BYTES)));
+    const grown = Buffer.allocUnsafeSlow(Math.max(end, Math.min(inode.data.length * 2, MAX_FILE_BYTES)));
     grown.set(inode.data.subarray(0, inode.size));
     inode.data = grown;
   }
+  // A hole reads as zeros.
+  if (offset > inode.size) inode.data.fill(0, inode.size, offset);
   inode.data.set(data, offset);
   inode.size = Math.max(inode.size, end);
 }

@@ -1,0 +1,101 @@
+import { readFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { hostLayout, type HostLayout } from "@pandastack/host-agent/files/layout";
+import { GUEST_MAC, openNetwork } from "@pandastack/host-agent/network/index";
+import { closePool, openPool } from "@pandastack/host-agent/pool/index";
+import { probeKvm } from "@pandastack/host-agent/runtimes/qemu/kvm-probe";
+import { QemuRuntime } from "@pandastack/host-agent/runtimes/qemu/runtime";
+import { NetworkSlots } from "@pandastack/host-agent/sandboxes/network-slots";
+import { openSandboxHost } from "@pandastack/host-agent/sandboxes/sandbox-host";
+import type { SandboxHost } from "@pandastack/host-agent/sandboxes/host";
+import { createLogger, newHexId } from "@pandastack/platform";
+import { readArtifacts } from "./artifacts.ts";
+import type { Target } from "./suite/target.ts";
+
+const POOL_GB = "8";
+/** Where servers of this host lease their slots; the same for all of them. */
+const HOST_RUN_DIR = "/run/pandastack";
+
+/** Why no virtual machine can be started here, or undefined. */
+export function missingForMachines(): string | undefined {
+  if (process.platform !== "linux" || process.arch !== "x64") return "needs Linux on x86-64";
+  if (process.getuid?.() !== 0) return "needs root";
+  return undefined;
+}
+
+/** A whole host agent over QEMU: own data folder, pool, network, server id. Hardware isolation where KVM works, else emulation. */
+export async function openQemuHost(): Promise<Target> {
+  const artifacts = await readArtifacts();
+  const serverId = `t${newHexId(3)}`;
+  const dataDir = await mkdtemp(join(tmpdir(), "pandastack-qemu-"));
+  const layout = hostLayout({
+    dataDir,
+    runDir: join(HOST_RUN_DIR, serverId),
+    cacheDir: process.env["PANDASTACK_CACHE_DIR"] || "/var/cache/pandastack",
+  });
+  await mkdir(join(layout.runDir, "m"), { recursive: true, mode: 0o711 });
+  const log = createLogger("conformance");
+  log.level = process.env["PANDASTACK_LOG_LEVEL"] ?? "error";
+  let kvm: boolean | undefined;
+
+  async function open(): Promise<{ host: SandboxHost; runtime: QemuRuntime }> {
+    await openPool({ dataDir, log, env: { ...process.env, PANDASTACK_POOL_GB: POOL_GB } });
+    const network = await openNetwork({ serverId, runDir: HOST_RUN_DIR, dataDir, log, prepareCount: 2 });
+    const slots = new NetworkSlots(network);
+    const lease = { acquireSlot: () => slots.acquire(), releaseSlot: (slot: Parameters<NetworkSlots["release"]>[0]) => slots.release(slot) };
+    kvm ??= (await probeKvm({ artifacts, layout, log, ...lease })).works;
+    const runtime = new QemuRuntime({ artifacts, layout, kvm });
+    const size = { cpus: kvm ? 2 : 1, memoryMb: 512 };
+    const host = await openSandboxHost({ layout, runtime, artifacts, slots, size, mac: GUEST_MAC, vmmsAhead: 1, log });
+    await host.ready();
+    return { host, runtime };
+  }
+
+  let agent = await open();
+  return {
+    get host() {
+      return agent.host;
+    },
+    folders: [layout.poolDir, layout.runDir],
+    vmmMark: poolSource(layout),
+    marks: [`ps${serverId}-`, `pandastack_${serverId}`, dataDir],
+    async restart() {
+      await agent.host.close("leave");
+      await agent.runtime.close();
+      agent = await open();
+    },
+    async killMachine(sandboxId) {
+      process.kill((await agent.host.usage(sandboxId)).pid, "SIGKILL");
+    },
+    async close() {
+      await agent.host.close("hibernate");
+      await agent.runtime.close();
+      await closePool({ dataDir, log });
+      await rm(dataDir, { recursive: true, force: true });
+      await rm(layout.runDir, { recursive: true, force: true });
+    },
+    programs: { echoServer: (port) => `exec python3 -c '${ECHO_SERVER.replace("PORT", String(port))}'` },
+    guestIsOutside: true,
+  };
+}
+
+const ECHO_SERVER = `
+import socket, threading
+def serve(connection):
+    while data := connection.recv(65536): connection.sendall(data)
+    connection.close()
+listener = socket.create_server(("127.0.0.1", PORT))
+while True: threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+`;
+
+/** What the pool is mounted from; every jail of this server has something of it mounted. */
+function poolSource(layout: HostLayout): string {
+  for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
+    const [fields, source] = line.split(" - ");
+    if (fields?.split(" ")[4] === layout.poolDir) return source!.split(" ")[1]!;
+  }
+  // Not a mount of its own: the folder's path shows in the jails' mounts.
+  return join(dirname(layout.poolDir), "pool");
+}
