@@ -19,11 +19,12 @@ use crate::init::start::{LinkKind, Start};
 use crate::jobs::Jobs;
 use crate::link::{self, Peer};
 use crate::machine::shutdown::Shutdown;
+use crate::network::reset_connections::ConnectionReset;
 use crate::network::Connection;
 use crate::processes::spawn::Spawner;
 use crate::processes::Processes;
 use crate::reactor::{ChildSignals, Epoll, Event, Timer, Timers, Token, TokenKind};
-use crate::refresh::{HookRun, Identity, Refreshed};
+use crate::refresh::{Entropy, HookRun, Identity, Refreshed};
 use login::Login;
 pub use ready::{ReadyQueue, Source};
 pub use streams::{Stream, StreamOp, Streams};
@@ -50,6 +51,8 @@ pub struct Agent {
     /// The stream whose job is the sync before a snapshot.
     pub(crate) quiescing: Option<u32>,
     pub(crate) identity: Identity,
+    pub(crate) entropy: Entropy,
+    pub(crate) connection_reset: Option<ConnectionReset>,
     pub(crate) refreshed: Refreshed,
     /// PID 1: clock, name and connections of this machine are the agent's to change.
     pub(crate) owns_machine: bool,
@@ -97,6 +100,8 @@ impl Agent {
             quiescing: None,
             refreshed: Refreshed::new(start.token),
             identity: start.identity,
+            entropy: Entropy::open(start.owns_machine),
+            connection_reset: start.owns_machine.then(|| ConnectionReset::open().ok()).flatten(),
             owns_machine: start.owns_machine,
             scratch: vec![0; SCRATCH_BYTES],
             keys_made: 0,

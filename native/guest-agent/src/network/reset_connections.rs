@@ -5,10 +5,11 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
+/// The older request: one dump for both families, where the newer needs one each.
+const TCPDIAG_GETSOCK: u16 = 18;
 const SOCK_DESTROY: u16 = 21;
 const HEADER_BYTES: usize = 16;
-/// `struct inet_diag_msg` up to the end of its socket id: family, state, timer, retrans, then the id of 48 bytes.
+/// `struct inet_diag_msg`: family, state, timer, retrans, then the socket's id of 48 bytes.
 const ID_AT: usize = 4;
 const ID_BYTES: usize = 48;
 /// Destination address within the id: source port, destination port, source address.
@@ -17,64 +18,83 @@ const DESTINATION_AT: usize = 2 + 2 + 16;
 const STATES: u32 = 0b1011_1011_1110 & !(1 << 6) & !(1 << 10);
 const BUFFER_BYTES: usize = 32 * 1024;
 
-/// Destroys every TCP socket whose peer is not on the loopback network; the number of them.
-pub fn reset_connections() -> io::Result<usize> {
-    let fd = unsafe { libc::socket(libc::AF_NETLINK, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, libc::NETLINK_SOCK_DIAG) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let netlink = unsafe { OwnedFd::from_raw_fd(fd) };
-    let mut found = Vec::new();
-    for family in [libc::AF_INET, libc::AF_INET6] {
-        send(&netlink, SOCK_DIAG_BY_FAMILY, libc::NLM_F_DUMP, family as u8, STATES, &[0; ID_BYTES])?;
-        collect(&netlink, &mut found)?;
-    }
-    for (family, id) in &found {
-        send(&netlink, SOCK_DESTROY, libc::NLM_F_ACK, *family, 0, id)?;
-        // The acknowledgement; a socket that is gone already is fine.
-        let mut answer = [0u8; 1024];
-        unsafe { libc::recv(netlink.as_raw_fd(), answer.as_mut_ptr().cast(), answer.len(), 0) };
-    }
-    Ok(found.len())
+/// Opened at boot and kept: opening and closing a netlink socket after a restore cost more than the dump itself.
+pub struct ConnectionReset {
+    netlink: OwnedFd,
 }
 
-/// Sends one `inet_diag_req_v2`.
-fn send(netlink: &OwnedFd, kind: u16, flags: i32, family: u8, states: u32, id: &[u8]) -> io::Result<()> {
-    let mut message = Vec::with_capacity(HEADER_BYTES + 8 + ID_BYTES);
-    message.extend_from_slice(&((HEADER_BYTES + 8 + ID_BYTES) as u32).to_ne_bytes());
-    message.extend_from_slice(&kind.to_ne_bytes());
-    message.extend_from_slice(&((libc::NLM_F_REQUEST | flags) as u16).to_ne_bytes());
-    message.extend_from_slice(&[0; 8]);
-    message.extend_from_slice(&[family, libc::IPPROTO_TCP as u8, 0, 0]);
-    message.extend_from_slice(&states.to_ne_bytes());
-    message.extend_from_slice(id);
-    if unsafe { libc::send(netlink.as_raw_fd(), message.as_ptr().cast(), message.len(), 0) } < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
-}
-
-fn collect(netlink: &OwnedFd, found: &mut Vec<(u8, Vec<u8>)>) -> io::Result<()> {
-    let mut buffer = vec![0u8; BUFFER_BYTES];
-    loop {
-        let count = unsafe { libc::recv(netlink.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) };
-        if count < 0 {
+impl ConnectionReset {
+    pub fn open() -> io::Result<Self> {
+        let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
+        let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_SOCK_DIAG) };
+        if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        let mut rest = &buffer[..count as usize];
-        while rest.len() >= HEADER_BYTES {
-            let length = u32::from_ne_bytes([rest[0], rest[1], rest[2], rest[3]]) as usize;
-            let kind = i32::from(u16::from_ne_bytes([rest[4], rest[5]]));
-            if length < HEADER_BYTES || length > rest.len() {
-                return Ok(());
+        Ok(Self { netlink: unsafe { OwnedFd::from_raw_fd(fd) } })
+    }
+
+    /// Destroys every TCP socket whose peer is not on the loopback network; the number of them.
+    pub fn reset(&self) -> io::Result<usize> {
+        self.request_dump()?;
+        let found = self.collect()?;
+        for (family, id) in &found {
+            self.request_destruction(*family, id)?;
+            // The acknowledgement; a socket that is gone already is fine.
+            let mut answer = [0u8; 1024];
+            unsafe { libc::recv(self.netlink.as_raw_fd(), answer.as_mut_ptr().cast(), answer.len(), 0) };
+        }
+        Ok(found.len())
+    }
+
+    /// `struct inet_diag_req`: family, lengths and extensions, an empty id, states, flags.
+    fn request_dump(&self) -> io::Result<()> {
+        let mut body = [0u8; 4 + ID_BYTES + 8];
+        body[4 + ID_BYTES..8 + ID_BYTES].copy_from_slice(&STATES.to_ne_bytes());
+        self.send(TCPDIAG_GETSOCK, libc::NLM_F_DUMP, &body)
+    }
+
+    /// `struct inet_diag_req_v2`: family, protocol, extensions, states, the id.
+    fn request_destruction(&self, family: u8, id: &[u8]) -> io::Result<()> {
+        let mut body = vec![family, libc::IPPROTO_TCP as u8, 0, 0, 0, 0, 0, 0];
+        body.extend_from_slice(id);
+        self.send(SOCK_DESTROY, libc::NLM_F_ACK, &body)
+    }
+
+    fn send(&self, kind: u16, flags: i32, body: &[u8]) -> io::Result<()> {
+        let mut message = Vec::with_capacity(HEADER_BYTES + body.len());
+        message.extend_from_slice(&((HEADER_BYTES + body.len()) as u32).to_ne_bytes());
+        message.extend_from_slice(&kind.to_ne_bytes());
+        message.extend_from_slice(&((libc::NLM_F_REQUEST | flags) as u16).to_ne_bytes());
+        message.extend_from_slice(&[0; 8]);
+        message.extend_from_slice(body);
+        if unsafe { libc::send(self.netlink.as_raw_fd(), message.as_ptr().cast(), message.len(), 0) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+
+    fn collect(&self) -> io::Result<Vec<(u8, Vec<u8>)>> {
+        let mut found = Vec::new();
+        let mut buffer = vec![0u8; BUFFER_BYTES];
+        loop {
+            let at = buffer.as_mut_ptr().cast();
+            let count = unsafe { libc::recv(self.netlink.as_raw_fd(), at, buffer.len(), 0) };
+            if count < 0 {
+                return Err(io::Error::last_os_error());
             }
-            match kind {
-                libc::NLMSG_DONE => return Ok(()),
-                // IPv6 is off, for example.
-                libc::NLMSG_ERROR => return Ok(()),
-                _ => note(&rest[HEADER_BYTES..length], found),
+            let mut rest = &buffer[..count as usize];
+            while rest.len() >= HEADER_BYTES {
+                let length = u32::from_ne_bytes([rest[0], rest[1], rest[2], rest[3]]) as usize;
+                let kind = i32::from(u16::from_ne_bytes([rest[4], rest[5]]));
+                if length < HEADER_BYTES || length > rest.len() || kind == libc::NLMSG_ERROR {
+                    return Err(io::Error::from_raw_os_error(libc::EPROTO));
+                }
+                if kind == libc::NLMSG_DONE {
+                    return Ok(found);
+                }
+                note(&rest[HEADER_BYTES..length], &mut found);
+                rest = &rest[length.next_multiple_of(4).min(rest.len())..];
             }
-            rest = &rest[length.next_multiple_of(4).min(rest.len())..];
         }
     }
 }

@@ -10,19 +10,31 @@ const RNDADDENTROPY: libc::Ioctl = 0x4008_5203;
 const RNDRESEEDCRNG: libc::Ioctl = 0x5207;
 const SEED_BYTES: std::ops::RangeInclusive<usize> = 32..=512;
 
-pub fn add(base64: &str) {
-    match base64::decode(base64).filter(|seed| SEED_BYTES.contains(&seed.len())) {
-        Some(seed) => {
-            if let Err(error) = mix(&seed) {
-                crate::log!("cannot add entropy: {error}");
+/// The kernel's generator, kept open.
+pub struct Entropy {
+    random: Option<File>,
+}
+
+impl Entropy {
+    /// `is_ours`: otherwise there is nothing to add to.
+    pub fn open(is_ours: bool) -> Self {
+        Self { random: is_ours.then(|| File::options().write(true).open("/dev/urandom").ok()).flatten() }
+    }
+
+    pub fn add(&self, base64: &str) {
+        let Some(random) = &self.random else { return };
+        match base64::decode(base64).filter(|seed| SEED_BYTES.contains(&seed.len())) {
+            Some(seed) => {
+                if let Err(error) = mix(random, &seed) {
+                    crate::log!("cannot add entropy: {error}");
+                }
             }
+            None => crate::log!("entropy is not 32 to 512 bytes in base64"),
         }
-        None => crate::log!("entropy is not 32 to 512 bytes in base64"),
     }
 }
 
-fn mix(seed: &[u8]) -> std::io::Result<()> {
-    let random = File::options().write(true).open("/dev/urandom")?;
+fn mix(random: &File, seed: &[u8]) -> std::io::Result<()> {
     // struct rand_pool_info: bits credited, bytes, the bytes.
     let mut request = Vec::with_capacity(8 + seed.len());
     request.extend_from_slice(&(seed.len() as u32 * 8).to_ne_bytes());

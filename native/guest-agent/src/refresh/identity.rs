@@ -1,22 +1,30 @@
 //! Host name, machine id and boot id. In a VM the files are bind mounts over `/run/pandastack`, made at boot, so that a
 //! refresh is one write to memory each; in a container they are what they are.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 pub struct Identity {
-    hostname: Option<File>,
-    machine_id: Option<File>,
-    boot_id_file: Option<File>,
+    hostname: Option<IdentityFile>,
+    machine_id: Option<IdentityFile>,
+    boot_id_file: Option<IdentityFile>,
     boot_id: String,
+}
+
+struct IdentityFile {
+    file: File,
+    length: Cell<u64>,
 }
 
 /// Where the kernel shows the boot id, and where processes read it.
 pub const BOOT_ID_PATH: &str = "/proc/sys/kernel/random/boot_id";
 
-fn open(path: &Path) -> Option<File> {
-    File::options().write(true).create(true).truncate(false).open(path).ok()
+fn open(path: &Path) -> Option<IdentityFile> {
+    let file = File::options().write(true).create(true).truncate(false).open(path).ok()?;
+    let length = Cell::new(file.metadata().map_or(u64::MAX, |found| found.len()));
+    Some(IdentityFile { file, length })
 }
 
 fn current_boot_id() -> String {
@@ -71,10 +79,15 @@ impl Identity {
     }
 }
 
-fn write_line(file: &Option<File>, text: &str, name: &str) {
-    let Some(file) = file else { return };
+/// Cuts only what is longer than the new line, which the two ids never are: shortening a file is a long path.
+fn write_line(file: &Option<IdentityFile>, text: &str, name: &str) {
+    let Some(IdentityFile { file, length }) = file else { return };
     let line = format!("{text}\n");
-    let written = file.write_all_at(line.as_bytes(), 0).and_then(|()| file.set_len(line.len() as u64));
+    let bytes = line.len() as u64;
+    let mut written = file.write_all_at(line.as_bytes(), 0);
+    if length.replace(bytes) > bytes {
+        written = written.and_then(|()| file.set_len(bytes));
+    }
     if let Err(error) = written {
         crate::log!("cannot write {name}: {error}");
     }

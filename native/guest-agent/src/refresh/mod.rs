@@ -5,12 +5,12 @@ mod entropy;
 mod hooks;
 mod identity;
 
+pub use entropy::Entropy;
 pub use hooks::{AfterHooks, HookRun, BEFORE_SNAPSHOT_FOLDER, ON_RESTORE_FOLDER};
 pub use identity::{Identity, BOOT_ID_PATH};
 
 use crate::agent::Agent;
 use crate::json::Json;
-use crate::network::reset_connections::reset_connections;
 use crate::processes::Environment;
 
 #[derive(Default)]
@@ -40,7 +40,7 @@ impl Agent {
         }
         if self.owns_machine {
             if let Some(seed) = text("entropy") {
-                entropy::add(seed);
+                self.entropy.add(seed);
             }
             self.identity.set(text("hostname"), text("machine_id"), text("boot_id"));
         }
@@ -54,8 +54,8 @@ impl Agent {
             }
         }
         let flag = |key: &str| refresh.get(key).and_then(Json::as_bool).unwrap_or(false);
-        if flag("reset_connections") && self.owns_machine {
-            if let Err(error) = reset_connections() {
+        if let Some(reset) = self.connection_reset.as_ref().filter(|_| flag("reset_connections")) {
+            if let Err(error) = reset.reset() {
                 crate::log!("cannot reset connections: {error}");
             }
         }
