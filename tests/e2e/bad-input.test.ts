@@ -83,7 +83,7 @@ describe("bad input", () => {
     expect(answer.status).toBe(504);
     expect(answer.json).toMatchObject({ code: "exec.timeout", exit_code: 124, stdout: "before\n" });
     expect(answer.json.error).toMatch(/timeout/);
-    expect((await run(id, "pgrep -xf 'sleep 4242' | wc -l")).stdout.trim()).toBe("0");
+    expect((await run(id, "pgrep -f '^sleep 4242' | wc -l")).stdout.trim()).toBe("0");
   });
 
   it("a command in a paused sandbox", async () => {

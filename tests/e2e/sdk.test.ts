@@ -41,10 +41,9 @@ describe("@pandastack/sdk", () => {
     });
 
     it("stream while they run", async () => {
-      const stream = sandbox.commands.stream("echo first; read line < /tmp/go; echo second");
-      await sandbox.commands.run("rm -f /tmp/go; mkfifo /tmp/go");
+      const stream = sandbox.commands.stream("echo first; while ! test -e /tmp/go; do sleep 0.05; done; echo second");
       expect(await stream.next()).toMatchObject({ value: { type: "stdout", text: "first\n" } });
-      await sandbox.commands.run("echo > /tmp/go");
+      await sandbox.files.write("/tmp/go", "");
       const rest = [];
       for await (const event of stream) rest.push(event);
       expect(rest).toEqual([
