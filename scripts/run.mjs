@@ -20,6 +20,7 @@ if (mode === "start" && rest.some((argument) => argument === "--help" || argumen
 if (process.platform !== "linux" || process.arch !== "x64") {
   fail(`PandaStack runs on Linux on x86-64; this is ${process.platform} on ${process.arch}.`);
 }
+process.env.PANDASTACK_LAUNCHERS = [...(process.env.PANDASTACK_LAUNCHERS?.split(",") ?? []), ...launchers()].join(",");
 if (process.getuid() !== 0) handOver("sudo", ["-n", "env", ...environmentFor(), process.execPath, fileURLToPath(import.meta.url), mode, ...rest], canSudo());
 else handOver(findNode(), ["--disable-warning=ExperimentalWarning", join(ROOT, "packages/setup/src", MODES[mode]), ...rest]);
 
@@ -88,13 +89,8 @@ function environmentFor() {
 /** Gives way to the program: by becoming it where Node can (then signals reach it), else as a go-between that passes them on. */
 function handOver(file, args, allowed = true) {
   if (!allowed) return;
-  const env = { ...process.env, PANDASTACK_LAUNCHERS: launchers().join(",") };
-  if (typeof process.execve === "function" && file.startsWith("/")) {
-    // The experimental mark of execve is no news for the user.
-    process.removeAllListeners("warning");
-    process.execve(file, [file, ...args], env);
-  }
-  const child = spawn(file, args, { stdio: "inherit", env });
+  if (typeof process.execve === "function" && file.startsWith("/")) process.execve(file, [file, ...args]);
+  const child = spawn(file, args, { stdio: "inherit" });
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => fail(`${file} could not be started: ${error.message}`));
   child.on("exit", (code, signal) => process.exit(signal === null ? code : 128 + constants.signals[signal]));

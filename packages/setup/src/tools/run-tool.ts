@@ -7,6 +7,8 @@ const STDOUT_LIMIT_BYTES = 16 * 1024 * 1024;
 export interface ToolOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** Written to its stdin; without it stdin is empty. */
+  readonly input?: string;
   /** Gets everything that the tool prints. */
   readonly log?: (text: string) => void;
   /**
@@ -27,8 +29,11 @@ export function runTool(file: string, args: readonly string[], options: ToolOpti
       cwd: options.cwd,
       env: options.env ?? process.env,
       detached: life === "outlives-us",
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
+    // A tool may end without reading what it was given.
+    child.stdin.on("error", () => {});
+    child.stdin.end(options.input ?? "");
     const stdout: Buffer[] = [];
     let stdoutBytes = 0;
     let tail = "";
@@ -56,7 +61,7 @@ export function runTool(file: string, args: readonly string[], options: ToolOpti
  * goes, the kernel kills every descendant and drops every mount it made.
  */
 function inBox(file: string, args: readonly string[]): [string, string[]] {
-  const box = ["--pdeathsig=KILL", "--", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"];
+  const box = ["--pdeathsig=KILL", "--", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation=slave", "--"];
   return ["setpriv", [...box, file, ...args]];
 }
 

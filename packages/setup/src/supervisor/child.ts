@@ -1,0 +1,161 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { killProcess } from "../../../host-agent/src/processes/proc.ts";
+import { forgetRecord, isRunning, killAndWait, type ProcessRecord, readRecord, recordOf, saveRecord } from "./process-record.ts";
+
+/** A process that the supervisor keeps running. */
+export interface ChildPlan {
+  /** For the user: "host agent". */
+  readonly name: string;
+  readonly file: string;
+  readonly args: readonly string[];
+  /** Its whole environment. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  readonly logFile: string;
+  /** Where its pid is kept for the supervisor after this one. */
+  readonly recordFile: string;
+  readonly stopSignal: NodeJS.Signals;
+  readonly stopTimeoutMs: number;
+  /** Run before every start. */
+  prepare?(): Promise<void>;
+}
+
+export type Say = (text: string) => void;
+
+const FIRST_BACKOFF_MS = 100;
+const LONGEST_BACKOFF_MS = 5_000;
+/** One that has lived this long was no failed start. */
+const GOOD_LIFE_MS = 10_000;
+const LOG_LIMIT_BYTES = 32 * 1024 * 1024;
+const LOG_TAIL_LINES = 12;
+
+/**
+ * Starts a process in a session of its own (signals for our process group must not reach it: it is stopped in its turn),
+ * starts it again when it dies, and stops it. Adopts one that a former supervisor left running, if asked to.
+ */
+export class Child {
+  readonly plan: ChildPlan;
+  readonly #say: Say;
+  #current: ProcessRecord | undefined;
+  #isStopping = false;
+  #loop: Promise<void> = Promise.resolve();
+  #failures = 0;
+  readonly #wake = new AbortController();
+
+  constructor(plan: ChildPlan, say: Say) {
+    this.plan = plan;
+    this.#say = say;
+  }
+
+  /** How often in a row it has died young. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  get pid(): number | undefined {
+    return this.#current?.pid;
+  }
+
+  /** The process that a former supervisor started, if it lives. */
+  get leftover(): ProcessRecord | undefined {
+    const record = readRecord(this.plan.recordFile);
+    return record !== undefined && isRunning(record) ? record : undefined;
+  }
+
+  async killLeftover(): Promise<void> {
+    const record = this.leftover;
+    if (record !== undefined) await killAndWait(record, this.plan.name);
+    forgetRecord(this.plan.recordFile);
+  }
+
+  /** Takes care of `record` as if it had been started here; starts it anew when it dies. */
+  adopt(record: ProcessRecord): void {
+    this.#current = record;
+    this.#loop = this.#keepRunning(untilGone(record));
+  }
+
+  start(): void {
+    this.#loop = this.#keepRunning(this.#run());
+  }
+
+  /** Asks it to stop, waits, and kills it when it takes too long. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#wake.abort();
+    const current = this.#current;
+    if (current !== undefined && isRunning(current)) {
+      killProcess(current.pid, this.plan.stopSignal);
+      const isInTime = await Promise.race([this.#loop.then(() => true), delay(this.plan.stopTimeoutMs, false, { ref: false })]);
+      if (!isInTime) {
+        this.#say(`${this.plan.name} has not stopped within ${this.plan.stopTimeoutMs / 1000} s and is killed`);
+        await killAndWait(current, this.plan.name);
+      }
+    }
+    await this.#loop;
+    forgetRecord(this.plan.recordFile);
+  }
+
+  lastLines(): string[] {
+    try {
+      return readFileSync(this.plan.logFile, "utf8").trimEnd().split("\n").slice(-LOG_TAIL_LINES);
+    } catch {
+      return [];
+    }
+  }
+
+  async #keepRunning(first: Promise<string>): Promise<void> {
+    let life = first;
+    for (;;) {
+      const started = performance.now();
+      const how = await life;
+      this.#current = undefined;
+      if (this.#isStopping) return;
+      this.#failures = performance.now() - started > GOOD_LIFE_MS ? 1 : this.#failures + 1;
+      const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** (this.#failures - 1), LONGEST_BACKOFF_MS);
+      this.#say(`${this.plan.name} has ended (${how}); starting it again in ${backoffMs} ms. Its log: ${this.plan.logFile}`);
+      await delay(backoffMs, undefined, { signal: this.#wake.signal }).catch(() => {});
+      if (this.#isStopping) return;
+      life = this.#run();
+    }
+  }
+
+  /** One life. Resolves to how it ended. */
+  async #run(): Promise<string> {
+    const { plan } = this;
+    let child: ChildProcess;
+    try {
+      await plan.prepare?.();
+      const log = openLog(plan.logFile);
+      try {
+        child = spawn(plan.file, plan.args, { cwd: plan.cwd, env: plan.env, detached: true, stdio: ["ignore", log, log] });
+      } finally {
+        closeSync(log);
+      }
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+    const ended = new Promise<string>((resolve) => {
+      child.once("error", (error) => resolve(error.message));
+      child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+    });
+    this.#current = child.pid === undefined ? undefined : recordOf(child.pid);
+    if (this.#current !== undefined) saveRecord(plan.recordFile, this.#current);
+    if (this.#isStopping && this.#current !== undefined) killProcess(this.#current.pid, plan.stopSignal);
+    return ended;
+  }
+}
+
+/** Someone else's child: the kernel tells us nothing, so we look. */
+async function untilGone(record: ProcessRecord): Promise<string> {
+  while (isRunning(record)) await delay(100, undefined, { ref: false });
+  return "it was not this supervisor's child";
+}
+
+function openLog(file: string): number {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT_BYTES) renameSync(file, `${file}.1`);
+  return openSync(file, "a", 0o600);
+}

@@ -1,0 +1,137 @@
+import { chmodSync, mkdirSync } from "node:fs";
+import { closePool } from "../../../host-agent/src/pool/index.ts";
+import type { Settings } from "../settings.ts";
+import { removeTree } from "../tools/remove-tree.ts";
+import { Child, type Say } from "./child.ts";
+import { saveForCli } from "./cli-config.ts";
+import { forgetFirstToken, readFirstToken } from "./first-token.ts";
+import { leaseIdentity, releaseIdentity, type ServerIdentity } from "./identity.ts";
+import { assertFree, type ListenAddress } from "./listen-address.ts";
+import { type Commands, controlPlanePlan, hostAgentPlan, hostSocket } from "./plans.ts";
+import { type Postgres, postgres } from "./postgres.ts";
+import { untilReady } from "./readiness.ts";
+
+export interface SupervisorOptions {
+  readonly settings: Settings;
+  readonly listen: ListenAddress;
+  /** Folder with PostgreSQL's programs. Unused with `databaseUrl`. */
+  readonly postgresPrograms: string;
+  /** The user's own PostgreSQL. */
+  readonly databaseUrl: string | undefined;
+  readonly commands: Commands;
+  readonly env: NodeJS.ProcessEnv;
+  readonly say: Say;
+  readonly log: (text: string) => void;
+}
+
+/**
+ * Keeps PostgreSQL, host agent and control plane running. They are in sessions of their own and outlive a killed supervisor;
+ * the next one takes over: PostgreSQL goes on, the other two, which may be killed at any moment, are started anew. Machines are
+ * children of none of them and don't notice.
+ */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #identity: ServerIdentity;
+  readonly #postgres: Postgres | undefined;
+  readonly #children: readonly Child[];
+  readonly #ready = new AbortController();
+  #isStarted = false;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(options: SupervisorOptions, identity: ServerIdentity) {
+    const { settings, commands, env, say } = options;
+    this.#options = options;
+    this.#identity = identity;
+    this.#postgres = options.databaseUrl === undefined ? postgres({ programs: options.postgresPrograms, dataDir: settings.dataDir, identity }) : undefined;
+    const input = { settings, identity, commands, env };
+    const listen = `${options.listen.host.includes(":") ? `[${options.listen.host}]` : options.listen.host}:${options.listen.port}`;
+    this.#children = [
+      ...(this.#postgres === undefined ? [] : [new Child(this.#postgres.plan, say)]),
+      new Child(hostAgentPlan(input), say),
+      new Child(controlPlanePlan({ ...input, listen, databaseUrl: options.databaseUrl ?? this.#postgres?.url ?? "" }), say),
+    ];
+  }
+
+  /** For a data folder that the caller has locked. Touches nothing that runs. */
+  static async create(options: SupervisorOptions): Promise<Supervisor> {
+    const identity = await leaseIdentity(options.settings.dataDir);
+    mkdirSync(identity.runDir, { recursive: true, mode: 0o711 });
+    chmodSync(identity.runDir, 0o711);
+    return new Supervisor(options, identity);
+  }
+
+  get identity(): ServerIdentity {
+    return this.#identity;
+  }
+
+  get pids(): Record<string, number | undefined> {
+    return Object.fromEntries(this.#children.map((child) => [child.plan.name, child.pid]));
+  }
+
+  /** Takes over what a former supervisor left running and starts the rest. Afterwards `stop` must be called. */
+  async start(): Promise<void> {
+    const [database, ...others] = this.#postgres === undefined ? [undefined, ...this.#children] : this.#children;
+    await Promise.all(others.map((child) => child?.killLeftover()));
+    await assertFree(this.#options.listen);
+    this.#isStarted = true;
+    if (database !== undefined) await this.#startDatabase(database);
+    // No waiting in between: each copes with the others coming later, and reading their code takes them longest.
+    if (this.#stopping === undefined) for (const child of others) child?.start();
+  }
+
+  async #startDatabase(database: Child): Promise<void> {
+    const leftover = database.leftover;
+    if (leftover !== undefined && this.#postgres?.isReady() === true) {
+      this.#options.say("PostgreSQL runs already and is taken over");
+      return database.adopt(leftover);
+    }
+    await database.killLeftover();
+    await this.#postgres?.initialise(this.#options.log);
+    database.start();
+  }
+
+  /** Resolves when a create would work, or `stop` was called. Throws StartFailed. */
+  async ready(): Promise<void> {
+    await untilReady({
+      url: this.#options.listen.url,
+      socketPath: hostSocket(this.#identity),
+      children: this.#children,
+      say: this.#options.say,
+      signal: this.#ready.signal,
+    });
+  }
+
+  /** Shows and saves the first admin token, once in a server's life. */
+  announceFirstToken(): void {
+    const token = readFirstToken(this.#identity);
+    if (token === undefined) return;
+    const outcome = saveForCli({ apiUrl: this.#options.listen.url, token }, this.#options.env);
+    this.#options.say(`Admin token (shown this once): ${token}`);
+    this.#options.say(outcome);
+    forgetFirstToken(this.#identity);
+  }
+
+  /**
+   * Last started, first stopped. Then nothing of the server is left on the host but its data folder. Repeatable. Before `start`
+   * has taken over it leaves everything as it is: machines may run that only a host agent can put away.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#isStarted ? this.#stopAll() : Promise.resolve();
+    return this.#stopping;
+  }
+
+  async #stopAll(): Promise<void> {
+    this.#ready.abort();
+    for (const child of [...this.#children].reverse()) {
+      this.#options.log(`stopping ${child.plan.name}`);
+      await child.stop();
+    }
+    this.announceFirstToken();
+    const { dataDir } = this.#options.settings;
+    const log = (details: object, message: string): void => this.#options.log(`${message} ${JSON.stringify(details)}`);
+    await closePool({ dataDir, log: { info: log, warn: log } });
+    await removeTree(this.#identity.runDir);
+    releaseIdentity(this.#identity);
+  }
+}
+
