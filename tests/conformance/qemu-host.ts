@@ -39,6 +39,7 @@ export async function openQemuHost(): Promise<Target> {
   const log = createLogger("conformance");
   log.level = process.env["PANDASTACK_LOG_LEVEL"] ?? "error";
   let kvm: boolean | undefined;
+  let opened: SandboxHost | undefined;
 
   async function open(): Promise<{ host: SandboxHost; runtime: QemuRuntime }> {
     await openPool({ dataDir, log, env: { ...process.env, PANDASTACK_POOL_GB: POOL_GB } });
@@ -49,11 +50,22 @@ export async function openQemuHost(): Promise<Target> {
     const runtime = new QemuRuntime({ artifacts, layout, kvm });
     const size = { cpus: kvm ? 2 : 1, memoryMb: 512 };
     const host = await openSandboxHost({ layout, runtime, artifacts, slots, size, mac: GUEST_MAC, vmmsAhead: 1, log });
+    opened = host;
     await host.ready();
     return { host, runtime };
   }
 
-  let agent = await open();
+  async function removeFolders(): Promise<void> {
+    await closePool({ dataDir, log });
+    await rm(dataDir, { recursive: true, force: true });
+    await rm(layout.runDir, { recursive: true, force: true });
+  }
+
+  let agent = await open().catch(async (error: unknown) => {
+    await opened?.close("hibernate");
+    await removeFolders().catch((failure: unknown) => log.error({ err: failure }, "could not clear away a host that did not open"));
+    throw error;
+  });
   return {
     get host() {
       return agent.host;
@@ -72,9 +84,7 @@ export async function openQemuHost(): Promise<Target> {
     async close() {
       await agent.host.close("hibernate");
       await agent.runtime.close();
-      await closePool({ dataDir, log });
-      await rm(dataDir, { recursive: true, force: true });
-      await rm(layout.runDir, { recursive: true, force: true });
+      await removeFolders();
     },
     programs: { echoServer: (port) => `exec python3 -c '${ECHO_SERVER.replace("PORT", String(port))}'` },
     guestIsOutside: true,
