@@ -1,4 +1,5 @@
 export { DEFAULT_PREPARE_COUNT, openNetwork, type OpenNetworkOptions } from "./open.ts";
+export type { NetworkSlot } from "./slot.ts";
 export type { Adoption, Network } from "./network.ts";
 export { removeServer as destroyAll, verifyClean, type ServerPlace } from "./cleanup.ts";
 export {

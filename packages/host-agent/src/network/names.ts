@@ -1,6 +1,6 @@
 import { invariant } from "@pandastack/platform";
 import { GATEWAY_IP, GUEST_IP, GUEST_MAC, isSlotNumber, slotAddresses } from "./addresses.ts";
-import type { NetworkSlot } from "../runtimes/runtime.ts";
+import type { NetworkSlot } from "./slot.ts";
 
 /**
  * Names of what a server makes in the kernel. Interface names end at 15 characters: `ps` + id (≤ 9) + `-` + slot in base 36

@@ -1,5 +1,5 @@
 import { Fault, type Logger } from "@pandastack/platform";
-import type { NetworkSlot } from "../runtimes/runtime.ts";
+import type { NetworkSlot } from "./slot.ts";
 import { RESOLVER_PORT, slotAddresses } from "./addresses.ts";
 import { removeServer } from "./cleanup.ts";
 import type { HostRulesGuard } from "./host/guard.ts";

@@ -48,12 +48,9 @@ export class CommandFailed extends Error {
     cause?: unknown;
   }) {
     const said = lastLines(details.stderr) || lastLines(details.stdout);
-    super(
-      `${[details.file, ...details.argv].join(" ").slice(0, 300)} ${details.outcome}${said ? `: ${said}` : ""}`,
-      {
-        cause: details.cause,
-      },
-    );
+    super(`${[details.file, ...details.argv].join(" ").slice(0, 300)} ${details.outcome}${said ? `: ${said}` : ""}`, {
+      cause: details.cause,
+    });
     this.name = "CommandFailed";
     this.file = details.file;
     this.argv = details.argv;
@@ -69,19 +66,14 @@ export class CommandFailed extends Error {
  *
  *     await run("ip", ["-batch", "-"], { input: "link add type veth\n", timeoutMs: 5_000 });
  */
-export function run(
-  file: string,
-  argv: readonly string[],
-  options: RunOptions = {},
-): Promise<RunResult> {
-  const {
-    input,
-    timeoutMs = DEFAULT_TIMEOUT_MS,
-    maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES,
-  } = options;
+export function run(file: string, argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const { input, timeoutMs = DEFAULT_TIMEOUT_MS, maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(file, argv, {
       cwd: options.cwd,
+      // A session of its own: a signal to our whole group (Ctrl-C, a stop) does not cut work short, and a timeout can end
+      // all that it has started.
+      detached: true,
       env: options.env ?? TOOL_ENV,
       stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     });
@@ -90,7 +82,7 @@ export function run(
     let isTimedOut = false;
     const deadline = setTimeout(() => {
       isTimedOut = true;
-      child.kill("SIGKILL");
+      killGroup(child.pid);
       // A grandchild may hold the pipes open and "close" would wait for it.
       child.stdout?.destroy();
       child.stderr?.destroy();
@@ -102,12 +94,7 @@ export function run(
     child.stdin?.on("error", () => undefined);
     child.stdin?.end(input);
 
-    const fail = (
-      outcome: string,
-      exitCode: number | null,
-      signal: string | null,
-      cause?: unknown,
-    ): void =>
+    const fail = (outcome: string, exitCode: number | null, signal: string | null, cause?: unknown): void =>
       reject(
         new CommandFailed({
           file,
@@ -128,12 +115,7 @@ export function run(
       clearTimeout(deadline);
       if (isTimedOut) fail(`was killed after ${timeoutMs} ms`, exitCode, signal);
       else if (exitCode === 0) resolve({ stdout: stdout.text(), stderr: stderr.text() });
-      else
-        fail(
-          signal ? `was ended by ${signal}` : `failed with exit code ${exitCode}`,
-          exitCode,
-          signal,
-        );
+      else fail(signal ? `was ended by ${signal}` : `failed with exit code ${exitCode}`, exitCode, signal);
     });
   });
 }
@@ -169,4 +151,13 @@ class Tail {
 
 function lastLines(text: string): string {
   return text.trim().split("\n").slice(-ERROR_LINES).join("\n").slice(-2000);
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }

@@ -52,7 +52,7 @@ describe("the address plan", () => {
   });
 
   test.prop([fc.oneof(fc.ipV4(), fc.string())])("knows no slot outside its network", (text) => {
-    fc.pre(!/^10\.200\./.test(text));
+    fc.pre(!text.startsWith("10.200."));
     expect(slotOfAddress(text)).toBeUndefined();
   });
 

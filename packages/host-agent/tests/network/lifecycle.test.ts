@@ -4,7 +4,7 @@ import { waitFor } from "@pandastack/platform";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FIRST_SLOT_UID, GATEWAY_IP } from "../../src/network/addresses.ts";
 import type { Adoption } from "../../src/network/network.ts";
-import type { NetworkSlot } from "../../src/runtimes/runtime.ts";
+import type { NetworkSlot } from "../../src/network/slot.ts";
 import { plugGuest } from "./world/guest.ts";
 import type { Program } from "./world/program.ts";
 import { missingForNetns } from "./world/requirements.ts";

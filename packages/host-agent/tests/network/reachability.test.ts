@@ -9,7 +9,7 @@ import {
   slotAddresses,
 } from "../../src/network/addresses.ts";
 import { slotRules } from "../../src/network/slots/rules.ts";
-import type { NetworkSlot } from "../../src/runtimes/runtime.ts";
+import type { NetworkSlot } from "../../src/network/slot.ts";
 import type { Target } from "./programs/peer.ts";
 import { disarmSlot, DROP_SLOT_RULES, plugGuest } from "./world/guest.ts";
 import type { Program } from "./world/program.ts";

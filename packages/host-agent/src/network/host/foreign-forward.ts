@@ -25,7 +25,7 @@ export interface RuleSet {
 }
 
 /** Families whose forward hook sees a slot's packets. */
-const FAMILIES = ["ip", "inet"];
+const FAMILIES = new Set(["ip", "inet"]);
 const OWN_TABLES = /^pandastack_/;
 /** Docker leaves this chain to others, looks into it first and keeps it over its own restarts. */
 const DOCKER_USER = "DOCKER-USER";
@@ -37,7 +37,7 @@ const DOCKER_USER = "DOCKER-USER";
 export function chainsThatDrop(ruleSet: RuleSet): NftChain[] {
   const dropping = ruleSet.chains.filter(
     (chain) =>
-      FAMILIES.includes(chain.family) &&
+      FAMILIES.has(chain.family) &&
       !OWN_TABLES.test(chain.table) &&
       chain.hook === "forward" &&
       (chain.policy === "drop" || endsInRefusal(rulesOf(ruleSet, chain))),

@@ -24,7 +24,8 @@ export async function guardHostRules(options: {
   log: Pick<Logger, "warn" | "error">;
 }): Promise<HostRulesGuard> {
   const { serverId, log } = options;
-  let expected = ownRules(serverId, await readRuleSet());
+  // Read once, right after they were set: read again later, it could be what somebody has just changed.
+  const expected = ownRules(serverId, await readRuleSet());
   let isClosed = false;
   let timer: NodeJS.Timeout | undefined;
   let work: Promise<void> = Promise.resolve();
@@ -34,11 +35,14 @@ export async function guardHostRules(options: {
     // It ends with this process, however that ends.
     const child = spawn("setpriv", ["--pdeathsig", "KILL", "nft", "monitor"], {
       stdio: ["ignore", "pipe", "ignore"],
+      detached: true,
     });
-    child.stdout!.on("data", () => checkIn(SETTLE_MS));
+    child.stdout.on("data", () => checkIn(SETTLE_MS));
+    // What happened before it listened.
+    checkIn(RESTART_MS);
     child.once("error", (error) => log.error({ err: error }, "the host's rules are not watched"));
     child.once("exit", () => {
-      if (!isClosed) setTimeout(() => isClosed || ((monitor = startMonitor()), checkIn(0)), RESTART_MS).unref();
+      if (!isClosed) setTimeout(() => isClosed || (monitor = startMonitor()), RESTART_MS).unref();
     });
     return child;
   }
@@ -57,7 +61,6 @@ export async function guardHostRules(options: {
       if (isClosed || (ownRules(serverId, ruleSet) === expected && hasAllAccepts(serverId, ruleSet))) return;
       log.warn({ table: tableName(serverId) }, "the host's firewall was changed; PandaStack's rules are put back");
       await applyHostRules(serverId, log);
-      expected = ownRules(serverId, await readRuleSet());
     } catch (error) {
       log.error({ err: error }, "the host's rules could not be checked");
       checkIn(RESTART_MS);

@@ -13,6 +13,8 @@ export async function withHostLock<T>(runDir: string, work: () => Promise<T>): P
   mkdirSync(runDir, { recursive: true, mode: 0o755 });
   const holder = spawn("flock", ["--timeout", String(LOCK_TIMEOUT_S), runDir, "cat"], {
     stdio: ["pipe", "pipe", "ignore"],
+    // A signal to our whole group must not take the lock away in the middle of a stop.
+    detached: true,
   });
   const held = new Promise<void>((resolve, reject) => {
     // cat runs, and so answers, once the lock is ours.

@@ -27,7 +27,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 
 serveMethods({
   open: async (options: Omit<OpenNetworkOptions, "log">) => {
-    network = await openNetwork({ ...options, log: log as unknown as OpenNetworkOptions["log"] });
+    network = await openNetwork({ ...options, log });
     return network.found;
   },
   adopt: (numbers: number[]) => network!.adopt(numbers),

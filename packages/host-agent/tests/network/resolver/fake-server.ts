@@ -26,7 +26,7 @@ export async function startFakeServer(reply: Reply, at: { address?: string; port
   const serve = (one: Asked): readonly Buffer[] => {
     asked.push(one);
     const replies = reply(one);
-    return replies === undefined ? [] : Buffer.isBuffer(replies) ? [replies] : (replies as readonly Buffer[]);
+    return replies === undefined ? [] : Buffer.isBuffer(replies) ? [replies] : replies;
   };
   const tcp = createServer((socket) => {
     const reader = new FrameReader(65_535);

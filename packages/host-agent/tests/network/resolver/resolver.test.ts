@@ -49,11 +49,11 @@ async function openAsker(port: number, address = SLOT) {
   await once(socket, "listening");
   cleanups.push(() => void socket.close());
   const send = (packet: Buffer): void => socket.send(packet, port, GATEWAY);
-  const replied = (count = 1, timeoutMs = 8_000): Promise<boolean> =>
+  const replied = (count = 1, timeoutMs = 8_000): Promise<unknown> =>
     waitFor(() => replies.length >= count, {
       timeoutMs,
       message: `${replies.length} of ${count} replies`,
-    }) as Promise<boolean>;
+    });
   return { send, replies, replied };
 }
 

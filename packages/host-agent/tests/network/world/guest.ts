@@ -2,7 +2,7 @@ import { GATEWAY_IP, GUEST_IP, GUEST_MAC, GUEST_PREFIX_LENGTH } from "../../../s
 import { TAP } from "../../../src/network/names.ts";
 import { gatewayCommands } from "../../../src/network/slots/commands.ts";
 import { slotRules } from "../../../src/network/slots/rules.ts";
-import type { NetworkSlot } from "../../../src/runtimes/runtime.ts";
+import type { NetworkSlot } from "../../../src/network/slot.ts";
 import { ip, nft } from "./world.ts";
 
 export const DROP_SLOT_RULES = "table netdev guard\ndelete table netdev guard\ntable ip slot\ndelete table ip slot\n";
