@@ -127,11 +127,11 @@ export class HostConnection {
 
   #openSocket(path: string, first: unknown): Promise<WebSocket> {
     const socket = new WebSocket(`ws+unix:${this.#socketPath}:${HOST_API_PREFIX}${path}`, { perMessageDeflate: false, handshakeTimeout: REPLY_TIMEOUT_MS });
-    // Nothing that the host says may be lost between its arrival and the caller's first listener.
-    socket.pause();
     return new Promise((resolve, reject) => {
       socket.once("open", () => {
         socket.off("error", reject);
+        // Nothing that the host says may be lost between its arrival and the caller's first listener, who resumes it.
+        socket.pause();
         if (first !== undefined) socket.send(JSON.stringify(first));
         resolve(socket);
       });

@@ -133,5 +133,5 @@ function send(operation: Operation, answer: AnyAnswer & { isReplay?: boolean }, 
     if (declared.kind === "json") declared.schema.parse(body);
   }
   if (body === undefined) return reply.send();
-  return reply.header("content-type", "application/json; charset=utf-8").send(JSON.stringify(body));
+  return reply.header("content-type", "application/json; charset=utf-8").header("cache-control", "no-store").send(JSON.stringify(body));
 }

@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import type { FastifyInstance } from "fastify";
 import type { Logger } from "@pandastack/platform";
 import { bootstrap } from "../accounts/bootstrap.ts";
 import { EventFeed } from "../events/feed.ts";
@@ -28,6 +29,7 @@ export interface ControlPlane {
   readonly started: Promise<void>;
   stop(): Promise<void>;
   readonly parts: SandboxParts;
+  readonly app: FastifyInstance;
 }
 
 /**
@@ -88,6 +90,7 @@ export async function makeControlPlane(settings: Settings, log: Logger, options:
   let up: Promise<void> = Promise.resolve();
 
   return {
+    app,
     parts,
     started,
     start: async () => {

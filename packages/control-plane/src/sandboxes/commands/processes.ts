@@ -1,4 +1,4 @@
-import type { WebSocket } from "ws";
+import type { RawData, WebSocket } from "ws";
 import { ProcessConnectMessage } from "@pandastack/contracts";
 import type { ProcessInfo } from "@pandastack/contracts/host";
 import { Refusal, toErrorResponse } from "@pandastack/platform";
@@ -31,11 +31,16 @@ export function joinProcess(client: WebSocket, host: WebSocket): void {
 /** The caller's first message says what to join it with. */
 export function connectProcess(guest: GuestClient, client: WebSocket): void {
   client.once("message", (data) => {
-    // Nothing that follows may be read before there is somewhere for it to go.
+    // What follows waits until there is somewhere for it to go. A paused socket still delivers what has arrived already.
+    const early: { data: RawData; isBinary: boolean }[] = [];
+    const keep = (message: RawData, isBinary: boolean) => early.push({ data: message, isBinary });
+    client.on("message", keep);
     client.pause();
     openFirst(guest, bufferOf(data).toString("utf8")).then(
       (host) => {
+        client.off("message", keep);
         if (client.readyState !== client.OPEN) return host.close();
+        for (const message of early) forward(client, host, bufferOf(message.data), message.isBinary);
         joinProcess(client, host);
         client.resume();
       },

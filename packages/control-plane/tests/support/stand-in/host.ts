@@ -228,7 +228,7 @@ export class StandInHost {
     const write = async (kind: ExecFrameKind, payload: Buffer) => {
       if (response.destroyed) return;
       if (!response.headersSent) response.writeHead(200, { "content-type": "application/octet-stream" });
-      if (!response.write(encodeExecFrame(kind, payload))) await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
+      if (!response.write(encodeExecFrame(kind, payload))) await drained(response);
     };
     if (kill) response.once("close", () => process.kill("SIGKILL"));
     const said = runCommand(sandbox, execRequest, process);
@@ -335,4 +335,14 @@ async function readText(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString("utf8");
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    response.on("drain", done).on("close", done);
+  });
 }
