@@ -96,6 +96,10 @@ export const filterPrograms: Record<string, Program> = {
   }),
   tr: filter("", 2, (text, flags, [from, to]) => {
     const [source, target] = [characters(from ?? ""), characters(to ?? "")];
+    if (flags.has("s")) {
+      const squeezed = new Set(source);
+      return [...text].filter((letter, index, all) => letter !== all[index - 1] || !squeezed.has(letter)).join("");
+    }
     if (flags.has("d")) {
       const gone = new Set(source);
       return [...text].filter((letter) => !gone.has(letter)).join("");
@@ -104,10 +108,13 @@ export const filterPrograms: Record<string, Program> = {
     return [...text].map((letter) => map.get(letter) ?? letter).join("");
   }),
   cut: filter("dfc", 0, (text, flags) => {
-    const [from, to] = (flags.get("f") ?? flags.get("c") ?? "1").split("-");
     const separator = flags.has("c") ? "" : (flags.get("d") ?? "\t");
-    const end = to === undefined ? Number(from) : to === "" ? undefined : Number(to);
-    return join(lines(text).map((line) => line.split(separator).slice(Number(from || 1) - 1, end).join(separator)));
+    const wanted = (flags.get("f") ?? flags.get("c") ?? "1").split(",").map((range) => {
+      const [from, to] = range.split("-");
+      return { from: Number(from || 1), to: to === undefined ? Number(from) : Number(to || Infinity) };
+    });
+    const isWanted = (index: number): boolean => wanted.some(({ from, to }) => index + 1 >= from && index + 1 <= to);
+    return join(lines(text).map((line) => line.split(separator).filter((_, index) => isWanted(index)).join(separator)));
   }),
   base64: filter("w", 0, (text, flags) => {
     if (flags.has("d")) return Buffer.from(text.replace(/\s/g, ""), "base64").toString("latin1");
