@@ -68,11 +68,22 @@ pub fn run(start: Start) -> ! {
     };
     let mut events = Vec::new();
     loop {
-        // A panic is a bug in one handler. Ending PID 1 would end every process of the sandbox, so the loop goes on.
-        let step = catch_unwind(AssertUnwindSafe(|| agent.step(&mut events)));
-        if step.is_err() {
-            crate::log!("a handler panicked; going on");
+        agent.wait(&mut events);
+        for event in events.drain(..) {
+            survive(|| agent.on_event(&event));
         }
+        survive(|| agent.continue_receiving());
+        survive(|| agent.fire_timers());
+        survive(|| agent.produce());
+        survive(|| agent.flush());
+    }
+}
+
+/// A panic is a bug in one handler. Ending PID 1 would end every process of the sandbox, so only that handler ends. Each
+/// event has its own guard: edges that are not handled are never announced again.
+fn survive(handler: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(handler)).is_err() {
+        crate::log!("a handler panicked; going on");
     }
 }
 
@@ -124,20 +135,22 @@ impl Agent {
         self.keys_made
     }
 
-    fn step(&mut self, events: &mut Vec<Event>) {
-        let timeout_ms = if self.ready.is_empty() && !self.peer_has_input() { self.timers.wait_ms() } else { 0 };
+    fn wait(&mut self, events: &mut Vec<Event>) {
+        let has_work = !self.ready.is_empty() || self.peer_has_input();
+        let timeout_ms = if has_work { 0 } else { self.timers.wait_ms() };
         self.epoll.wait(events, timeout_ms);
-        for event in events.drain(..) {
-            self.on_event(&event);
-        }
+    }
+
+    fn continue_receiving(&mut self) {
         if self.peer_has_input() {
             self.receive();
         }
+    }
+
+    fn fire_timers(&mut self) {
         while let Some(timer) = self.timers.take_due() {
             self.on_timer(timer);
         }
-        self.produce();
-        self.flush();
     }
 
     fn on_event(&mut self, event: &Event) {

@@ -33,6 +33,21 @@ pub fn mount_kernel_interfaces() {
     mount("proc", "/proc", "proc", NO_PROGRAMS, "");
     mount("sysfs", "/sys", "sysfs", NO_PROGRAMS, "");
     mount("devtmpfs", "/dev", "devtmpfs", libc::MS_NOSUID, "mode=755");
+    open_standard_descriptors();
+}
+
+/// The rest of the agent believes that 0, 1 and 2 are taken: what it opens must never be mistaken for a standard stream.
+fn open_standard_descriptors() {
+    loop {
+        let console = unsafe { libc::open(c"/dev/console".as_ptr(), libc::O_RDWR | libc::O_NOCTTY) };
+        let fd = if console >= 0 { console } else { unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) } };
+        if fd > 2 {
+            unsafe { libc::close(fd) };
+        }
+        if !(0..=2).contains(&fd) {
+            return;
+        }
+    }
 }
 
 /// On the root disk, after the switch.

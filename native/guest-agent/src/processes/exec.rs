@@ -14,6 +14,9 @@ use crate::protocol::{Args, Code, OpError};
 use crate::reactor::{monotonic_ms, null_device, pipe, set_nonblocking, Timer, Token, TokenKind};
 use crate::refresh::clock;
 
+/// Shared by the replay buffers of all live processes: a thousand of them with the default would fill a small guest.
+const REPLAY_BUDGET_BYTES: usize = 64 * 1024 * 1024;
+
 /// The agent's ends of a command's standard streams, and the command's.
 struct Stdio {
     input: Option<OwnedFd>,
@@ -51,7 +54,9 @@ impl Agent {
         let is_terminal = command.terminal.is_some();
         let timeout =
             (command.timeout_ms > 0).then(|| self.timers.start(command.timeout_ms, Timer::ProcessTimeout(key)));
-        let replay_capacity = command.replay_bytes.max(SCRATCH_BYTES);
+        let replay_bytes = command.replay_bytes.min(REPLAY_BUDGET_BYTES / (self.processes.live() + 1));
+        // What is read has to fit until it is sent, however little is kept for later.
+        let replay_capacity = replay_bytes.max(SCRATCH_BYTES);
         let mut process = Process {
             key,
             id,
@@ -73,7 +78,7 @@ impl Agent {
                 .enumerate()
                 .map(|(index, fd)| Output::new(index as u8 + 1, fd, Replay::new(replay_capacity)))
                 .collect(),
-            replay_bytes: command.replay_bytes,
+            replay_bytes,
             attachments: Vec::new(),
             exit: None,
         };
