@@ -31,6 +31,7 @@ const LONGEST_BACKOFF_MS = 5_000;
 const GOOD_LIFE_MS = 10_000;
 const LOG_LIMIT_BYTES = 32 * 1024 * 1024;
 const LOG_TAIL_LINES = 12;
+const ADOPTED_LOOK_MS = 50;
 
 /**
  * Starts a process in a session of its own (signals for our process group must not reach it: it is stopped in its turn),
@@ -150,7 +151,7 @@ export class Child {
 
 /** Someone else's child: the kernel tells us nothing, so we look. */
 async function untilGone(record: ProcessRecord): Promise<string> {
-  while (isRunning(record)) await delay(100, undefined, { ref: false });
+  while (isRunning(record)) await delay(ADOPTED_LOOK_MS);
   return "it was not this supervisor's child";
 }
 

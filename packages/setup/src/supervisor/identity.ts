@@ -5,12 +5,14 @@ import { lock } from "../tools/file-lock.ts";
 import { writeFileWhole } from "../tools/write-file-whole.ts";
 
 export const RUN_ROOT = "/run/pandastack";
+/** Beside `servers/`, where host agents say that they run. */
+const LEASES = "identities";
 const FIRST_UID = 700_000;
 const UIDS_PER_SERVER = 16;
 /** Above come the users of machines. */
 const SERVERS_AT_MOST = 1_000;
 
-/** What makes a server itself on this host: `data/server.json`, leased in `/run/pandastack/servers`. */
+/** What makes a server itself on this host: `data/server.json`, leased in `/run/pandastack/identities`. */
 export interface ServerIdentity {
   /** 4 hex: in every name of an interface, a namespace, a folder. */
   readonly id: string;
@@ -30,9 +32,9 @@ interface Lease extends Remembered {
 
 /** The identity this data folder had, if no other server on this host has taken it meanwhile; else a new one. */
 export async function leaseIdentity(dataDir: string, runRoot = RUN_ROOT): Promise<ServerIdentity> {
-  const leaseDir = join(runRoot, "servers");
+  const leaseDir = join(runRoot, LEASES);
   mkdirSync(leaseDir, { recursive: true, mode: 0o755 });
-  const held = await lock(join(runRoot, "servers.lock"));
+  const held = await lock(join(runRoot, "identities.lock"));
   try {
     const others = readLeases(leaseDir).filter((lease) => lease.dataDir !== dataDir);
     const isFree = ({ id, number }: Remembered): boolean => others.every((lease) => lease.id !== id && lease.number !== number);
@@ -51,7 +53,7 @@ export async function leaseIdentity(dataDir: string, runRoot = RUN_ROOT): Promis
 
 /** To be called when nothing of the server is left on the host. */
 export function releaseIdentity(identity: ServerIdentity, runRoot = RUN_ROOT): void {
-  rmSync(join(runRoot, "servers", `${identity.id}.json`), { force: true });
+  rmSync(join(runRoot, LEASES, `${identity.id}.json`), { force: true });
 }
 
 function choose(others: readonly Lease[]): Remembered {

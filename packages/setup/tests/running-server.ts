@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openCache } from "../src/cache/cache.ts";
+import { obtainPostgres } from "../src/artifacts/postgres.ts";
+import { mountsBelow } from "../src/tools/remove-tree.ts";
+import { waitFor } from "../src/tools/wait.ts";
+
+const REPOSITORY = join(import.meta.dirname, "../../..");
+const READY_TIMEOUT_MS = 60_000;
+
+/** A data folder, an address, and the server with stand-ins that is started on them, once or several times. */
+export class TestServer {
+  readonly dataDir = mkdtempSync(join(tmpdir(), "pandastack-setup-"));
+  readonly notesFile = join(mkdtempSync(join(tmpdir(), "pandastack-notes-")), "notes");
+  readonly port: number;
+  readonly postgres: string;
+  #process: ChildProcess | undefined;
+  #output = "";
+
+  private constructor(port: number, postgres: string) {
+    // The control plane's user writes notes as well.
+    writeFileSync(this.notesFile, "");
+    chmodSync(this.notesFile, 0o666);
+    chmodSync(join(this.notesFile, ".."), 0o711);
+    this.port = port;
+    this.postgres = postgres;
+  }
+
+  static async make(): Promise<TestServer> {
+    const cache = openCache(process.env["PANDASTACK_CACHE_DIR"] ?? "/var/cache/pandastack");
+    return new TestServer(await freePort(), (await obtainPostgres(cache, REPOSITORY)).path);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  get notes(): string[] {
+    return readFileSync(this.notesFile, "utf8").trim().split("\n");
+  }
+
+  get pid(): number {
+    return this.#process?.pid as number;
+  }
+
+  get id(): string {
+    return (JSON.parse(readFileSync(join(this.dataDir, "server.json"), "utf8")) as { id: string }).id;
+  }
+
+  get runDir(): string {
+    return `/run/pandastack/${this.id}`;
+  }
+
+  /** Starts it and returns at once. In a process group of its own, with npm's shell played by `launchers`. */
+  spawn(env: Record<string, string> = {}): ChildProcess {
+    this.#output = "";
+    const child = spawn(process.execPath, [join(import.meta.dirname, "stand-ins/server.ts")], {
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        ...process.env,
+        PANDASTACK_DATA_DIR: this.dataDir,
+        PANDASTACK_LISTEN: `127.0.0.1:${this.port}`,
+        PANDASTACK_TEST_NOTES: this.notesFile,
+        PANDASTACK_TEST_POSTGRES: this.postgres,
+        XDG_CONFIG_HOME: join(this.dataDir, "config"),
+        ...env,
+      },
+    });
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (this.#output += chunk.toString()));
+    this.#process = child;
+    return child;
+  }
+
+  async start(env: Record<string, string> = {}): Promise<void> {
+    const child = this.spawn(env);
+    await waitFor(() => {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the server ended:\n${this.#output}`);
+      return this.#output.includes("PandaStack is ready");
+    }, { timeoutMs: READY_TIMEOUT_MS, message: `the server is not ready:\n${this.#output}` });
+  }
+
+  /** Signals the whole process group, as a terminal does. */
+  async end(signal: NodeJS.Signals, whom: "group" | "process" = "group"): Promise<number | null> {
+    const child = this.#process as ChildProcess;
+    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+    process.kill(whom === "group" ? -(child.pid as number) : (child.pid as number), signal);
+    return ended;
+  }
+
+  recordedPid(name: "postgres" | "host-agent" | "control-plane"): number {
+    return (JSON.parse(readFileSync(join(this.runDir, `${name}.json`), "utf8")) as { pid: number }).pid;
+  }
+
+  /** Stops what a failed test may have left, and removes the folders. */
+  async dispose(): Promise<void> {
+    if (existsSync(join(this.dataDir, "server.json")) && existsSync(this.runDir)) {
+      await this.end("SIGKILL").catch(() => {});
+      await this.start();
+    }
+    if (this.#process !== undefined) await this.end("SIGTERM");
+    rmSync(this.dataDir, { recursive: true, force: true });
+    rmSync(join(this.notesFile, ".."), { recursive: true, force: true });
+  }
+
+  /** What the server still has on this host. */
+  leftovers(): string[] {
+    const left = existsSync(this.runDir) ? [this.runDir] : [];
+    const lease = `/run/pandastack/identities/${this.id}.json`;
+    if (existsSync(lease)) left.push(lease);
+    left.push(...mountsBelow(this.dataDir), ...mountsBelow(this.runDir));
+    return left;
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

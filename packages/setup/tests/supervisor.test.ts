@@ -1,0 +1,165 @@
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { processStat } from "../../host-agent/src/processes/proc.ts";
+import { waitFor } from "../src/tools/wait.ts";
+import { TestServer } from "./running-server.ts";
+
+const isThere = (pid: number): boolean => {
+  const stat = processStat(pid);
+  return stat !== undefined && stat.state !== "Z";
+};
+const uidOf = (pid: number): string => /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "";
+
+describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 120_000 }, () => {
+  let server: TestServer;
+
+  beforeEach(async () => {
+    server = await TestServer.make();
+  }, 120_000);
+  afterEach(async () => {
+    await server.dispose();
+  }, 120_000);
+
+  it("starts, says what it waits for, gives each its user, and stops in order with nothing left", async () => {
+    await server.start();
+    expect(server.output).toContain("waiting: baking template base");
+    const pids = (["postgres", "host-agent", "control-plane"] as const).map((name) => server.recordedPid(name));
+    const [postgres, hostAgent, controlPlane] = pids.map(uidOf);
+    expect(hostAgent).toBe("0");
+    expect(Number(controlPlane)).toBeGreaterThanOrEqual(700_000);
+    expect(Number(postgres)).toBe(Number(controlPlane) + 1);
+    expect(statSync(server.dataDir).mode & 0o777).toBe(0o700);
+    expect(existsSync(join(server.runDir, "pg-private/data/PG_VERSION"))).toBe(false);
+
+    expect(await server.end("SIGTERM")).toBe(0);
+    expect(server.notes.filter((note) => note.endsWith("stops"))).toEqual(["control plane stops", "host agent stops"]);
+    expect(pids.filter(isThere)).toEqual([]);
+    expect(server.leftovers()).toEqual([]);
+  });
+
+  it("shows the first token once and saves it for the command line", async () => {
+    await server.start();
+    const token = "pds_00000000000000000000000000000001";
+    expect(server.output).toContain(token);
+    const file = join(server.dataDir, "config/pandastack/config.json");
+    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ apiUrl: server.url, token });
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    await server.end("SIGTERM");
+    await server.start();
+    expect(server.output).not.toContain(token);
+    expect(server.notes.at(-1)).toBe("database: pandastack 2");
+  });
+
+  it("starts again what dies, and keeps the data", async () => {
+    await server.start();
+    for (const name of ["host-agent", "postgres"] as const) {
+      const pid = server.recordedPid(name);
+      process.kill(pid, "SIGKILL");
+      await waitFor(() => server.recordedPid(name) !== pid && isThere(server.recordedPid(name)), { timeoutMs: 30_000, message: `${name} is not started again` });
+    }
+    process.kill(server.recordedPid("control-plane"), "SIGKILL");
+    await waitFor(() => server.notes.at(-1) === "database: pandastack 2", { timeoutMs: 30_000, message: `the database is not back:\n${server.output}` });
+    expect(server.output).toContain("control plane has ended (signal SIGKILL); starting it again in 100 ms");
+  });
+
+  it("is taken over after kill -9: PostgreSQL goes on, the others are started anew", async () => {
+    await server.start();
+    const before = (["postgres", "host-agent", "control-plane"] as const).map((name) => server.recordedPid(name));
+    await server.end("SIGKILL");
+    expect(before.every(isThere)).toBe(true);
+    await server.start();
+    expect(server.output).toContain("PostgreSQL runs already and is taken over");
+    expect(server.recordedPid("postgres")).toBe(before[0]);
+    expect(before.slice(1).filter(isThere)).toEqual([]);
+    expect(server.notes.at(-1)).toBe("database: pandastack 2");
+    await server.end("SIGTERM");
+    expect(before.filter(isThere)).toEqual([]);
+    expect(server.leftovers()).toEqual([]);
+  });
+
+  it("is taken over after kill -9 of everything", async () => {
+    await server.start();
+    const pids = (["postgres", "host-agent", "control-plane"] as const).map((name) => server.recordedPid(name));
+    await server.end("SIGKILL");
+    for (const pid of pids) process.kill(pid, "SIGKILL");
+    await server.start();
+    expect(server.notes.at(-1)).toBe("database: pandastack 2");
+  });
+
+  it("watches an adopted PostgreSQL, too", async () => {
+    await server.start();
+    await server.end("SIGKILL");
+    await server.start();
+    const adopted = server.recordedPid("postgres");
+    process.kill(adopted, "SIGKILL");
+    await waitFor(() => server.recordedPid("postgres") !== adopted, { timeoutMs: 20_000, message: "PostgreSQL is not started again" });
+  });
+
+  it("refuses a second server on the same data folder, and leaves the first alone", async () => {
+    await server.start();
+    const second = new Promise<{ code: number | null; text: string }>((resolve) => {
+      const child = spawn(process.execPath, [join(import.meta.dirname, "stand-ins/server.ts")], {
+        env: { ...process.env, PANDASTACK_DATA_DIR: server.dataDir, PANDASTACK_LISTEN: "127.0.0.1:1" },
+      });
+      let text = "";
+      child.stderr.on("data", (chunk: Buffer) => (text += chunk.toString()));
+      child.once("close", (code) => resolve({ code, text }));
+    });
+    const { code, text } = await second;
+    expect(code).toBe(1);
+    expect(text).toContain(`Another PandaStack server (pid ${server.pid}) uses ${server.dataDir}`);
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+  });
+
+  it("makes room when the npm that started it was killed", async () => {
+    const npm = spawn("sleep", ["300"]);
+    await server.start({ PANDASTACK_LAUNCHERS: String(npm.pid) });
+    const abandoned = server.pid;
+    npm.kill("SIGKILL");
+    await new Promise((resolve) => npm.once("exit", resolve));
+    await server.start();
+    expect(isThere(abandoned)).toBe(false);
+    expect(server.output).toContain("PostgreSQL runs already and is taken over");
+  });
+
+  it("stops in the middle of starting, whenever it is told to", async () => {
+    for (const stage of ["", "waiting:"]) {
+      const child = server.spawn();
+      await waitFor(() => (stage === "" ? existsSync(join(server.dataDir, "lock-holder.json")) : server.output.includes(stage)), {
+        timeoutMs: 60_000,
+        message: `not at "${stage}": ${server.output}`,
+      });
+      await server.end("SIGTERM");
+      expect(child.exitCode).not.toBeNull();
+      if (existsSync(join(server.dataDir, "server.json"))) expect(server.leftovers()).toEqual([]);
+    }
+  });
+
+  it("says who has the port, without touching anything", async () => {
+    const child = spawn(process.execPath, ["-e", `require("net").createServer().listen(${server.port},"127.0.0.1",()=>console.log("on"))`]);
+    await new Promise((resolve) => child.stdout.once("data", resolve));
+    try {
+      await expect(server.start()).rejects.toThrow(/another program listens there.*PANDASTACK_LISTEN/s);
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+
+  it("gives up with the log's end when a part can't be started", async () => {
+    await expect(server.start({ PANDASTACK_TEST_NOTES: "/nowhere/notes" })).rejects.toThrow(/cannot be started. The end of .*\n.*nowhere/s);
+    expect(server.leftovers()).toEqual([]);
+  });
+
+  it("gives two servers different names, numbers and users", async () => {
+    const other = await TestServer.make();
+    try {
+      await Promise.all([server.start(), other.start()]);
+      expect(server.id).not.toBe(other.id);
+      expect(uidOf(server.recordedPid("postgres"))).not.toBe(uidOf(other.recordedPid("postgres")));
+    } finally {
+      await other.dispose();
+    }
+  });
+});
