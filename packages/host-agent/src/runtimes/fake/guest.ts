@@ -4,8 +4,8 @@ import { FakeAgent } from "./agent/agent.ts";
 import { finishCommand, nextDeadline, pumpOutput } from "./agent/output.ts";
 import { buildRootDisk, mountMemory, writeText } from "./fs/base.ts";
 import { Kernel } from "./kernel/kernel.ts";
-import { stepProcess } from "./kernel/step.ts";
-import type { Inode, World } from "./kernel/world.ts";
+import { stepProcess } from "./step.ts";
+import type { Inode, World } from "./world/world.ts";
 
 /** A running fake guest: its world, the kernel that runs it and the agent that answers for it. */
 export class FakeGuest {

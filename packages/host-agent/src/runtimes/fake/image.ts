@@ -1,7 +1,7 @@
 import { open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { decodeWorld, encodeWorld } from "./kernel/codec.ts";
-import type { Inode, World } from "./kernel/world.ts";
+import { decodeWorld, encodeWorld } from "./world/codec.ts";
+import type { Inode, World } from "./world/world.ts";
 
 /** In an image's folder: what a real guest has in memory, and its disk. */
 const MEMORY_FILE = "memory.json";

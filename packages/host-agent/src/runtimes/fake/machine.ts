@@ -4,7 +4,7 @@ import { duplexPair, type Duplex } from "node:stream";
 import type { ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
 import { FakeGuest } from "./guest.ts";
 import { DISK_FILE, writeDisk, writeImage } from "./image.ts";
-import type { World } from "./kernel/world.ts";
+import type { World } from "./world/world.ts";
 
 /** Bytes in flight each way before the writer has to wait, about what a virtio port's queue holds. */
 const CHANNEL_BYTES = 65_536;

@@ -6,7 +6,7 @@ import type { BootPlan, Machine, MachinePlan, MachineRecord, RestorePlan, Runnin
 import { bootWorld } from "./guest.ts";
 import { DISK_FILE, readDisk, readImage } from "./image.ts";
 import { FakeMachine, placeDisk } from "./machine.ts";
-import type { World } from "./kernel/world.ts";
+import type { World } from "./world/world.ts";
 
 export interface FakeRuntimeOptions {
   /** Where machines keep their disks, `<dir>/<machine id>/disk.json`: the pool's `machines` folder. */

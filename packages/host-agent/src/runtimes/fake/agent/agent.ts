@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import { encodeFrame, encodeJsonFrame, FrameType, type Frame } from "../../../guest/frames.ts";
-import { KernelError, protocolCode } from "../kernel/errors.ts";
+import { KernelError, protocolCode } from "../world/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Change } from "../fs/changes.ts";
 import { applyHello, type Hello } from "./hello.ts";

@@ -2,7 +2,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { closePipeEnd, PIPE_BYTES, writePipe } from "../kernel/pipes.ts";
 import { signalName } from "../kernel/signals.ts";
 import { typeInto } from "../kernel/terminals.ts";
-import type { CommandRecord } from "../kernel/world.ts";
+import type { CommandRecord } from "../world/world.ts";
 import type { OperationContext } from "./operation.ts";
 import type { GuestStream } from "./stream.ts";
 

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { exists, ROOT, find, may, absolute } from "../fs/lookup.ts";
-import { KernelError } from "../kernel/errors.ts";
+import { KernelError } from "../world/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { newOpenFile, newPipe } from "../kernel/pipes.ts";
 import { findExecutable, spawn } from "../kernel/spawn.ts";
 import { signalName } from "../kernel/signals.ts";
 import { newTerminal } from "../kernel/terminals.ts";
-import type { CommandRecord, OpenFile } from "../kernel/world.ts";
+import type { CommandRecord, OpenFile } from "../world/world.ts";
 import { Attachment } from "./attachment.ts";
 import { baseEnv } from "./hello.ts";
 import { text, user, type Operation } from "./operation.ts";

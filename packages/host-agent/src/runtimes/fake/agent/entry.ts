@@ -1,6 +1,6 @@
 import { modeString } from "../fs/inodes.ts";
 import { groupName, userName } from "../kernel/users.ts";
-import type { Inode, World } from "../kernel/world.ts";
+import type { Inode, World } from "../world/world.ts";
 
 /** An entry of docs/guest-protocol.md. */
 export function entryOf(world: World, inode: Inode, path: string): Record<string, unknown> {

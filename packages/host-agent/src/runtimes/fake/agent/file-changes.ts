@@ -1,8 +1,8 @@
 import { create, makeFolders, remove, rename } from "../fs/changes.ts";
 import { exists, find, inodeOf, ROOT } from "../fs/lookup.ts";
-import { KernelError } from "../kernel/errors.ts";
+import { KernelError } from "../world/errors.ts";
 import { findGroup, findUser } from "../kernel/users.ts";
-import type { Inode, World } from "../kernel/world.ts";
+import type { Inode, World } from "../world/world.ts";
 import { entryOf, normalise } from "./entry.ts";
 import { path, text, user, type Operation } from "./operation.ts";
 import { OperationError } from "./stream.ts";

@@ -2,7 +2,7 @@ import { writeText } from "../fs/base.ts";
 import { content } from "../fs/inodes.ts";
 import { exists, ROOT } from "../fs/lookup.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { addEntropy } from "../kernel/random.ts";
+import { addEntropy } from "../world/random.ts";
 import { findExecutable, spawn } from "../kernel/spawn.ts";
 
 export interface Hello {

@@ -1,6 +1,6 @@
 import type { Kernel } from "../kernel/kernel.ts";
 import { closePipeEnd, readPipe } from "../kernel/pipes.ts";
-import type { CommandRecord, ExitStatus, Process } from "../kernel/world.ts";
+import type { CommandRecord, ExitStatus, Process } from "../world/world.ts";
 import { attachmentsOf } from "./attachment.ts";
 
 const CHUNK_BYTES = 65_536;

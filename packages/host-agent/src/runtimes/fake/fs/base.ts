@@ -1,5 +1,5 @@
-import { programNames } from "../programs/names.ts";
-import type { Inode, World } from "../kernel/world.ts";
+import { programNames } from "../world/program-names.ts";
+import type { Inode, World } from "../world/world.ts";
 import { create, makeFolders, type FsContext } from "./changes.ts";
 import { newInode, ROOT_INO, writeAt } from "./inodes.ts";
 import { exists, find, inodeOf, ROOT } from "./lookup.ts";

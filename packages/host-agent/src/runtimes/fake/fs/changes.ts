@@ -1,7 +1,7 @@
 import { dropIfUnused, newInode, ROOT_INO, truncate } from "./inodes.ts";
 import { find, findPlace, inodeOf, may, pathOf, type Credentials } from "./lookup.ts";
-import { KernelError } from "../kernel/errors.ts";
-import type { Inode, InodeKind, World } from "../kernel/world.ts";
+import { KernelError } from "../world/errors.ts";
+import type { Inode, InodeKind, World } from "../world/world.ts";
 
 /** What a watcher hears of. */
 export interface Change {

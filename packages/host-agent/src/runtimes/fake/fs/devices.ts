@@ -1,6 +1,6 @@
-import { KernelError } from "../kernel/errors.ts";
-import { randomBytes, randomUuid } from "../kernel/random.ts";
-import type { Inode, World } from "../kernel/world.ts";
+import { KernelError } from "../world/errors.ts";
+import { randomBytes, randomUuid } from "../world/random.ts";
+import type { Inode, World } from "../world/world.ts";
 import { content, writeAt } from "./inodes.ts";
 
 export interface Clocks {

@@ -1,5 +1,5 @@
-import { KernelError } from "../kernel/errors.ts";
-import type { Inode, InodeKind, World } from "../kernel/world.ts";
+import { KernelError } from "../world/errors.ts";
+import type { Inode, InodeKind, World } from "../world/world.ts";
 
 export const ROOT_INO = 1;
 /** More than this in one fake guest is a mistake of the test. */

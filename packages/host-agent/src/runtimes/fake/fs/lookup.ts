@@ -1,5 +1,5 @@
-import { KernelError } from "../kernel/errors.ts";
-import type { Inode, World } from "../kernel/world.ts";
+import { KernelError } from "../world/errors.ts";
+import type { Inode, World } from "../world/world.ts";
 import { ROOT_INO } from "./inodes.ts";
 
 export interface Credentials {

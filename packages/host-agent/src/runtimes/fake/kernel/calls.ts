@@ -1,11 +1,11 @@
 import { openForWriting } from "../fs/changes.ts";
 import { readInode, writeInode } from "../fs/devices.ts";
 import { absolute, find, inodeOf, may, type Credentials } from "../fs/lookup.ts";
-import { KernelError } from "./errors.ts";
+import { KernelError } from "../world/errors.ts";
 import type { Kernel } from "./kernel.ts";
 import { newOpenFile, pipeOf, readPipe, writePipe } from "./pipes.ts";
 import { readTerminal, writeTerminal } from "./terminals.ts";
-import type { OpenFile, Process } from "./world.ts";
+import type { OpenFile, Process } from "../world/world.ts";
 
 /** System calls: what a program may ask of the kernel, for itself. */
 

@@ -3,7 +3,7 @@ import type { Clocks } from "../fs/devices.ts";
 import { dropIfUnused } from "../fs/inodes.ts";
 import { closePipeEnd } from "./pipes.ts";
 import { harmlessSignals, signalNumbers } from "./signals.ts";
-import type { ExitStatus, OpenFile, Process, World } from "./world.ts";
+import type { ExitStatus, OpenFile, Process, World } from "../world/world.ts";
 
 /** Rounds of all processes before other work of this (real) process gets its turn. */
 const ROUNDS_PER_TURN = 20;

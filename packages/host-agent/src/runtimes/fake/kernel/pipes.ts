@@ -1,4 +1,4 @@
-import type { OpenFile, Pipe, World } from "./world.ts";
+import type { OpenFile, Pipe, World } from "../world/world.ts";
 
 export const PIPE_BYTES = 65_536;
 

@@ -1,9 +1,9 @@
 import { content } from "../fs/inodes.ts";
 import { PROGRAM_MAGIC } from "../fs/base.ts";
 import { absolute, exists, find, may, type Credentials } from "../fs/lookup.ts";
-import { KernelError } from "./errors.ts";
+import { KernelError } from "../world/errors.ts";
 import type { Kernel } from "./kernel.ts";
-import type { OpenFile, Process, World } from "./world.ts";
+import type { OpenFile, Process, World } from "../world/world.ts";
 
 export interface SpawnOptions {
   ppid: number;

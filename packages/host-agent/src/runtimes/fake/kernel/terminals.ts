@@ -1,5 +1,5 @@
 import { newPipe, PIPE_BYTES, pipeOf, writePipe } from "./pipes.ts";
-import type { Terminal, World } from "./world.ts";
+import type { Terminal, World } from "../world/world.ts";
 
 /** A pty's line discipline, as far as a person at a shell can tell: echo, lines, ^C, ^D, newline translation, resize. */
 export function newTerminal(world: World, size: { rows: number; cols: number }): Terminal {

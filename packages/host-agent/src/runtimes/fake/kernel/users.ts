@@ -1,6 +1,6 @@
 import { content } from "../fs/inodes.ts";
 import { exists, ROOT } from "../fs/lookup.ts";
-import type { World } from "./world.ts";
+import type { World } from "../world/world.ts";
 
 export interface User {
   readonly name: string;

@@ -2,10 +2,10 @@ import { create, makeFolders, openForWriting, remove, rename } from "../fs/chang
 import { content, modeString, writeAt } from "../fs/inodes.ts";
 import { exists, find, inodeOf, pathOf } from "../fs/lookup.ts";
 import { pathIn, write } from "../kernel/calls.ts";
-import { KernelError } from "../kernel/errors.ts";
-import { randomBytes } from "../kernel/random.ts";
+import { KernelError } from "../world/errors.ts";
+import { randomBytes } from "../world/random.ts";
 import { findGroup, findUser, groupName, userName } from "../kernel/users.ts";
-import type { Inode } from "../kernel/world.ts";
+import type { Inode } from "../world/world.ts";
 import { parseFlags, type ProgramContext, type SimpleProgram } from "./program.ts";
 
 /** Does something for each operand; a failure is said and the others go on. */

@@ -3,7 +3,7 @@ import { content } from "../fs/inodes.ts";
 import { exists, may } from "../fs/lookup.ts";
 import { exit, pathIn, write } from "../kernel/calls.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import type { Process } from "../kernel/world.ts";
+import type { Process } from "../world/world.ts";
 import { inputFailed, nextChunk, slurp } from "./input.ts";
 import { parseFlags, type Program } from "./program.ts";
 

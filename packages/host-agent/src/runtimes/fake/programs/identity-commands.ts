@@ -2,7 +2,7 @@ import { findExecutable } from "../kernel/spawn.ts";
 import { write } from "../kernel/calls.ts";
 import { signalName } from "../kernel/signals.ts";
 import { findUser, groupName, userName } from "../kernel/users.ts";
-import type { Process } from "../kernel/world.ts";
+import type { Process } from "../world/world.ts";
 import { parseFlags, type ProgramContext, type SimpleProgram } from "./program.ts";
 
 const print = ({ kernel, process }: ProgramContext, text: string): number => {

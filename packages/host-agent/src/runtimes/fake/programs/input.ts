@@ -1,7 +1,7 @@
 import { assign, open, read, write } from "../kernel/calls.ts";
-import { KernelError } from "../kernel/errors.ts";
+import { KernelError } from "../world/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import type { Process } from "../kernel/world.ts";
+import type { Process } from "../world/world.ts";
 
 /** Where a filter stands among its operands; part of `process.state`. */
 interface InputState {

@@ -1,5 +1,5 @@
 import type { Kernel } from "../kernel/kernel.ts";
-import type { Process } from "../kernel/world.ts";
+import type { Process } from "../world/world.ts";
 
 /**
  * A program of the fake guest. `step` does a bounded piece of work: it sets `process.wait` when it can't go on, calls `exit`

@@ -1,6 +1,6 @@
 import { assign, exit, open, read, write } from "../kernel/calls.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import type { Process } from "../kernel/world.ts";
+import type { Process } from "../world/world.ts";
 import { inputFailed, nextChunk } from "./input.ts";
 import { parseFlags, type Program } from "./program.ts";
 

@@ -4,13 +4,13 @@ import { signalName } from "../kernel/signals.ts";
 import { absolute, find, pathOf } from "../fs/lookup.ts";
 import { content } from "../fs/inodes.ts";
 import { simplePrograms } from "../programs/simple.ts";
+import { become, failStart } from "./become.ts";
 import { compileScript } from "./compile.ts";
 import { exportedEnv } from "./children.ts";
 import { inherited } from "./descriptors.ts";
 import type { ExpandContext } from "./expand.ts";
+import { leaveShell, popFrame } from "./frames.ts";
 import { isName } from "./parse-words.ts";
-import { leaveShell, popFrame } from "./run.ts";
-import { become, failStart } from "./simple.ts";
 import { newFrame } from "./state.ts";
 
 /**

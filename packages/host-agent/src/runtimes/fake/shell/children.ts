@@ -1,6 +1,6 @@
 import type { Kernel } from "../kernel/kernel.ts";
 import { spawn } from "../kernel/spawn.ts";
-import type { OpenFile, Process } from "../kernel/world.ts";
+import type { OpenFile, Process } from "../world/world.ts";
 import { inherited } from "./descriptors.ts";
 import { newFrame, type ShellState } from "./state.ts";
 import type { Code } from "./tree.ts";

@@ -1,8 +1,8 @@
 import { assign, open } from "../kernel/calls.ts";
-import { KernelError } from "../kernel/errors.ts";
+import { KernelError } from "../world/errors.ts";
 import { newOpenFile, newPipe } from "../kernel/pipes.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import type { OpenFile, Process } from "../kernel/world.ts";
+import type { OpenFile, Process } from "../world/world.ts";
 import { expandText, type ExpandContext } from "./expand.ts";
 import type { Redirect } from "./tree.ts";
 

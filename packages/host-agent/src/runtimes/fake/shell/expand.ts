@@ -1,6 +1,6 @@
 import type { Kernel } from "../kernel/kernel.ts";
 import { findUser } from "../kernel/users.ts";
-import type { Process } from "../kernel/world.ts";
+import type { Process } from "../world/world.ts";
 import { ArithmeticError, evaluate } from "./arithmetic.ts";
 import { glob, hasWildcard, patternOf, type Piece } from "./patterns.ts";
 import type { Frame, ShellState } from "./state.ts";

@@ -1,6 +1,6 @@
 import { read, write } from "../kernel/calls.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import type { Process } from "../kernel/world.ts";
+import type { Process } from "../world/world.ts";
 import { compileScript } from "./compile.ts";
 import { IncompleteScript, ShellSyntaxError } from "./parse-words.ts";
 import type { Code } from "./tree.ts";

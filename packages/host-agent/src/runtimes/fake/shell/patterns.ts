@@ -1,5 +1,5 @@
 import { exists, inodeOf, may } from "../fs/lookup.ts";
-import type { Process, World } from "../kernel/world.ts";
+import type { Process, World } from "../world/world.ts";
 
 /** A piece of an expanded word: characters that came from quotes are never wildcards. */
 export interface Piece {

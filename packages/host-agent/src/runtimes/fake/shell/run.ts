@@ -1,12 +1,13 @@
-import { exit, read, write } from "../kernel/calls.ts";
-import { KernelError } from "../kernel/errors.ts";
+import { read, write } from "../kernel/calls.ts";
+import { KernelError } from "../world/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { newOpenFile, newPipe } from "../kernel/pipes.ts";
-import type { Process } from "../kernel/world.ts";
+import type { Process } from "../world/world.ts";
 import { reapChildren, spawnSubshell } from "./children.ts";
 import { compileScript } from "./compile.ts";
-import { FIRST_PRIVATE_FD, inherited, install, redirect, restore } from "./descriptors.ts";
+import { FIRST_PRIVATE_FD, inherited, install, redirect } from "./descriptors.ts";
 import { expandFields, expandPattern, expandText, ExpansionError, type ExpandContext } from "./expand.ts";
+import { checkErrexit, leaveShell, popFrame } from "./frames.ts";
 import { nextScript } from "./input.ts";
 import { ShellSyntaxError } from "./parse-words.ts";
 import { runSimple } from "./simple.ts";
@@ -175,38 +176,9 @@ function continueJob({ kernel, process, shell, frame }: ExpandContext): void {
   } else if (job.kind === "children") checkErrexit(kernel, process, job.tested);
 }
 
-export function checkErrexit(kernel: Kernel, process: Process, tested: boolean): void {
-  const shell = process.shell;
-  if (shell !== null && shell.errexit && shell.status !== 0 && !tested) leaveShell(kernel, process, shell.status);
-}
-
 function pushTrap(process: Process, command: string): void {
   const shell = process.shell!;
   const frame = newFrame("trap", compileScript(command));
   frame.savedStatus = shell.status;
   shell.frames.push(frame);
-}
-
-export function popFrame(kernel: Kernel, process: Process): void {
-  const shell = process.shell!;
-  const frame = shell.frames.pop()!;
-  if (frame.savedFds.length > 0) restore(kernel, process, frame.savedFds);
-  if (frame.savedArgs !== null) shell.args = frame.savedArgs;
-  for (const [name, value] of Object.entries(frame.savedVars)) {
-    if (value === null) delete shell.vars[name];
-    else shell.vars[name] = value;
-  }
-  if (frame.kind === "trap") shell.status = frame.savedStatus;
-}
-
-/** Ends the shell, after its EXIT trap. */
-export function leaveShell(kernel: Kernel, process: Process, code: number): void {
-  const shell = process.shell!;
-  const trap = shell.traps["EXIT"];
-  delete shell.traps["EXIT"];
-  shell.status = code;
-  if (trap === undefined) return exit(kernel, process, code);
-  while (shell.frames.length > 0) popFrame(kernel, process);
-  shell.frames = [newFrame("script", [...compileScript(trap), { op: "status", value: code }])];
-  shell.input = null;
 }

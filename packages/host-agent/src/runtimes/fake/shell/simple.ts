@@ -1,13 +1,13 @@
-import { exit, write } from "../kernel/calls.ts";
-import { KernelError } from "../kernel/errors.ts";
-import { newOpenFile } from "../kernel/pipes.ts";
-import { findExecutable, spawn, type Executable } from "../kernel/spawn.ts";
-import type { OpenFile } from "../kernel/world.ts";
+import { write } from "../kernel/calls.ts";
+import { KernelError } from "../world/errors.ts";
+import { findExecutable, spawn } from "../kernel/spawn.ts";
+import type { OpenFile } from "../world/world.ts";
+import { become } from "./become.ts";
 import { builtins } from "./builtins.ts";
 import { exportedEnv } from "./children.ts";
 import { inherited, install, redirect, restore } from "./descriptors.ts";
 import { expandFields, expandText, type ExpandContext } from "./expand.ts";
-import { checkErrexit } from "./run.ts";
+import { checkErrexit } from "./frames.ts";
 import { newFrame } from "./state.ts";
 import type { Code, SimpleCommand } from "./tree.ts";
 
@@ -140,32 +140,4 @@ function runProgram(
     ignored: isInteractive ? [] : process.ignored,
   });
   frame.job = { kind: "children", pids: [child.pid], tested };
-}
-
-/** `execve`: the same process, another program. */
-export function become({ kernel, process }: ExpandContext, found: Executable, env: Record<string, string>, files: Map<number, OpenFile>): void {
-  const old = [...process.fds.values()].map((id) => kernel.world.files.get(id)!);
-  for (const file of files.values()) file.refs++;
-  process.fds = new Map([...files].map(([fd, file]) => [fd, file.id]));
-  for (const file of old) kernel.release(file);
-  kernel.releaseFrames(process);
-  process.shell = null;
-  process.program = found.program;
-  process.argv = found.argv;
-  process.env = env;
-  process.state = {};
-  process.caught = [];
-}
-
-export function failStart(context: ExpandContext, code: number, message: string): void {
-  write(context.kernel, context.process, 2, `${context.shell.name}: ${message}\n`);
-  exit(context.kernel, context.process, code);
-}
-
-/** A descriptor that reads as empty and takes everything. */
-export function nullFile(context: ExpandContext): OpenFile {
-  const { kernel } = context;
-  const dev = kernel.world.inodes.get(1)!.entries.get("dev")!;
-  const ino = kernel.world.inodes.get(dev)!.entries.get("null")!;
-  return newOpenFile(kernel.world, { kind: "file", ino, offset: 0, append: false, readable: true, writable: true });
 }

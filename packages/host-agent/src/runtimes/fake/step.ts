@@ -1,10 +1,10 @@
-import { runShell } from "../shell/run.ts";
-import { programs } from "../programs/index.ts";
-import { exit, write, writeSome } from "./calls.ts";
-import { KernelError } from "./errors.ts";
-import type { Kernel } from "./kernel.ts";
-import { pipeOf } from "./pipes.ts";
-import type { Process, Wait } from "./world.ts";
+import { runShell } from "./shell/run.ts";
+import { programs } from "./executables.ts";
+import { exit, write, writeSome } from "./kernel/calls.ts";
+import { KernelError } from "./world/errors.ts";
+import type { Kernel } from "./kernel/kernel.ts";
+import { pipeOf } from "./kernel/pipes.ts";
+import type { Process, Wait } from "./world/world.ts";
 
 /** Lets one process do a bounded piece of work. False: it can't do anything now. */
 export function stepProcess(kernel: Kernel, process: Process): boolean {
