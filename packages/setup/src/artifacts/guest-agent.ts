@@ -34,27 +34,31 @@ export async function obtainGuestAgent(cache: Cache, crate: string, context: Ste
   return cache.obtain(KIND, await recipe(crate), build, () => context.say("another set-up builds it, waiting"));
 }
 
-/** Runs cargo on the crate as it must be built everywhere. One at a time on a target folder, as cargo itself wants it. */
-export async function cargo(cache: Cache, crate: string, args: readonly string[], context: StepContext): Promise<string> {
+/** Runs cargo on the crate. One at a time on a target folder, as cargo itself wants it. */
+async function cargo(cache: Cache, crate: string, args: readonly string[], context: StepContext): Promise<void> {
   const held = await lock(join(cache.dir, "locks", "cargo"), () => context.say("another cargo runs, waiting"));
   try {
-    const locked = existsSync(join(crate, "Cargo.lock")) ? ["--locked"] : [];
-    const { path, env } = await findCargo();
-    return await runTool(path, [...args, "--target", TARGET, ...locked], {
-      cwd: crate,
-      log: context.log,
-      // Without an explicit --target these flags would reach proc-macros too, which can't be static.
-      env: {
-        ...process.env,
-        ...env,
-        RUSTFLAGS: "-C target-feature=+crt-static",
-        CARGO_TARGET_DIR: cargoTargetDir(cache, crate),
-        CARGO_TERM_COLOR: "never",
-      },
-    });
+    const command = await cargoCommand(cache, crate, args);
+    await runTool(command.file, command.args, { log: context.log, env: { ...process.env, ...command.env } });
   } finally {
     held.release();
   }
+}
+
+/** cargo with what the crate needs everywhere. */
+export async function cargoCommand(
+  cache: Cache,
+  crate: string,
+  [verb = "", ...args]: readonly string[],
+): Promise<{ file: string; args: string[]; env: Record<string, string> }> {
+  const { path, env } = await findCargo();
+  const locked = existsSync(join(crate, "Cargo.lock")) ? ["--locked"] : [];
+  return {
+    file: path,
+    args: [verb, "--manifest-path", join(crate, "Cargo.toml"), "--target", TARGET, ...locked, ...args],
+    // Without an explicit --target these flags would reach proc-macros too, which can't be static.
+    env: { ...env, RUSTFLAGS: "-C target-feature=+crt-static", CARGO_TARGET_DIR: cargoTargetDir(cache, crate), CARGO_TERM_COLOR: "never" },
+  };
 }
 
 /** Per clone, so that two clones don't undo each other's incremental builds. */

@@ -13,8 +13,15 @@ export interface Jail {
   readonly uid: number;
 }
 
+/**
+ * A copy of the host's mounts would keep every server's storage pool in use for as long as this PostgreSQL lives: they are
+ * let go. (As slaves they would follow the host's own unmounting only where the host shares its mounts.)
+ */
+const LET_GO_OF_POOLS =
+  'while read -r _ _ _ _ path rest; do case "$rest" in *" - xfs /dev/loop"*) umount -l "$(printf %b "$path")";; esac; done < /proc/self/mountinfo';
+
 /** Constant: everything that varies comes as an argument. */
-const ENTER = 'mount --bind "$1" "$2" && mount --bind "$3" /etc/passwd && shift 3 && exec setpriv "$@"';
+const ENTER = `mount --bind "$1" "$2" && mount --bind "$3" /etc/passwd && ${LET_GO_OF_POOLS}; shift 3 && exec setpriv "$@"`;
 
 /** Arguments of `unshare` that run a program in the jail, in place of unshare's own process. */
 export function jailArguments(jail: Jail, program: string, args: readonly string[]): string[] {
@@ -22,7 +29,6 @@ export function jailArguments(jail: Jail, program: string, args: readonly string
   const nothingMore = ["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"];
   return [
     "--mount",
-    // Slave: what the host unmounts goes here too, or this namespace would keep the pool's disk in use.
     "--propagation=slave",
     "--",
     ...["sh", "-c", ENTER, "sh", jail.cluster, jail.mountPoint, jail.passwd],

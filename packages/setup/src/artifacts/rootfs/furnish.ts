@@ -44,7 +44,6 @@ function writePlaceholders(root: string): void {
   writeFileSync(join(root, "etc/hosts"), "127.0.0.1 localhost\n127.0.1.1 sandbox\n::1 localhost ip6-localhost ip6-loopback\n");
   writeFileSync(join(root, "etc/machine-id"), "");
   writeFileSync(join(root, "etc/environment"), "LANG=C.UTF-8\n");
-  mkdirSync(join(root, "etc/pandastack/on-restore.d"), { recursive: true });
 }
 
 /** What a build leaves and no sandbox needs; also what would differ from one build to the next. */

@@ -19,6 +19,11 @@ export function readGuestCertificates(setting: string | undefined): string[] {
   return [...new Set(certificates)].sort();
 }
 
+/** Whether the host's administrator has added certificates: then this network probably inspects TLS. */
+export function hasHostCertificates(): boolean {
+  return hostFiles().length > 0;
+}
+
 function hostFiles(): string[] {
   if (!existsSync(HOST_FOLDER)) return [];
   return readdirSync(HOST_FOLDER, { recursive: true, encoding: "utf8" })
