@@ -16,7 +16,8 @@ const MAX_JSON_BYTES = 4 * 1024 * 1024;
 
 /** The host agent's HTTP surface; see `contracts/host/http.ts`. */
 export async function buildServer(host: SandboxHost, log: Logger): Promise<FastifyInstance> {
-  const app: FastifyInstance = fastify({ loggerInstance: log, disableRequestLogging: true, bodyLimit: MAX_JSON_BYTES, forceCloseConnections: true });
+  const loggerInstance: FastifyBaseLogger = log;
+  const app = fastify({ loggerInstance, disableRequestLogging: true, bodyLimit: MAX_JSON_BYTES, forceCloseConnections: true });
   // Bytes are passed on as they come.
   app.addContentTypeParser("application/octet-stream", (_request, _payload, done) => done(null));
   app.setErrorHandler((error, request, reply) => {

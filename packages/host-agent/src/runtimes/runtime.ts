@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { Isolation, RuntimeName } from "@pandastack/contracts/host";
+import type { NetworkSlot } from "../network/slot.ts";
 
 /**
  * What a runtime is to the rest of the host agent: it turns an image (a folder on the pool) into a machine, and a machine
@@ -34,23 +35,6 @@ export interface Runtime {
 
   /** Removes every trace of a machine that may or may not live: process, sockets, jail, working files. Repeatable. */
   destroy(record: MachineRecord): Promise<void>;
-}
-
-/** Where in the network a machine stands. Made by `network/`, plain data here. */
-export interface NetworkSlot {
-  /** 0–16,383, unique on the host. */
-  readonly number: number;
-  readonly netns: string;
-  /** Name of the tap inside the netns. */
-  readonly tap: string;
-  readonly mac: string;
-  /** The slot's address as the host dials it, in 10.200.0.0/16. */
-  readonly hostIp: string;
-  /** The same in every slot. */
-  readonly guestIp: string;
-  readonly gatewayIp: string;
-  /** The uid and gid that the slot's machine runs as, unique on the host; owns the tap. */
-  readonly uid: number;
 }
 
 export interface MachineSize {

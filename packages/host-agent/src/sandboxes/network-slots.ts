@@ -1,5 +1,5 @@
 import type { Network } from "../network/index.ts";
-import type { NetworkSlot } from "../runtimes/runtime.ts";
+import type { NetworkSlot } from "../network/slot.ts";
 import type { SlotSource } from "./slots.ts";
 
 /** Real slots: see `network/`. */
@@ -17,8 +17,9 @@ export class NetworkSlots implements SlotSource {
     return this.#network.release(slot.number);
   }
 
-  async adopt(slots: readonly NetworkSlot[]): Promise<void> {
-    await this.#network.adopt(slots.map((slot) => slot.number));
+  async adopt(slots: readonly NetworkSlot[]): Promise<number[]> {
+    const { broken } = await this.#network.adopt(slots.map((slot) => slot.number));
+    return broken.map((slot) => slot.number);
   }
 
   close(how: "remove" | "leave"): Promise<void> {

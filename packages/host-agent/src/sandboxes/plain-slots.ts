@@ -1,4 +1,4 @@
-import type { NetworkSlot } from "../runtimes/runtime.ts";
+import type { NetworkSlot } from "../network/slot.ts";
 import type { SlotSource } from "./slots.ts";
 
 /** Numbers without a network, for runtimes that have none. */
@@ -17,9 +17,9 @@ export class PlainSlots implements SlotSource {
     return Promise.resolve();
   }
 
-  adopt(slots: readonly NetworkSlot[]): Promise<void> {
+  adopt(slots: readonly NetworkSlot[]): Promise<number[]> {
     for (const slot of slots) this.#used.add(slot.number);
-    return Promise.resolve();
+    return Promise.resolve([]);
   }
 
   close(): Promise<void> {

@@ -1,11 +1,11 @@
-import type { NetworkSlot } from "../runtimes/runtime.ts";
+import type { NetworkSlot } from "../network/slot.ts";
 
 /** Where machines get their place in the network from; `network/` in earnest, numbers alone for the fake runtime. */
 export interface SlotSource {
   acquire(): Promise<NetworkSlot>;
   release(slot: NetworkSlot): Promise<void>;
-  /** After a restart: these are in use; whatever else this server had is taken down or used again. */
-  adopt(slots: readonly NetworkSlot[]): Promise<void>;
+  /** After a restart: these are in use; whatever else this server had is taken down. Answers the numbers of those that are broken. */
+  adopt(slots: readonly NetworkSlot[]): Promise<number[]>;
   /** `remove`: every trace goes. `leave`: slots in use stay for the next agent to adopt. */
   close(how: "remove" | "leave"): Promise<void>;
 }

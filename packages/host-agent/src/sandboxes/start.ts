@@ -2,7 +2,8 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { newHexId } from "@pandastack/platform";
 import { GuestClient } from "../guest/client.ts";
 import { GuestConnection, type GuestRefresh } from "../guest/connection.ts";
-import type { Machine, NetworkSlot, RestorePlan, Runtime } from "../runtimes/runtime.ts";
+import type { Machine, RestorePlan, Runtime } from "../runtimes/runtime.ts";
+import type { NetworkSlot } from "../network/slot.ts";
 import type { SlotSource } from "./slots.ts";
 
 /** A restored guest answers within 40 ms; one of many on a busy machine waits for its turn. */

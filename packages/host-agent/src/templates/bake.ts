@@ -7,7 +7,8 @@ import { scratchDir, type HostLayout } from "../files/layout.ts";
 import { GuestClient } from "../guest/client.ts";
 import { GuestConnection } from "../guest/connection.ts";
 import { run } from "../processes/run.ts";
-import type { MachineSize, NetworkSlot, Runtime } from "../runtimes/runtime.ts";
+import type { MachineSize, Runtime } from "../runtimes/runtime.ts";
+import type { NetworkSlot } from "../network/slot.ts";
 
 /** A cold boot takes 2–5 s in emulation; on a machine that does other things at the same time, many times that. */
 const BOOT_TIMEOUT_MS = 180_000;

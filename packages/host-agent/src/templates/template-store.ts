@@ -7,7 +7,8 @@ import type { Artifacts } from "../images/artifacts.ts";
 import { readManifest, writeManifest, type ImageManifest } from "../images/manifest.ts";
 import { GUEST_PROTOCOL_VERSION, templateKey } from "../images/template-key.ts";
 import { run } from "../processes/run.ts";
-import type { MachineSize, NetworkSlot, Runtime } from "../runtimes/runtime.ts";
+import type { MachineSize, Runtime } from "../runtimes/runtime.ts";
+import type { NetworkSlot } from "../network/slot.ts";
 import { bakeTemplate } from "./bake.ts";
 
 const COPY_TIMEOUT_MS = 300_000;

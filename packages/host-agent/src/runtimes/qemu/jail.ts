@@ -1,4 +1,4 @@
-import type { NetworkSlot } from "../runtime.ts";
+import type { NetworkSlot } from "../../network/slot.ts";
 
 export interface JailOptions {
   readonly slot: NetworkSlot;

@@ -6,7 +6,7 @@ import type { HostLayout } from "../../files/layout.ts";
 import type { Artifacts } from "../../images/artifacts.ts";
 import { GuestConnection } from "../../guest/connection.ts";
 import { run } from "../../processes/run.ts";
-import type { NetworkSlot } from "../runtime.ts";
+import type { NetworkSlot } from "../../network/slot.ts";
 import { QemuRuntime } from "./runtime.ts";
 
 /** A guest on a KVM that works answers within 2 s. One that emulates kernel mode is a thousand times too slow, or dies. */

@@ -2,7 +2,7 @@ import { constants, chmodSync, chownSync, closeSync, existsSync, ftruncateSync, 
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "../../processes/run.ts";
-import type { NetworkSlot } from "../runtime.ts";
+import type { NetworkSlot } from "../../network/slot.ts";
 
 /**
  * A machine's folder, seen as /vm by its VMM:
