@@ -25,6 +25,8 @@ export async function runStages(stages: readonly Stage[], cwd: string): Promise<
     const started = performance.now();
     const exitCode = await runStage(stage, cwd);
     outcomes.push({ name: stage.name, exitCode, durationMs: performance.now() - started });
+    // The user has had enough.
+    if (exitCode === 128 + constants.signals.SIGINT || exitCode === 128 + constants.signals.SIGTERM) break;
   }
   return outcomes;
 }

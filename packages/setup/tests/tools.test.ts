@@ -1,0 +1,83 @@
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { processStat } from "../../host-agent/src/processes/proc.ts";
+import { lock, tryLock } from "../src/tools/file-lock.ts";
+import { runTool } from "../src/tools/run-tool.ts";
+import { ToolFailed } from "../src/tools/tool-failed.ts";
+import { waitFor } from "../src/tools/wait.ts";
+import { temporaryFolder } from "./folder.ts";
+
+const node = (script: string, env: Record<string, string>): ReturnType<typeof spawn> =>
+  spawn(process.execPath, ["--input-type=module", "-e", script], { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+const modules = JSON.stringify(join(import.meta.dirname, "../src/tools"));
+
+describe("lock", () => {
+  it("keeps others out until it is released, and goes with its holder's death", async () => {
+    const path = join(temporaryFolder(), "lock");
+    const script = `const { tryLock } = await import(${modules} + "/file-lock.ts"); console.log(tryLock(process.env.LOCK) !== undefined); setInterval(() => {}, 1000)`;
+    const holder = node(script, { LOCK: path });
+    await new Promise((resolve) => holder.stdout?.once("data", resolve));
+    expect(tryLock(path)).toBeUndefined();
+    let hasWaited = false;
+    const mine = lock(path, () => (hasWaited = true));
+    holder.kill("SIGKILL");
+    (await mine).release();
+    expect(hasWaited).toBe(true);
+    const again = tryLock(path);
+    expect(again).toBeDefined();
+    again?.release();
+  });
+
+  it("is not inherited by what we start", async () => {
+    const path = join(temporaryFolder(), "lock");
+    const held = tryLock(path);
+    const child = spawn("sleep", ["60"]);
+    held?.release();
+    const next = tryLock(path);
+    child.kill("SIGKILL");
+    expect(next).toBeDefined();
+    next?.release();
+  });
+});
+
+describe("runTool", () => {
+  it("gives back what was printed, takes input, and fails with the last lines", async () => {
+    expect(await runTool("cat", [], { input: "text", life: "plain" })).toBe("text");
+    const failure = await runTool("sh", ["-c", "seq 1 100; exit 2"], { life: "plain" }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(ToolFailed);
+    expect((failure as ToolFailed).lastLines).toEqual(Array.from({ length: 15 }, (_, index) => String(86 + index)));
+  });
+
+  it("says so when there is no such program", async () => {
+    await expect(runTool("no-such-program", [], { life: "plain" })).rejects.toThrow(/could not be started/);
+  });
+
+  it.skipIf(process.getuid?.() !== 0)("takes the tool and all it started along when we are killed, mounts too (needs root)", async () => {
+    const folder = temporaryFolder();
+    // A grandchild in a session of its own, and a mount: what mmdebstrap leaves when it is cut off.
+    const tool = `mount -t tmpfs none ${folder} && setsid sleep 987654 & wait; sleep 987654`;
+    const script = `const { runTool } = await import(${modules} + "/run-tool.ts"); runTool("sh", ["-c", process.env.TOOL]); console.log(1)`;
+    const setUp = node(script, { TOOL: tool });
+    const sleepers = async (): Promise<string[]> => {
+      const listing = await runTool("ps", ["-eo", "pid=,args="], { life: "plain" });
+      return listing.split("\n").filter((line) => /\bsleep 987654$/.test(line.trim()) && !line.includes("sh -c"));
+    };
+    await waitFor(async () => (await sleepers()).length > 0, { timeoutMs: 10_000, message: "the tool does not run" });
+    setUp.kill("SIGKILL");
+    await waitFor(async () => (await sleepers()).length === 0, { timeoutMs: 10_000, message: "the tool lives on" });
+    expect(readFileSync("/proc/self/mounts", "utf8")).not.toContain(folder);
+  });
+
+  it("lets a tool that must not be cut off finish after us", async () => {
+    const file = join(temporaryFolder(), "done");
+    const script = `const { runTool } = await import(${modules} + "/run-tool.ts"); runTool("sh", ["-c", "echo $$ > $OUT.pid; sleep 0.5; echo done > $OUT"], { life: "outlives-us" })`;
+    const setUp = node(script, { OUT: file });
+    await waitFor(() => existsSync(`${file}.pid`), { timeoutMs: 10_000, message: "the tool does not run" });
+    setUp.kill("SIGKILL");
+    await waitFor(() => existsSync(file), { timeoutMs: 10_000, message: "the tool did not finish" });
+    const pid = Number(readFileSync(`${file}.pid`, "utf8"));
+    await waitFor(() => processStat(pid) === undefined, { timeoutMs: 10_000, message: "the tool does not end" });
+  });
+});
