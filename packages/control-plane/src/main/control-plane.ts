@@ -21,6 +21,7 @@ import type { Settings } from "./settings.ts";
 const START_RETRY_MS = 250;
 /** What is being answered may finish for this long after a stop was asked for. */
 const STOP_GRACE_MS = 10_000;
+const STOP_SWEEP_MS = 50;
 
 export interface ControlPlane {
   /** Listens, and brings everything up as the database and the host come. Resolves once it listens. */
@@ -105,8 +106,11 @@ export async function makeControlPlane(settings: Settings, log: Logger, options:
       stopping.abort();
       watch.stop();
       openCalls.stop();
+      // A connection whose last answer is out is of no use any more, whatever its client would like to keep it for.
+      const sweep = setInterval(() => app.server.closeIdleConnections(), STOP_SWEEP_MS);
       const cut = setTimeout(() => app.server.closeAllConnections(), STOP_GRACE_MS);
       await app.close();
+      clearInterval(sweep);
       clearTimeout(cut);
       await up;
       await Promise.all([reaper.stop(), reconciler.stop(), feed.stop()]);

@@ -1,3 +1,4 @@
+import pg from "pg";
 import { Fault } from "@pandastack/platform";
 
 /** SQLSTATE classes that say nothing about the statement: connection, resources, operator intervention, system, and lost races. */
@@ -9,8 +10,8 @@ const RETRYABLE_CLASSES = new Set(["08", "25", "40", "53", "55", "57", "58"]);
  */
 export function toDatabaseFailure(error: unknown): unknown {
   if (error instanceof Fault) return error;
-  const code = (error as { code?: unknown } | null)?.code;
-  if (typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) && !RETRYABLE_CLASSES.has(code.slice(0, 2))) return error;
+  // Only what the server itself has said has an SQLSTATE; everything else is a connection's trouble.
+  if (error instanceof pg.DatabaseError && !RETRYABLE_CLASSES.has((error.code ?? "").slice(0, 2))) return error;
   return new Fault("internal.database", "the database is not available at the moment; try again", {
     operatorMessage: `database: ${error instanceof Error ? error.message : String(error)}`,
     cause: error,

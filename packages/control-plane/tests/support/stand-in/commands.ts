@@ -23,13 +23,16 @@ export class StandInProcess {
   }
 }
 
+export function requireUser(user: string | undefined): void {
+  if (user !== undefined && !["root", "user", "0", "1000"].includes(user)) throw new Refusal("guest.user_not_found", `no user ${user}`);
+}
+
 /**
  * The few commands that tests need: `echo X`, `stderr X`, `exit N`, `sleep S`, `spew BYTES`, `env NAME`, `tick N MS`,
  * `bytes HEX` (one byte at a time), `cat FILE`. Anything else succeeds and says nothing.
  */
 export async function* runCommand(sandbox: StandInSandbox, request: ExecRequest, process: StandInProcess): AsyncGenerator<Said, ExecResult> {
   const begun = performance.now();
-  if (request.user !== undefined && !["root", "user", "0", "1000"].includes(request.user)) throw new Refusal("guest.user_not_found", `no user ${request.user}`);
   const timeout = new AbortController();
   const timer = request.timeoutMs === undefined ? undefined : setTimeout(() => timeout.abort(), request.timeoutMs);
   const signal = AbortSignal.any([timeout.signal, process.killed.signal]);

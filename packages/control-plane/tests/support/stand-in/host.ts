@@ -7,7 +7,7 @@ import { WebSocketServer, type WebSocket } from "ws";
 import { Refusal, toErrorResponse, Fault } from "@pandastack/platform";
 import { encodeExecFrame, ExecFrameKind, ExecRequest, FsOperation, HostOperation, type HostCommandName } from "@pandastack/contracts/host";
 import type { ErrorCode } from "@pandastack/contracts";
-import { runCommand, StandInProcess } from "./commands.ts";
+import { requireUser, runCommand, StandInProcess } from "./commands.ts";
 import { entryOf, fileOperation, listFiles, readFile, writeFile } from "./files.ts";
 import { StandInState, type StandInSandbox } from "./state.ts";
 
@@ -224,6 +224,7 @@ export class StandInHost {
 
   async #exec(sandbox: StandInSandbox, request: IncomingMessage, response: ServerResponse, kill: boolean): Promise<void> {
     const execRequest = ExecRequest.parse(JSON.parse(await readText(request)));
+    requireUser(execRequest.user);
     const process = this.#begin(sandbox, execRequest);
     const write = async (kind: ExecFrameKind, payload: Buffer) => {
       if (response.destroyed) return;
@@ -242,8 +243,8 @@ export class StandInHost {
         await write(ExecFrameKind.result, Buffer.from(JSON.stringify({ id: process.id, pid: process.pid })));
         return void response.end();
       }
-      let step = await said.next();
       await write(ExecFrameKind.event, Buffer.from(JSON.stringify({ event: "started", id: process.id, pid: process.pid })));
+      let step = await said.next();
       while (step.done !== true) {
         await write(step.value.channel === 1 ? ExecFrameKind.stdout : ExecFrameKind.stderr, step.value.data);
         step = await said.next();
