@@ -2,7 +2,16 @@
 // Entry of `npm start`, `npm test` and `npm run bench`. Plain JavaScript for any Node >= 20: it sees to the three things that
 // the rest takes for granted (Linux x64, root, Node 24) and hands over to TypeScript in packages/setup.
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { constants } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,8 +30,18 @@ if (process.platform !== "linux" || process.arch !== "x64") {
   fail(`PandaStack runs on Linux on x86-64; this is ${process.platform} on ${process.arch}.`);
 }
 process.env.PANDASTACK_LAUNCHERS = [...(process.env.PANDASTACK_LAUNCHERS?.split(",") ?? []), ...launchers()].join(",");
-if (process.getuid() !== 0) handOver("sudo", ["-n", "env", ...environmentFor(), process.execPath, fileURLToPath(import.meta.url), mode, ...rest], canSudo());
-else handOver(findNode(), ["--disable-warning=ExperimentalWarning", join(ROOT, "packages/setup/src", MODES[mode]), ...rest]);
+if (process.getuid() !== 0)
+  handOver(
+    "sudo",
+    ["-n", "env", ...environmentFor(), process.execPath, fileURLToPath(import.meta.url), mode, ...rest],
+    canSudo(),
+  );
+else
+  handOver(findNode(), [
+    "--disable-warning=ExperimentalWarning",
+    join(ROOT, "packages/setup/src", MODES[mode]),
+    ...rest,
+  ]);
 
 /** Node 24: this one if it is, else the one in the cache, fetched if need be. */
 function findNode() {
@@ -43,7 +62,8 @@ function findNode() {
     mkdirSync(join(cache, "recipes"), { recursive: true, mode: 0o755 });
     writeFileSync(join(cache, "recipes", `npm-${key}.json`), `${JSON.stringify({ key })}\n`);
   } catch (error) {
-    if (!existsSync(node)) fail(`Node ${NODE_PACKAGE.version} could not be fetched from npm: ${error.stderr || error.message}`);
+    if (!existsSync(node))
+      fail(`Node ${NODE_PACKAGE.version} could not be fetched from npm: ${error.stderr || error.message}`);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -55,7 +75,14 @@ function fetchNode(folder) {
   process.umask(0o022);
   mkdirSync(join(folder, "download"), { recursive: true });
   const download = join(folder, "download");
-  const pack = [npmCli(), "pack", `${NODE_PACKAGE.name}@${NODE_PACKAGE.version}`, "--pack-destination", download, "--silent"];
+  const pack = [
+    npmCli(),
+    "pack",
+    `${NODE_PACKAGE.name}@${NODE_PACKAGE.version}`,
+    "--pack-destination",
+    download,
+    "--silent",
+  ];
   execFileSync(process.execPath, pack, { cwd: download, stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" });
   const [archive] = readdirSync(download);
   const tar = ["-xzf", join(download, archive), "-C", folder, "--no-same-owner", "--strip-components=1"];
@@ -64,8 +91,15 @@ function fetchNode(folder) {
 }
 
 function npmCli() {
-  const beside = (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, "npm")).filter((path) => existsSync(path));
-  const candidates = [process.env.npm_execpath ?? "", ...beside.map((path) => realpathSync(path)), "/usr/share/nodejs/npm/bin/npm-cli.js"];
+  const beside = (process.env.PATH ?? "")
+    .split(delimiter)
+    .map((folder) => join(folder, "npm"))
+    .filter((path) => existsSync(path));
+  const candidates = [
+    process.env.npm_execpath ?? "",
+    ...beside.map((path) => realpathSync(path)),
+    "/usr/share/nodejs/npm/bin/npm-cli.js",
+  ];
   const found = candidates.find((path) => path.endsWith("npm-cli.js") && existsSync(path));
   return found ?? fail("npm was not found; install it beside Node.");
 }
@@ -75,14 +109,19 @@ function canSudo() {
     execFileSync("sudo", ["-n", "true"], { stdio: "ignore" });
     return true;
   } catch {
-    return fail("PandaStack makes network devices and mounts and needs root: run it as root, or allow sudo without a password.");
+    return fail(
+      "PandaStack makes network devices and mounts and needs root: run it as root, or allow sudo without a password.",
+    );
   }
 }
 
 /** What must survive sudo, which cleans the environment. The CLI's settings are to end up in the caller's home. */
 function environmentFor() {
-  const kept = /^(PANDASTACK_|npm_|XDG_|NODE_EXTRA_CA_CERTS$|DATABASE_URL$|CI$|PATH$|HOME$|TERM$|https?_proxy$|no_proxy$|HTTPS?_PROXY$|NO_PROXY$)/;
-  const pairs = Object.entries(process.env).filter(([name]) => kept.test(name)).map(([name, value]) => `${name}=${value}`);
+  const kept =
+    /^(PANDASTACK_|npm_|XDG_|NODE_EXTRA_CA_CERTS$|DATABASE_URL$|CI$|PATH$|HOME$|TERM$|https?_proxy$|no_proxy$|HTTPS?_PROXY$|NO_PROXY$)/;
+  const pairs = Object.entries(process.env)
+    .filter(([name]) => kept.test(name))
+    .map(([name, value]) => `${name}=${value}`);
   return [...pairs, `PANDASTACK_INVOKER=${process.getuid()}:${process.getgid()}`];
 }
 
@@ -103,7 +142,7 @@ function handOver(file, args, allowed = true) {
 function launchers() {
   const chain = [process.pid];
   if (process.env.npm_lifecycle_event === undefined) return chain;
-  for (let pid = process.ppid; pid > 1 && chain.length < 4; ) {
+  for (let pid = process.ppid; pid > 1 && chain.length < 4;) {
     const [, name, after] = /^\d+ \((.*)\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
     if (after === undefined) break;
     chain.push(pid);

@@ -35,7 +35,11 @@ export function runStage(stage: Stage, cwd: string): Promise<number> {
   return new Promise((resolve) => {
     // Our Node first: what npm and its tools start is to be this one, too.
     const path = `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}`;
-    const child = spawn(stage.file, stage.args, { cwd, stdio: "inherit", env: { ...process.env, PATH: path, ...stage.env } });
+    const child = spawn(stage.file, stage.args, {
+      cwd,
+      stdio: "inherit",
+      env: { ...process.env, PATH: path, ...stage.env },
+    });
     const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
     for (const signal of SIGNALS) process.on(signal, forward);
     const done = (exitCode: number): void => {
@@ -58,5 +62,7 @@ export function summary(outcomes: readonly StageOutcome[]): string {
     return `  ${name.padEnd(24)} ${seconds(durationMs).padStart(9)}  ${verdict}`;
   });
   const failed = outcomes.filter((outcome) => outcome.exitCode !== 0).length;
-  return ["", "── summary", ...rows, failed === 0 ? "all passed" : `${failed} of ${outcomes.length} failed`, ""].join("\n");
+  return ["", "── summary", ...rows, failed === 0 ? "all passed" : `${failed} of ${outcomes.length} failed`, ""].join(
+    "\n",
+  );
 }

@@ -19,9 +19,16 @@ const chosen = process.argv.slice(2);
 
 async function test(): Promise<number> {
   await setUp(settings, reporterFor(settings));
-  const vitest = { name: "tests", file: process.execPath, args: [join(settings.repository, "node_modules/vitest/vitest.mjs"), "run", ...chosen] };
+  const vitest = {
+    name: "tests",
+    file: process.execPath,
+    args: [join(settings.repository, "node_modules/vitest/vitest.mjs"), "run", ...chosen],
+  };
   if (chosen.length > 0) return runStage(vitest, settings.repository);
-  const agent = await cargoCommand(openCache(settings.cacheDir), join(settings.repository, "native/guest-agent"), ["test", "--quiet"]);
+  const agent = await cargoCommand(openCache(settings.cacheDir), join(settings.repository, "native/guest-agent"), [
+    "test",
+    "--quiet",
+  ]);
   const stages = [
     { name: "types, lint and format", file: process.execPath, args: [findNpmCli(), "run", "--silent", "check"] },
     { name: "guest agent", ...agent },

@@ -43,7 +43,10 @@ it("goes on after kill -9 in the middle of a build", async () => {
     await openCache(process.env.DIR).obtain("thing", "r", (folder) => { writeFileSync(folder + "/half", ""); return new Promise(() => setInterval(() => {}, 1000)); });`;
   const builder = spawn(process.execPath, ["--input-type=module", "-e", script], { env: { ...process.env, DIR: dir } });
   const leftover = (): string[] => (existsSync(join(dir, "thing")) ? readdirSync(join(dir, "thing")) : []);
-  await waitFor(() => leftover().some((name) => existsSync(join(dir, "thing", name, "half"))), { timeoutMs: 10_000, message: "no build" });
+  await waitFor(() => leftover().some((name) => existsSync(join(dir, "thing", name, "half"))), {
+    timeoutMs: 10_000,
+    message: "no build",
+  });
   builder.kill("SIGKILL");
   const { path } = await openCache(dir).obtain("thing", "r", () => Promise.resolve({ key: "k" }));
   expect(readdirSync(path)).toEqual([]);
@@ -58,7 +61,12 @@ it("lets a second user of the same recipe wait and share", async () => {
     await mayFinish;
     return { key: "k" };
   });
-  const second = openCache(cache.dir).obtain("thing", "r", () => Promise.reject<{ key: string }>(new Error("built twice")), finish);
+  const second = openCache(cache.dir).obtain(
+    "thing",
+    "r",
+    () => Promise.reject<{ key: string }>(new Error("built twice")),
+    finish,
+  );
   expect((await second).path).toBe((await first).path);
   expect(readFileSync(join((await second).path, "by"), "utf8")).toBe("first");
 });

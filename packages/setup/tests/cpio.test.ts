@@ -25,7 +25,10 @@ it.skipIf(findProgram("cpio") === undefined)("is read by cpio as it was written 
   mkdirSync(join(folder, "out"));
   writeFileSync(join(folder, "archive"), writeCpio(entries));
   const input = readFileSync(join(folder, "archive"));
-  const listing = execFileSync("cpio", ["--list", "--verbose", "--numeric-uid-gid", "--quiet"], { input, encoding: "utf8" });
+  const listing = execFileSync("cpio", ["--list", "--verbose", "--numeric-uid-gid", "--quiet"], {
+    input,
+    encoding: "utf8",
+  });
   expect(listing).toMatch(/^crw-------\s+1 0\s+0\s+5,\s*1 .* dev\/console$/m);
   execFileSync("cpio", ["--extract", "--quiet", "init", "odd", "empty"], { input, cwd: join(folder, "out") });
   expect(readFileSync(join(folder, "out/odd")).equals(Buffer.alloc(4099, 7))).toBe(true);

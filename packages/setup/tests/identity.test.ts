@@ -50,7 +50,9 @@ describe("command line's configuration", () => {
     const file = join(env.XDG_CONFIG_HOME, "pandastack/config.json");
     const mine = { apiUrl: "http://127.0.0.1:8080", token: "pds_1" };
     expect(saveForCli(mine, env)).toBe(`saved for the command line in ${file}`);
-    expect(saveForCli({ apiUrl: "http://127.0.0.1:9000", token: "pds_2" }, env)).toContain("is another server's (http://127.0.0.1:8080) and stays");
+    expect(saveForCli({ apiUrl: "http://127.0.0.1:9000", token: "pds_2" }, env)).toContain(
+      "is another server's (http://127.0.0.1:8080) and stays",
+    );
     expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(mine);
     expect(saveForCli({ ...mine, token: "pds_3" }, env)).toContain("in place of a former server's");
   });

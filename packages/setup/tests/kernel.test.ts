@@ -5,7 +5,12 @@ import { describe, expect, it } from "vitest";
 import { decompressKernel } from "../src/artifacts/kernel.ts";
 import { loadingOrder, parseDependencies } from "../src/artifacts/modules.ts";
 
-const kernel = Buffer.concat([Buffer.from("\x7fELF", "latin1"), randomBytes(5000), Buffer.alloc(20_000, "linux "), randomBytes(5000)]);
+const kernel = Buffer.concat([
+  Buffer.from("\x7fELF", "latin1"),
+  randomBytes(5000),
+  Buffer.alloc(20_000, "linux "),
+  randomBytes(5000),
+]);
 
 /** A bzImage as the boot protocol lays it out: setup sectors, some code, the payload, more code. */
 function bzImage(payload: Buffer): Buffer {
@@ -48,7 +53,12 @@ describe("decompressKernel", () => {
   it("copies matches that overlap what they write", () => {
     const text = Buffer.concat([Buffer.from("\x7fELF", "latin1"), Buffer.alloc(300, "ab")]);
     // 6 literals (ELF magic and "ab"), then a match of 298 from 2 back.
-    const block = Buffer.concat([Buffer.from([0x6f]), text.subarray(0, 6), Buffer.from([2, 0, 255, 24]), Buffer.from([0x00])]);
+    const block = Buffer.concat([
+      Buffer.from([0x6f]),
+      text.subarray(0, 6),
+      Buffer.from([2, 0, 255, 24]),
+      Buffer.from([0x00]),
+    ]);
     const frame = Buffer.alloc(8);
     frame.write("02214c18", 0, "hex");
     frame.writeUInt32LE(block.length, 4);
@@ -80,7 +90,9 @@ describe("modules", () => {
   });
 
   it("leaves out what is built in and refuses what is not there", () => {
-    expect(loadingOrder(["virtio_blk", "virtio_rng"], dependencies, new Set(["virtio_blk"]))).toEqual(["kernel/virtio-rng.ko.xz"]);
+    expect(loadingOrder(["virtio_blk", "virtio_rng"], dependencies, new Set(["virtio_blk"]))).toEqual([
+      "kernel/virtio-rng.ko.xz",
+    ]);
     expect(() => loadingOrder(["virtio_blk"], dependencies, new Set())).toThrow(/no module virtio_blk/);
   });
 });

@@ -74,17 +74,21 @@ export class TestServer {
         ...env,
       },
     });
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (this.#output += chunk.toString()));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk: Buffer) => (this.#output += chunk.toString()));
     this.#process = child;
     return child;
   }
 
   async start(env: Record<string, string> = {}): Promise<void> {
     const child = this.spawn(env);
-    await waitFor(() => {
-      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the server ended:\n${this.#output}`);
-      return this.#output.includes("PandaStack is ready");
-    }, { timeoutMs: READY_TIMEOUT_MS, message: `the server is not ready:\n${this.#output}` });
+    await waitFor(
+      () => {
+        if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the server ended:\n${this.#output}`);
+        return this.#output.includes("PandaStack is ready");
+      },
+      { timeoutMs: READY_TIMEOUT_MS, message: `the server is not ready:\n${this.#output}` },
+    );
   }
 
   /** Signals the whole process group, as a terminal does. */

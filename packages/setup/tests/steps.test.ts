@@ -69,5 +69,7 @@ it("tells why a step failed with the tool's last lines, lets others finish and b
 
 it("refuses an order that can't be", async () => {
   const { reporter } = makeReporter();
-  await expect(runSteps([step("a", ["b"], async () => {}), step("b", [], async () => {})], reporter)).rejects.toThrow(/not listed before/);
+  await expect(runSteps([step("a", ["b"], async () => {}), step("b", [], async () => {})], reporter)).rejects.toThrow(
+    /not listed before/,
+  );
 });

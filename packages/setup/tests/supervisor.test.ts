@@ -57,10 +57,16 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
     for (const name of ["host-agent", "postgres"] as const) {
       const pid = server.recordedPid(name);
       process.kill(pid, "SIGKILL");
-      await waitFor(() => server.recordedPid(name) !== pid && isThere(server.recordedPid(name)), { timeoutMs: 30_000, message: `${name} is not started again` });
+      await waitFor(() => server.recordedPid(name) !== pid && isThere(server.recordedPid(name)), {
+        timeoutMs: 30_000,
+        message: `${name} is not started again`,
+      });
     }
     process.kill(server.recordedPid("control-plane"), "SIGKILL");
-    await waitFor(() => server.notes.at(-1) === "database: pandastack 2", { timeoutMs: 30_000, message: `the database is not back:\n${server.output}` });
+    await waitFor(() => server.notes.at(-1) === "database: pandastack 2", {
+      timeoutMs: 30_000,
+      message: `the database is not back:\n${server.output}`,
+    });
     expect(server.output).toContain("control plane has ended (signal SIGKILL); starting it again in 100 ms");
   });
 
@@ -94,7 +100,10 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
     await server.start();
     const adopted = server.recordedPid("postgres");
     process.kill(adopted, "SIGKILL");
-    await waitFor(() => server.recordedPid("postgres") !== adopted, { timeoutMs: 20_000, message: "PostgreSQL is not started again" });
+    await waitFor(() => server.recordedPid("postgres") !== adopted, {
+      timeoutMs: 20_000,
+      message: "PostgreSQL is not started again",
+    });
   });
 
   it("refuses a second server on the same data folder, and leaves the first alone", async () => {
@@ -127,10 +136,13 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
   it("stops in the middle of starting, whenever it is told to", async () => {
     for (const stage of ["", "waiting:"]) {
       const child = server.spawn();
-      await waitFor(() => (stage === "" ? existsSync(join(server.dataDir, "lock-holder.json")) : server.output.includes(stage)), {
-        timeoutMs: 60_000,
-        message: `not at "${stage}": ${server.output}`,
-      });
+      await waitFor(
+        () => (stage === "" ? existsSync(join(server.dataDir, "lock-holder.json")) : server.output.includes(stage)),
+        {
+          timeoutMs: 60_000,
+          message: `not at "${stage}": ${server.output}`,
+        },
+      );
       await server.end("SIGTERM");
       expect(child.exitCode).not.toBeNull();
       if (existsSync(join(server.dataDir, "server.json"))) expect(server.leftovers()).toEqual([]);
@@ -138,7 +150,10 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
   });
 
   it("says who has the port, without touching anything", async () => {
-    const child = spawn(process.execPath, ["-e", `require("net").createServer().listen(${server.port},"127.0.0.1",()=>console.log("on"))`]);
+    const child = spawn(process.execPath, [
+      "-e",
+      `require("net").createServer().listen(${server.port},"127.0.0.1",()=>console.log("on"))`,
+    ]);
     await new Promise((resolve) => child.stdout.once("data", resolve));
     try {
       await expect(server.start()).rejects.toThrow(/another program listens there.*PANDASTACK_LISTEN/s);
@@ -148,7 +163,9 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
   });
 
   it("gives up with the log's end when a part can't be started", async () => {
-    await expect(server.start({ PANDASTACK_TEST_NOTES: "/nowhere/notes" })).rejects.toThrow(/cannot be started. The end of .*\n.*nowhere/s);
+    await expect(server.start({ PANDASTACK_TEST_NOTES: "/nowhere/notes" })).rejects.toThrow(
+      /cannot be started. The end of .*\n.*nowhere/s,
+    );
     expect(server.leftovers()).toEqual([]);
   });
 

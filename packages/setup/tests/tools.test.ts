@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { processStat } from "../../host-agent/src/processes/proc.ts";
+import { closePool, openPool } from "../../host-agent/src/pool/index.ts";
 import { lock, tryLock } from "../src/tools/file-lock.ts";
 import { runTool } from "../src/tools/run-tool.ts";
 import { ToolFailed } from "../src/tools/tool-failed.ts";
@@ -10,7 +11,10 @@ import { waitFor } from "../src/tools/wait.ts";
 import { temporaryFolder } from "./folder.ts";
 
 const node = (script: string, env: Record<string, string>): ReturnType<typeof spawn> =>
-  spawn(process.execPath, ["--input-type=module", "-e", script], { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+  spawn(process.execPath, ["--input-type=module", "-e", script], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
 const modules = JSON.stringify(join(import.meta.dirname, "../src/tools"));
 
 describe("lock", () => {
@@ -45,7 +49,9 @@ describe("lock", () => {
 describe("runTool", () => {
   it("gives back what was printed, takes input, and fails with the last lines", async () => {
     expect(await runTool("cat", [], { input: "text", life: "plain" })).toBe("text");
-    const failure = await runTool("sh", ["-c", "seq 1 100; exit 2"], { life: "plain" }).catch((error: unknown) => error);
+    const failure = await runTool("sh", ["-c", "seq 1 100; exit 2"], { life: "plain" }).catch(
+      (error: unknown) => error,
+    );
     expect(failure).toBeInstanceOf(ToolFailed);
     expect((failure as ToolFailed).lastLines).toEqual(Array.from({ length: 15 }, (_, index) => String(86 + index)));
   });
@@ -54,20 +60,45 @@ describe("runTool", () => {
     await expect(runTool("no-such-program", [], { life: "plain" })).rejects.toThrow(/could not be started/);
   });
 
-  it.skipIf(process.getuid?.() !== 0)("takes the tool and all it started along when we are killed, mounts too (needs root)", async () => {
-    const folder = temporaryFolder();
-    // A grandchild in a session of its own, and a mount: what mmdebstrap leaves when it is cut off.
-    const tool = `mount -t tmpfs none ${folder} && setsid sleep 987654 & wait; sleep 987654`;
-    const script = `const { runTool } = await import(${modules} + "/run-tool.ts"); runTool("sh", ["-c", process.env.TOOL]); console.log(1)`;
-    const setUp = node(script, { TOOL: tool });
-    const sleepers = async (): Promise<string[]> => {
-      const listing = await runTool("ps", ["-eo", "pid=,args="], { life: "plain" });
-      return listing.split("\n").filter((line) => /\bsleep 987654$/.test(line.trim()) && !line.includes("sh -c"));
-    };
-    await waitFor(async () => (await sleepers()).length > 0, { timeoutMs: 10_000, message: "the tool does not run" });
-    setUp.kill("SIGKILL");
-    await waitFor(async () => (await sleepers()).length === 0, { timeoutMs: 10_000, message: "the tool lives on" });
-    expect(readFileSync("/proc/self/mounts", "utf8")).not.toContain(folder);
+  it.skipIf(process.getuid?.() !== 0)(
+    "takes the tool and all it started along when we are killed, mounts too (needs root)",
+    async () => {
+      const folder = temporaryFolder();
+      // A grandchild in a session of its own, and a mount: what mmdebstrap leaves when it is cut off.
+      const tool = `mount -t tmpfs none ${folder} && setsid sleep 987654 & wait; sleep 987654`;
+      const script = `const { runTool } = await import(${modules} + "/run-tool.ts"); runTool("sh", ["-c", process.env.TOOL]); console.log(1)`;
+      const setUp = node(script, { TOOL: tool });
+      const sleepers = async (): Promise<string[]> => {
+        const listing = await runTool("ps", ["-eo", "pid=,args="], { life: "plain" });
+        return listing.split("\n").filter((line) => /\bsleep 987654$/.test(line.trim()) && !line.includes("sh -c"));
+      };
+      await waitFor(async () => (await sleepers()).length > 0, { timeoutMs: 10_000, message: "the tool does not run" });
+      setUp.kill("SIGKILL");
+      await waitFor(async () => (await sleepers()).length === 0, { timeoutMs: 10_000, message: "the tool lives on" });
+      expect(readFileSync("/proc/self/mounts", "utf8")).not.toContain(folder);
+    },
+  );
+
+  it.skipIf(process.getuid?.() !== 0)("holds no storage pool while a tool runs (needs root)", async () => {
+    const dataDir = temporaryFolder();
+    const log = { info: () => {}, warn: () => {} };
+    const { kind } = await openPool({ dataDir, log, env: { PANDASTACK_POOL_GB: "0.5" } });
+    const started = join(temporaryFolder(), "started");
+    const tool = runTool("sh", [
+      "-c",
+      'grep -c " - xfs /dev/loop" /proc/self/mountinfo; touch "$1"; sleep 987653',
+      "sh",
+      started,
+    ]);
+    const ended = tool.catch((error: unknown) => error);
+    await waitFor(() => existsSync(started), { timeoutMs: 10_000, message: "the tool does not run" });
+    await closePool({ dataDir, log });
+    const [sleeper] = (await runTool("pgrep", ["--full", "--exact", "sleep 987653"], { life: "plain" }))
+      .trim()
+      .split("\n");
+    process.kill(Number(sleeper), "SIGKILL");
+    await ended;
+    expect(kind).toMatch(/loop|folder/);
   });
 
   it("lets a tool that must not be cut off finish after us", async () => {

@@ -20,14 +20,18 @@ export async function closePool(options: { dataDir: string; log: PoolLog; timeou
       await run("umount", [dir]);
     } catch (error) {
       // Someone who has just been killed may not be quite gone.
-      if (!(error instanceof CommandFailed) || performance.now() >= end) throw new Error(busyText(dir), { cause: error });
+      if (!(error instanceof CommandFailed) || performance.now() >= end)
+        throw new Error(busyText(dir), { cause: error });
       await delay(BUSY_INTERVAL_MS);
     }
   }
   for (const device of await loopDevicesOf(image)) await detachLoop(device);
   // The kernel detaches once the last namespace that has it mounted lets go.
   while ((await loopDevicesOf(image)).length > 0) {
-    if (performance.now() >= end) throw new Error(`the loop device of ${image} is still in use, perhaps in a mount namespace of a process that lives`);
+    if (performance.now() >= end)
+      throw new Error(
+        `the loop device of ${image} is still in use, perhaps in a mount namespace of a process that lives`,
+      );
     await delay(BUSY_INTERVAL_MS);
   }
   options.log.info({ dir }, "pool: closed");

@@ -5,7 +5,10 @@ import { run } from "../processes/run.ts";
 export async function loopDevicesOf(image: string): Promise<string[]> {
   if (!existsSync(image)) return [];
   const { stdout } = await run("losetup", ["--noheadings", "--output", "NAME", "--associated", image]);
-  return stdout.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  return stdout
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
 }
 
 /**
@@ -33,7 +36,9 @@ async function ensureNode(): Promise<void> {
   const { stdout } = await run("losetup", ["--find"]);
   const device = stdout.trim();
   if (existsSync(device)) return;
-  const number = readFileSync(`/sys/block/${device.replace("/dev/", "")}/dev`, "utf8").trim().split(":");
+  const number = readFileSync(`/sys/block/${device.replace("/dev/", "")}/dev`, "utf8")
+    .trim()
+    .split(":");
   await run("mknod", ["--mode=660", device, "b", number[0] ?? "", number[1] ?? ""]);
 }
 

@@ -12,7 +12,9 @@ export async function makePoolImage(options: { image: string; unfinished: string
   const { image, unfinished, sizeBytes } = options;
   await rm(unfinished, { force: true });
   await allocate(unfinished, sizeBytes);
-  await run("mkfs.xfs", ["-q", "-K", "-m", "reflink=1", "-L", "pandastack", unfinished], { timeoutMs: ALLOCATE_TIMEOUT_MS });
+  await run("mkfs.xfs", ["-q", "-K", "-m", "reflink=1", "-L", "pandastack", unfinished], {
+    timeoutMs: ALLOCATE_TIMEOUT_MS,
+  });
   await syncFile(unfinished);
   await rename(unfinished, image);
   await syncFile(dirname(image));

@@ -31,7 +31,8 @@ export async function openPool(options: { dataDir: string; log: PoolLog; env?: N
   const mounted = mountAt(dir);
   if (mounted !== undefined) {
     const backing = backingFileOf(mounted.source);
-    if (backing !== undefined && backing !== image) throw new Error(`${dir} is mounted from ${backing}, which is not this data folder's pool`);
+    if (backing !== undefined && backing !== image)
+      throw new Error(`${dir} is mounted from ${backing}, which is not this data folder's pool`);
     log.info({ dir, device: mounted.source }, "pool: found mounted");
     return { dir, kind: "loop" };
   }

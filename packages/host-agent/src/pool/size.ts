@@ -11,17 +11,22 @@ const LEFT_FREE_BYTES = GB;
 export async function wantedPoolBytes(dataDir: string, setting: string | undefined): Promise<number> {
   const { bavail, bsize } = await statfs(dataDir);
   const free = bavail * bsize;
-  const bytes = setting === undefined || setting === "" ? Math.min(free / 2, LARGEST_DEFAULT_BYTES) : parseGigabytes(setting);
-  if (bytes < SMALLEST_BYTES) throw new Error(`a pool needs ${SMALLEST_BYTES / GB} GB; ${inGb(free)} GB are free in ${dataDir}`);
+  const bytes =
+    setting === undefined || setting === "" ? Math.min(free / 2, LARGEST_DEFAULT_BYTES) : parseGigabytes(setting);
+  if (bytes < SMALLEST_BYTES)
+    throw new Error(`a pool needs ${SMALLEST_BYTES / GB} GB; ${inGb(free)} GB are free in ${dataDir}`);
   if (bytes > free - LEFT_FREE_BYTES) {
-    throw new Error(`a pool of ${inGb(bytes)} GB does not fit in ${dataDir}: ${inGb(free)} GB are free. Set PANDASTACK_POOL_GB or free some space`);
+    throw new Error(
+      `a pool of ${inGb(bytes)} GB does not fit in ${dataDir}: ${inGb(free)} GB are free. Set PANDASTACK_POOL_GB or free some space`,
+    );
   }
   return wholeMegabytes(bytes);
 }
 
 export function parseGigabytes(setting: string): number {
   const gigabytes = Number(setting);
-  if (!Number.isFinite(gigabytes) || gigabytes <= 0) throw new Error(`PANDASTACK_POOL_GB is a number of gigabytes, not "${setting}"`);
+  if (!Number.isFinite(gigabytes) || gigabytes <= 0)
+    throw new Error(`PANDASTACK_POOL_GB is a number of gigabytes, not "${setting}"`);
   return wholeMegabytes(gigabytes * GB);
 }
 

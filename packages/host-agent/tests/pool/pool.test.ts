@@ -83,7 +83,11 @@ describe.skipIf(process.getuid?.() !== 0)("pool (needs root)", { timeout: 60_000
   it("survives kill -9 of its opener at any moment", async () => {
     const opener = join(import.meta.dirname, "opener.ts");
     for (const delayMs of [60, 120, 180, 240, 320, 450]) {
-      const child = spawn(process.execPath, [opener, dataDir], { env: { ...process.env, ...env }, stdio: "ignore", detached: true });
+      const child = spawn(process.execPath, [opener, dataDir], {
+        env: { ...process.env, ...env },
+        stdio: "ignore",
+        detached: true,
+      });
       const killed = new Promise((resolve) => child.once("exit", resolve));
       const timer = setTimeout(() => process.kill(-(child.pid as number), "SIGKILL"), delayMs);
       await killed;
@@ -120,7 +124,9 @@ describe.skipIf(process.getuid?.() !== 0)("pool (needs root)", { timeout: 60_000
 
   it("refuses a size that does not fit or is no number", async () => {
     await expect(openPool({ dataDir, log, env: { PANDASTACK_POOL_GB: "900000" } })).rejects.toThrow(/does not fit/);
-    await expect(openPool({ dataDir, log, env: { PANDASTACK_POOL_GB: "much" } })).rejects.toThrow(/number of gigabytes/);
+    await expect(openPool({ dataDir, log, env: { PANDASTACK_POOL_GB: "much" } })).rejects.toThrow(
+      /number of gigabytes/,
+    );
     expect(existsSync(image())).toBe(false);
   });
 

@@ -5,7 +5,13 @@
 export type CpioEntry =
   | { readonly kind: "folder"; readonly path: string; readonly mode: number }
   | { readonly kind: "file"; readonly path: string; readonly mode: number; readonly content: Buffer }
-  | { readonly kind: "device"; readonly path: string; readonly mode: number; readonly major: number; readonly minor: number };
+  | {
+      readonly kind: "device";
+      readonly path: string;
+      readonly mode: number;
+      readonly major: number;
+      readonly minor: number;
+    };
 
 const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
@@ -19,9 +25,18 @@ export function writeCpio(entries: readonly CpioEntry[]): Buffer {
       case "folder":
         return parts.push(record({ inode: index + 1, path: entry.path, mode: S_IFDIR | entry.mode, links: 2 }));
       case "file":
-        return parts.push(record({ inode: index + 1, path: entry.path, mode: S_IFREG | entry.mode, content: entry.content }));
+        return parts.push(
+          record({ inode: index + 1, path: entry.path, mode: S_IFREG | entry.mode, content: entry.content }),
+        );
       case "device":
-        return parts.push(record({ inode: index + 1, path: entry.path, mode: S_IFCHR | entry.mode, device: [entry.major, entry.minor] }));
+        return parts.push(
+          record({
+            inode: index + 1,
+            path: entry.path,
+            mode: S_IFCHR | entry.mode,
+            device: [entry.major, entry.minor],
+          }),
+        );
     }
   });
   parts.push(record({ inode: 0, path: "TRAILER!!!", mode: 0 }));
@@ -39,7 +54,21 @@ function record(fields: {
   const content = fields.content ?? Buffer.alloc(0);
   const name = Buffer.from(`${fields.path}\0`);
   const [major, minor] = fields.device ?? [0, 0];
-  const numbers = [fields.inode, fields.mode, 0, 0, fields.links ?? 1, 0, content.length, 0, 0, major, minor, name.length, 0];
+  const numbers = [
+    fields.inode,
+    fields.mode,
+    0,
+    0,
+    fields.links ?? 1,
+    0,
+    content.length,
+    0,
+    0,
+    major,
+    minor,
+    name.length,
+    0,
+  ];
   const header = Buffer.from(`070701${numbers.map((number) => number.toString(16).padStart(8, "0")).join("")}`);
   return Buffer.concat([pad(Buffer.concat([header, name]), 4), pad(content, 4)]);
 }

@@ -17,7 +17,8 @@ const BINARY = "pandastack-guest-agent";
 
 export const agentBinaryOf = (entry: AgentEntry): string => join(entry.path, BINARY);
 
-const recipe = async (crate: string): Promise<string> => hashParts(RECIPE_VERSION, TARGET, await hashTree(...sources(crate)));
+const recipe = async (crate: string): Promise<string> =>
+  hashParts(RECIPE_VERSION, TARGET, await hashTree(...sources(crate)));
 
 export async function findGuestAgent(cache: Cache, crate: string): Promise<AgentEntry | undefined> {
   return cache.find(KIND, await recipe(crate));
@@ -57,7 +58,12 @@ export async function cargoCommand(
     file: path,
     args: [verb, "--manifest-path", join(crate, "Cargo.toml"), "--target", TARGET, ...locked, ...args],
     // Without an explicit --target these flags would reach proc-macros too, which can't be static.
-    env: { ...env, RUSTFLAGS: "-C target-feature=+crt-static", CARGO_TARGET_DIR: cargoTargetDir(cache, crate), CARGO_TERM_COLOR: "never" },
+    env: {
+      ...env,
+      RUSTFLAGS: "-C target-feature=+crt-static",
+      CARGO_TARGET_DIR: cargoTargetDir(cache, crate),
+      CARGO_TERM_COLOR: "never",
+    },
   };
 }
 
@@ -67,6 +73,8 @@ function cargoTargetDir(cache: Cache, crate: string): string {
 }
 
 function sources(crate: string): string[] {
-  const names = readdirSync(crate).filter((name) => ["src", "Cargo.toml", "Cargo.lock", "build.rs", ".cargo"].includes(name));
+  const names = readdirSync(crate).filter((name) =>
+    ["src", "Cargo.toml", "Cargo.lock", "build.rs", ".cargo"].includes(name),
+  );
   return names.sort().map((name) => join(crate, name));
 }

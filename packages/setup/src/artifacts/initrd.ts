@@ -16,7 +16,8 @@ const RECIPE_VERSION = "2";
 
 export const initrdOf = (entry: InitrdEntry): string => join(entry.path, "initrd.cpio");
 
-const recipe = (machine: MachineEntry, agent: AgentEntry): string => hashParts(RECIPE_VERSION, machine.kernelKey, agent.key);
+const recipe = (machine: MachineEntry, agent: AgentEntry): string =>
+  hashParts(RECIPE_VERSION, machine.kernelKey, agent.key);
 
 export function findInitrd(cache: Cache, machine: MachineEntry, agent: AgentEntry): InitrdEntry | undefined {
   return cache.find(KIND, recipe(machine, agent));
@@ -42,7 +43,9 @@ function padForFirmware(archive: Buffer): Buffer {
 }
 
 function initrdEntries(agent: Buffer, modules: string): CpioEntry[] {
-  const names = readFileSync(join(modules, MODULE_LIST), "utf8").split("\n").filter((name) => name !== "");
+  const names = readFileSync(join(modules, MODULE_LIST), "utf8")
+    .split("\n")
+    .filter((name) => name !== "");
   const folder = (path: string): CpioEntry => ({ kind: "folder", path, mode: 0o755 });
   return [
     folder("dev"),
@@ -56,8 +59,18 @@ function initrdEntries(agent: Buffer, modules: string): CpioEntry[] {
     folder("root"),
     folder("newroot"),
     folder("modules"),
-    ...names.map((name): CpioEntry => ({ kind: "file", path: `modules/${name}`, mode: 0o644, content: readFileSync(join(modules, name)) })),
-    { kind: "file", path: "modules.list", mode: 0o644, content: Buffer.from(names.map((name) => `/modules/${name}\n`).join("")) },
+    ...names.map((name): CpioEntry => ({
+      kind: "file",
+      path: `modules/${name}`,
+      mode: 0o644,
+      content: readFileSync(join(modules, name)),
+    })),
+    {
+      kind: "file",
+      path: "modules.list",
+      mode: 0o644,
+      content: Buffer.from(names.map((name) => `/modules/${name}\n`).join("")),
+    },
     { kind: "file", path: "init", mode: 0o755, content: agent },
   ];
 }

@@ -20,7 +20,10 @@ const PAYLOAD_LENGTH = 0x24c;
 
 export function decompressKernel(image: Buffer): Buffer {
   if (isElf(image)) return image;
-  if (image.toString("latin1", HEADER_MAGIC, HEADER_MAGIC + 4) !== "HdrS" || image.readUInt16LE(PROTOCOL_VERSION) < 0x208) {
+  if (
+    image.toString("latin1", HEADER_MAGIC, HEADER_MAGIC + 4) !== "HdrS" ||
+    image.readUInt16LE(PROTOCOL_VERSION) < 0x208
+  ) {
     throw new Error("this is no Linux kernel image that says where its payload is");
   }
   // 0 means 4, for kernels from the last century; the format still says so.
@@ -41,7 +44,10 @@ function decompress(payload: Buffer): Buffer {
     case "02214c18":
       return decompressLz4Legacy(stream, payload.readUInt32LE(payload.length - 4));
     case "fd377a58":
-      return execFileSync("xz", ["--decompress", "--stdout", "--single-stream"], { input: stream, maxBuffer: 512 * 1024 * 1024 });
+      return execFileSync("xz", ["--decompress", "--stdout", "--single-stream"], {
+        input: stream,
+        maxBuffer: 512 * 1024 * 1024,
+      });
   }
   if (payload.toString("hex", 0, 2) === "1f8b") return gunzipSync(payload);
   throw new Error(`the kernel is compressed in a way unknown here (it starts with ${payload.toString("hex", 0, 8)})`);

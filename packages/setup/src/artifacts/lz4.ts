@@ -5,7 +5,7 @@
 export function decompressLz4Legacy(stream: Buffer, size: number): Buffer {
   const out = Buffer.alloc(size);
   let written = 0;
-  for (let at = 4; at + 4 <= stream.length; ) {
+  for (let at = 4; at + 4 <= stream.length;) {
     const length = stream.readUInt32LE(at);
     if (length === 0 || at + 4 + length > stream.length) throw new Error("lz4: block ends outside the file");
     written = decompressBlock(stream.subarray(at + 4, at + 4 + length), out, written);

@@ -38,7 +38,13 @@ export function obtainMachine(cache: Cache, mirror: DebianMirror, context: StepC
   const build = async (folder: string): Promise<MachineOutcome> => {
     const tree = join(folder, "tree");
     // `extract`: packages are unpacked and not configured; nothing of them runs here as a system.
-    const args = ["--variant=extract", `--include=${PACKAGES.join(",")}`, DEBIAN_SUITE, tree, ...mirrorArguments(mirror)];
+    const args = [
+      "--variant=extract",
+      `--include=${PACKAGES.join(",")}`,
+      DEBIAN_SUITE,
+      tree,
+      ...mirrorArguments(mirror),
+    ];
     await runTool("mmdebstrap", args, { log: context.log });
     mergeUsr(tree);
     const vmm = join(folder, "vmm");

@@ -3,7 +3,16 @@ import { basename, join } from "node:path";
 import { runTool } from "../tools/run-tool.ts";
 
 /** What the guest agent loads before anything else, and which the stock kernel does not have built in: devices, then what ends stale connections. */
-export const GUEST_MODULES = ["virtio_mmio", "virtio_blk", "virtio_net", "virtio_balloon", "virtio_rng", "overlay", "inet_diag", "tcp_diag"];
+export const GUEST_MODULES = [
+  "virtio_mmio",
+  "virtio_blk",
+  "virtio_net",
+  "virtio_balloon",
+  "virtio_rng",
+  "overlay",
+  "inet_diag",
+  "tcp_diag",
+];
 
 /** Name of the list of modules, beside them, one file name a line in the order of loading. */
 export const MODULE_LIST = "modules.list";
@@ -25,7 +34,8 @@ export async function collectModules(options: {
     const name = `${moduleName(path)}.ko`;
     copyFileSync(join(folder, path), join(target, basename(path)));
     if (path.endsWith(".xz")) await runTool("xz", ["--decompress", join(target, basename(path))], { life: "plain" });
-    else if (path.endsWith(".zst")) await runTool("zstd", ["-d", "--rm", "-q", join(target, basename(path))], { life: "plain" });
+    else if (path.endsWith(".zst"))
+      await runTool("zstd", ["-d", "--rm", "-q", join(target, basename(path))], { life: "plain" });
     names.push(name);
     renameSync(join(target, basename(path).replace(/\.(xz|zst)$/, "")), join(target, name));
   }
@@ -38,13 +48,23 @@ export function parseDependencies(text: string): Map<string, string[]> {
   for (const line of text.split("\n")) {
     const colon = line.indexOf(":");
     if (colon < 0) continue;
-    dependencies.set(line.slice(0, colon), line.slice(colon + 1).split(" ").filter((path) => path !== ""));
+    dependencies.set(
+      line.slice(0, colon),
+      line
+        .slice(colon + 1)
+        .split(" ")
+        .filter((path) => path !== ""),
+    );
   }
   return dependencies;
 }
 
 /** Paths in an order in which every module comes after those it needs. Built-in ones are left out. */
-export function loadingOrder(wanted: readonly string[], dependencies: Map<string, string[]>, builtin: Set<string>): string[] {
+export function loadingOrder(
+  wanted: readonly string[],
+  dependencies: Map<string, string[]>,
+  builtin: Set<string>,
+): string[] {
   const pathOf = new Map([...dependencies.keys()].map((path) => [moduleName(path), path]));
   const order: string[] = [];
   for (const name of wanted) {
@@ -59,5 +79,7 @@ export function loadingOrder(wanted: readonly string[], dependencies: Map<string
 
 /** `kernel/drivers/char/hw_random/virtio-rng.ko.xz` → `virtio_rng`: the kernel takes dash and underscore for the same. */
 export function moduleName(path: string): string {
-  return basename(path).replace(/\.ko(\.\w+)?$/, "").replaceAll("-", "_");
+  return basename(path)
+    .replace(/\.ko(\.\w+)?$/, "")
+    .replaceAll("-", "_");
 }

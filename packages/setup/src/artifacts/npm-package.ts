@@ -30,7 +30,8 @@ export function obtainNpmPackage(cache: Cache, wanted: NpmPackage, context: Step
     if (archive === undefined) throw new Error(`npm pack ${id} left no archive`);
     const tar = ["--extract", "--gzip", "--no-same-owner", "--file", join(download, archive), "--directory", folder];
     await runTool("tar", tar, { log: context.log });
-    for (const name of readdirSync(join(folder, "package"))) renameSync(join(folder, "package", name), join(folder, name));
+    for (const name of readdirSync(join(folder, "package")))
+      renameSync(join(folder, "package", name), join(folder, name));
     rmSync(join(folder, "package"), { recursive: true });
     rmSync(download, { recursive: true });
     return { key };

@@ -31,7 +31,10 @@ export function obtainPostgres(cache: Cache, repository: string): Promise<Postgr
 
 /** The package lists its links in a file and makes them in an install script, which npm may have been told to skip. */
 function linkLibraries(source: string, folder: string): void {
-  const links = JSON.parse(readFileSync(join(source, "pg-symlinks.json"), "utf8")) as { source: string; target: string }[];
+  const links = JSON.parse(readFileSync(join(source, "pg-symlinks.json"), "utf8")) as {
+    source: string;
+    target: string;
+  }[];
   for (const link of links) {
     const path = join(folder, link.target.replace(/^native\//, ""));
     if (!existsSync(path)) symlinkSync(basename(link.source), join(dirname(path), basename(path)));

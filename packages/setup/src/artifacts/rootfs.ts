@@ -32,7 +32,14 @@ export interface RootfsInput {
 export const rootfsOf = (entry: RootfsEntry): string => join(entry.path, "root.ext4");
 
 const recipe = (input: RootfsInput): string =>
-  hashParts(RECIPE_VERSION, DEBIAN_SUITE, input.mirror ?? "", JSON.stringify(BASE), JSON.stringify([GUEST_NODE, GUEST_NPM]), ...input.certificates);
+  hashParts(
+    RECIPE_VERSION,
+    DEBIAN_SUITE,
+    input.mirror ?? "",
+    JSON.stringify(BASE),
+    JSON.stringify([GUEST_NODE, GUEST_NPM]),
+    ...input.certificates,
+  );
 
 export function findRootfs(cache: Cache, input: RootfsInput): RootfsEntry | undefined {
   return cache.find<RootfsOutcome>(KIND, recipe(input));
@@ -45,8 +52,15 @@ export function obtainRootfs(cache: Cache, input: RootfsInput, context: StepCont
     const closed = join(folder, "closed");
     mkdirSync(closed, { mode: 0o700 });
     const root = join(closed, "root");
-    const packages = { node: obtainNpmPackage(cache, GUEST_NODE, context), npm: obtainNpmPackage(cache, GUEST_NPM, context) };
-    const [node, npm] = await Promise.all([packages.node, packages.npm, runTool("mmdebstrap", bootstrapArguments(root, input.mirror), { log })]);
+    const packages = {
+      node: obtainNpmPackage(cache, GUEST_NODE, context),
+      npm: obtainNpmPackage(cache, GUEST_NPM, context),
+    };
+    const [node, npm] = await Promise.all([
+      packages.node,
+      packages.npm,
+      runTool("mmdebstrap", bootstrapArguments(root, input.mirror), { log }),
+    ]);
     await furnish({ root, node: node.path, npm: npm.path, log });
     await trustCertificates(root, input.certificates, log);
     const inside = await listPackages(root);
@@ -59,13 +73,26 @@ export function obtainRootfs(cache: Cache, input: RootfsInput, context: StepCont
 }
 
 function bootstrapArguments(root: string, mirror: DebianMirror): string[] {
-  const filters = [...BASE.excluded.map((path) => `--dpkgopt=path-exclude=${path}`), ...BASE.included.map((path) => `--dpkgopt=path-include=${path}`)];
-  return ["--variant=minbase", `--include=${BASE.packages.join(",")}`, ...filters, DEBIAN_SUITE, root, ...mirrorArguments(mirror)];
+  const filters = [
+    ...BASE.excluded.map((path) => `--dpkgopt=path-exclude=${path}`),
+    ...BASE.included.map((path) => `--dpkgopt=path-include=${path}`),
+  ];
+  return [
+    "--variant=minbase",
+    `--include=${BASE.packages.join(",")}`,
+    ...filters,
+    DEBIAN_SUITE,
+    root,
+    ...mirrorArguments(mirror),
+  ];
 }
 
 async function listPackages(root: string): Promise<string[]> {
   const listing = await runTool("chroot", [root, "dpkg-query", "--show", "--showformat=${Package}=${Version}\\n"]);
-  return listing.split("\n").filter((line) => line !== "").sort();
+  return listing
+    .split("\n")
+    .filter((line) => line !== "")
+    .sort();
 }
 
 /** A UUID (version 8, ours to fill) that follows from the key: the same input makes the same image. */

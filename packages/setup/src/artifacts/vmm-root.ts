@@ -8,7 +8,11 @@ import { runTool } from "../tools/run-tool.ts";
  *
  * `qemu-system-x86_64-microvm` starts in half the time but knows KVM only; the full one is needed for emulation.
  */
-export const VMM_PROGRAMS = ["/usr/bin/qemu-system-x86_64", "/usr/bin/qemu-system-x86_64-microvm", "/usr/bin/setpriv"] as const;
+export const VMM_PROGRAMS = [
+  "/usr/bin/qemu-system-x86_64",
+  "/usr/bin/qemu-system-x86_64-microvm",
+  "/usr/bin/setpriv",
+] as const;
 
 /** What `-M microvm` reads: its BIOS and the option ROMs that start a kernel given with `-kernel`. */
 export const VMM_FILES = [
@@ -24,9 +28,14 @@ const LOADER = "/usr/lib64/ld-linux-x86-64.so.2";
 const MOUNT_POINTS = ["dev", "proc", "run", "tmp", "vm"];
 
 /** Copies a VMM root out of an unpacked distribution. Returns the VMM's version. */
-export async function buildVmmRoot(options: { tree: string; target: string; log: (text: string) => void }): Promise<string> {
+export async function buildVmmRoot(options: {
+  tree: string;
+  target: string;
+  log: (text: string) => void;
+}): Promise<string> {
   const { tree, target, log } = options;
-  for (const name of ["usr/bin", "usr/lib", "usr/lib64", "usr/sbin", "etc", ...MOUNT_POINTS]) mkdirSync(join(target, name), { recursive: true });
+  for (const name of ["usr/bin", "usr/lib", "usr/lib64", "usr/sbin", "etc", ...MOUNT_POINTS])
+    mkdirSync(join(target, name), { recursive: true });
   for (const name of ["bin", "lib", "lib64", "sbin"]) symlinkSync(`usr/${name}`, join(target, name));
   await runTool("ldconfig", ["-r", tree], { log, life: "plain" });
   const files = new Set<string>([...VMM_PROGRAMS, ...VMM_FILES, LOADER]);

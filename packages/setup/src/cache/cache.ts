@@ -39,7 +39,12 @@ export function openCache(dir: string): Cache {
     return existsSync(path) ? { ...outcome, path } : undefined;
   }
 
-  async function obtain<T extends Outcome>(kind: string, recipe: string, build: Build<T>, onWait?: () => void): Promise<Entry<T>> {
+  async function obtain<T extends Outcome>(
+    kind: string,
+    recipe: string,
+    build: Build<T>,
+    onWait?: () => void,
+  ): Promise<Entry<T>> {
     const found = find<T>(kind, recipe);
     if (found !== undefined) return found;
     const held = await lock(join(dir, "locks", `${kind}-${recipe}`), onWait);
@@ -66,7 +71,9 @@ export function openCache(dir: string): Cache {
 
 function leftovers(kindDir: string, recipe: string): string[] {
   if (!existsSync(kindDir)) return [];
-  return readdirSync(kindDir).filter((name) => name.startsWith(`${recipe}.tmp-`)).map((name) => join(kindDir, name));
+  return readdirSync(kindDir)
+    .filter((name) => name.startsWith(`${recipe}.tmp-`))
+    .map((name) => join(kindDir, name));
 }
 
 function remember(file: string, outcome: Outcome): void {

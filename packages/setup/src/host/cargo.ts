@@ -33,7 +33,11 @@ export async function hasCargo(): Promise<boolean> {
 }
 
 function candidates(): string[] {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/bin", join(process.env["HOME"] ?? "/root", ".cargo/bin")];
+  const folders = [
+    ...(process.env["PATH"] ?? "").split(delimiter),
+    "/usr/bin",
+    join(process.env["HOME"] ?? "/root", ".cargo/bin"),
+  ];
   const versioned = Array.from({ length: 40 }, (_, i) => `cargo-1.${OLDEST_RUST[1] + i}`);
   const found: string[] = [];
   for (const name of ["cargo", ...versioned]) {

@@ -12,7 +12,8 @@ export function npmPackages(repository: string): Step {
   return {
     name: "npm packages",
     needs: [],
-    isDone: () => existsSync(stamp) ? readFileSync(stamp, "utf8") === wanted() : isInstalledByHand(repository, stamp, wanted()),
+    isDone: () =>
+      existsSync(stamp) ? readFileSync(stamp, "utf8") === wanted() : isInstalledByHand(repository, stamp, wanted()),
     run: async (context) => {
       const args = [findNpmCli(), "ci", "--no-audit", "--no-fund"];
       await runTool(process.execPath, args, { cwd: repository, log: context.log, env: npmEnvironment() });
@@ -28,8 +29,12 @@ function isInstalledByHand(repository: string, stamp: string, wanted: string): b
   type Lock = { packages: Record<string, { version?: string; optional?: boolean; link?: boolean }> };
   const read = (path: string): Lock["packages"] => (JSON.parse(readFileSync(path, "utf8")) as Lock).packages;
   const there = read(installed);
-  const asked = Object.entries(read(join(repository, "package-lock.json"))).filter(([path]) => path.includes("node_modules/"));
-  const isSame = asked.every(([path, entry]) => there[path]?.version === entry.version && (path in there || entry.optional === true));
+  const asked = Object.entries(read(join(repository, "package-lock.json"))).filter(([path]) =>
+    path.includes("node_modules/"),
+  );
+  const isSame = asked.every(
+    ([path, entry]) => there[path]?.version === entry.version && (path in there || entry.optional === true),
+  );
   if (isSame) writeFileSync(stamp, wanted);
   return isSame;
 }

@@ -9,8 +9,9 @@ export function findNpmCli(): string {
   const fromPath = (process.env["PATH"] ?? "")
     .split(delimiter)
     .map((folder) => join(folder, "npm"))
-    .filter((path) => existsSync(path))
-    .flatMap((path) => [realpathSync(path), join(dirname(path), "../lib/node_modules/npm/bin/npm-cli.js")]);
+    .flatMap((path) =>
+      existsSync(path) ? [realpathSync(path), join(dirname(path), "../lib/node_modules/npm/bin/npm-cli.js")] : [],
+    );
   const candidates = [process.env["npm_execpath"] ?? "", ...fromPath, "/usr/share/nodejs/npm/bin/npm-cli.js"];
   const found = candidates.find((path) => path.endsWith("npm-cli.js") && existsSync(path));
   if (found === undefined) throw new Error("npm was not found: install npm beside Node");
@@ -20,5 +21,10 @@ export function findNpmCli(): string {
 /** Environment for npm runs: `nodedir` of a user's npmrc names the headers of another Node, which add-ons would be built against. */
 export function npmEnvironment(): NodeJS.ProcessEnv {
   const ours = dirname(dirname(process.execPath));
-  return { ...process.env, npm_config_nodedir: ours, npm_config_update_notifier: "false", npm_config_loglevel: "error" };
+  return {
+    ...process.env,
+    npm_config_nodedir: ours,
+    npm_config_update_notifier: "false",
+    npm_config_loglevel: "error",
+  };
 }

@@ -30,13 +30,17 @@ async function missing(distribution: Distribution): Promise<string[]> {
   const isThere = (path: string): boolean => existsSync(path);
   if (!isThere("/etc/ssl/certs/ca-certificates.crt") && isSupported(distribution)) packages.push("ca-certificates");
   // Guests are Debian: its keys are what their packages are checked with.
-  if (!isThere("/usr/share/keyrings/debian-archive-keyring.gpg") && isSupported(distribution)) packages.push("debian-archive-keyring");
+  if (!isThere("/usr/share/keyrings/debian-archive-keyring.gpg") && isSupported(distribution))
+    packages.push("debian-archive-keyring");
   packages.push(...(await missingForRust(distribution)));
   return [...new Set(packages)];
 }
 
 async function missingForRust(distribution: Distribution): Promise<string[]> {
-  const cargo = await findCargo().then(() => true, () => false);
+  const cargo = await findCargo().then(
+    () => true,
+    () => false,
+  );
   const packages = cargo ? [] : await rustPackages(distribution);
   if (!existsSync("/usr/bin/cc") && !existsSync("/usr/bin/gcc")) packages.push("gcc");
   // The agent is linked statically, with this library.
@@ -48,8 +52,12 @@ async function missingForRust(distribution: Distribution): Promise<string[]> {
 async function rustPackages(distribution: Distribution): Promise<string[]> {
   if (distribution.id === "debian" && distribution.version === "12") return ["cargo-web", "rustc-web"];
   if (distribution.id !== "ubuntu") return ["cargo"];
-  const listed = await runTool("apt-cache", ["--names-only", "search", "^cargo-1\\.[0-9]+$"], { life: "plain" }).catch(() => "");
-  const versions = [...listed.matchAll(/^cargo-1\.(\d+) /gm)].map((match) => Number(match[1])).filter((version) => version >= 85);
+  const listed = await runTool("apt-cache", ["--names-only", "search", "^cargo-1\\.[0-9]+$"], { life: "plain" }).catch(
+    () => "",
+  );
+  const versions = [...listed.matchAll(/^cargo-1\.(\d+) /gm)]
+    .map((match) => Number(match[1]))
+    .filter((version) => version >= 85);
   return [`cargo-1.${Math.max(85, ...versions)}`];
 }
 
@@ -60,9 +68,12 @@ async function install(packages: readonly string[], context: StepContext): Promi
   const apt = (...args: string[]): Promise<string> =>
     runTool("apt-get", ["-o", "DPkg::Lock::Timeout=300", ...args], { log, env, life: "outlives-us" });
   // Here only after a power cut or an out-of-memory kill: apt refuses to work until it is done.
-  if (readdirSync("/var/lib/dpkg/updates").length > 0) await runTool("dpkg", ["--configure", "-a"], { log, env, life: "outlives-us" });
+  if (readdirSync("/var/lib/dpkg/updates").length > 0)
+    await runTool("dpkg", ["--configure", "-a"], { log, env, life: "outlives-us" });
   const wanted = ["install", "--yes", "--no-install-recommends", ...packages];
-  const lists = existsSync("/var/lib/apt/lists") ? readdirSync("/var/lib/apt/lists").filter((name) => name.endsWith("_Packages") || name.includes("_Packages.")) : [];
+  const lists = existsSync("/var/lib/apt/lists")
+    ? readdirSync("/var/lib/apt/lists").filter((name) => name.endsWith("_Packages") || name.includes("_Packages."))
+    : [];
   if (lists.length > 0) {
     try {
       return void (await apt(...wanted));
@@ -75,7 +86,9 @@ async function install(packages: readonly string[], context: StepContext): Promi
 }
 
 function whatToInstall(distribution: Distribution): string {
-  const rows = Object.entries(NEEDED_PROGRAMS).map(([program, name]) => `      ${program.padEnd(12)} Debian has it in ${name}`);
+  const rows = Object.entries(NEEDED_PROGRAMS).map(
+    ([program, name]) => `      ${program.padEnd(12)} Debian has it in ${name}`,
+  );
   return [
     `${distribution.title} is not one that PandaStack installs packages on (Debian 12 and 13, Ubuntu 24.04).`,
     "    Please install these programs yourself and start again:",

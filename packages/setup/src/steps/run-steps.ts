@@ -12,7 +12,7 @@ export async function runSteps(steps: readonly Step[], reporter: Reporter): Prom
   let firstFailure: StepFailed | undefined;
 
   const bringAbout = async (step: Step): Promise<boolean> => {
-    const needed = await Promise.all(step.needs.map((name) => outcomes.get(name)));
+    const needed = await Promise.all(step.needs.map((name) => outcomes.get(name) ?? Promise.resolve(false)));
     if (needed.includes(false) || firstFailure !== undefined) return false;
     try {
       if (await step.isDone()) {

@@ -3,7 +3,15 @@ import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } fr
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { killProcess } from "../../../host-agent/src/processes/proc.ts";
-import { forgetRecord, isRunning, killAndWait, type ProcessRecord, readRecord, recordOf, saveRecord } from "./process-record.ts";
+import {
+  forgetRecord,
+  isRunning,
+  killAndWait,
+  type ProcessRecord,
+  readRecord,
+  recordOf,
+  saveRecord,
+} from "./process-record.ts";
 
 /** A process that the supervisor keeps running. */
 export interface ChildPlan {
@@ -89,7 +97,10 @@ export class Child {
     const current = this.#current;
     if (current !== undefined && isRunning(current)) {
       killProcess(current.pid, this.plan.stopSignal);
-      const isInTime = await Promise.race([this.#loop.then(() => true), delay(this.plan.stopTimeoutMs, false, { ref: false })]);
+      const isInTime = await Promise.race([
+        this.#loop.then(() => true),
+        delay(this.plan.stopTimeoutMs, false, { ref: false }),
+      ]);
       if (!isInTime) {
         this.#say(`${this.plan.name} has not stopped within ${this.plan.stopTimeoutMs / 1000} s and is killed`);
         await killAndWait(current, this.plan.name);
@@ -116,7 +127,9 @@ export class Child {
       if (this.#isStopping) return;
       this.#failures = performance.now() - started > GOOD_LIFE_MS ? 1 : this.#failures + 1;
       const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** (this.#failures - 1), LONGEST_BACKOFF_MS);
-      this.#say(`${this.plan.name} has ended (${how}); starting it again in ${backoffMs} ms. Its log: ${this.plan.logFile}`);
+      this.#say(
+        `${this.plan.name} has ended (${how}); starting it again in ${backoffMs} ms. Its log: ${this.plan.logFile}`,
+      );
       await delay(backoffMs, undefined, { signal: this.#wake.signal }).catch(() => {});
       if (this.#isStopping) return;
       life = this.#run();
@@ -131,7 +144,12 @@ export class Child {
       await plan.prepare?.();
       const log = openLog(plan.logFile);
       try {
-        child = spawn(plan.file, plan.args, { cwd: plan.cwd, env: plan.env, detached: true, stdio: ["ignore", log, log] });
+        child = spawn(plan.file, plan.args, {
+          cwd: plan.cwd,
+          env: plan.env,
+          detached: true,
+          stdio: ["ignore", log, log],
+        });
       } finally {
         closeSync(log);
       }

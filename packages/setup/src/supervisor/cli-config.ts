@@ -17,7 +17,8 @@ export function saveForCli(entry: { apiUrl: string; token: string }, env: NodeJS
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   writeFileWhole(file, `${JSON.stringify(entry, undefined, 2)}\n`, 0o600);
   for (const path of [file, ...missing]) giveToInvoker(path, env["PANDASTACK_INVOKER"]);
-  const replaced = before !== undefined && before.token !== entry.token ? ", in place of a former server's on this address" : "";
+  const replaced =
+    before !== undefined && before.token !== entry.token ? ", in place of a former server's on this address" : "";
   return `saved for the command line in ${file}${replaced}`;
 }
 

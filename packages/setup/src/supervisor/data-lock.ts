@@ -31,7 +31,11 @@ export async function lockDataDir(dataDir: string, launcherPids: string | undefi
     await killAndWait(holder, "the supervisor that was left behind");
     await waitFor(() => (held = tryLock(path)) !== undefined, { timeoutMs: 5_000, message: `cannot lock ${path}` });
   }
-  const launchers = (launcherPids ?? "").split(",").map(Number).filter((pid) => pid > 1).flatMap((pid) => recordOf(pid) ?? []);
+  const launchers = (launcherPids ?? "")
+    .split(",")
+    .map(Number)
+    .filter((pid) => pid > 1)
+    .flatMap((pid) => recordOf(pid) ?? []);
   const self: Holder = { pid: process.pid, startTime: processStat(process.pid)?.startTime ?? "", launchers };
   writeFileWhole(holderFile, JSON.stringify(self), 0o600);
   return held as FileLock;

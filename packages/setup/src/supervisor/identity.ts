@@ -37,11 +37,13 @@ export async function leaseIdentity(dataDir: string, runRoot = RUN_ROOT): Promis
   const held = await lock(join(runRoot, "identities.lock"));
   try {
     const others = readLeases(leaseDir).filter((lease) => lease.dataDir !== dataDir);
-    const isFree = ({ id, number }: Remembered): boolean => others.every((lease) => lease.id !== id && lease.number !== number);
+    const isFree = ({ id, number }: Remembered): boolean =>
+      others.every((lease) => lease.id !== id && lease.number !== number);
     const before = readRemembered(dataDir);
     const mine = before !== undefined && isFree(before) ? before : choose(others);
     const lease: Lease = { ...mine, dataDir };
-    for (const stale of readLeases(leaseDir)) if (stale.dataDir === dataDir && stale.id !== mine.id) rmSync(join(leaseDir, `${stale.id}.json`));
+    for (const stale of readLeases(leaseDir))
+      if (stale.dataDir === dataDir && stale.id !== mine.id) rmSync(join(leaseDir, `${stale.id}.json`));
     writeFileWhole(join(leaseDir, `${mine.id}.json`), JSON.stringify(lease), 0o644);
     writeFileWhole(join(dataDir, "server.json"), `${JSON.stringify(mine)}\n`, 0o600);
     const uid = FIRST_UID + mine.number * UIDS_PER_SERVER;
@@ -83,5 +85,7 @@ function readRemembered(dataDir: string): Remembered | undefined {
   const file = join(dataDir, "server.json");
   if (!existsSync(file)) return undefined;
   const { id, number } = JSON.parse(readFileSync(file, "utf8")) as Partial<Remembered>;
-  return /^[0-9a-f]{4}$/.test(id ?? "") && Number.isInteger(number) ? { id: id as string, number: number as number } : undefined;
+  return /^[0-9a-f]{4}$/.test(id ?? "") && Number.isInteger(number)
+    ? { id: id as string, number: number as number }
+    : undefined;
 }

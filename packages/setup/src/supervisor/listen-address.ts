@@ -13,10 +13,15 @@ const EVERYWHERE = new Set(["", "0.0.0.0", "::", "*"]);
 export function parseListenAddress(text: string): ListenAddress {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text.trim());
   const port = Number(match?.[3]);
-  if (match === null || port > 65_535 || port === 0) throw new Error(`PANDASTACK_LISTEN is host:port, for example 127.0.0.1:8080, not "${text}"`);
+  if (match === null || port > 65_535 || port === 0)
+    throw new Error(`PANDASTACK_LISTEN is host:port, for example 127.0.0.1:8080, not "${text}"`);
   const host = match[1] ?? match[2] ?? "";
   const reached = EVERYWHERE.has(host) ? "127.0.0.1" : host;
-  return { host: host === "" ? "0.0.0.0" : host, port, url: `http://${reached.includes(":") ? `[${reached}]` : reached}:${port}` };
+  return {
+    host: host === "" ? "0.0.0.0" : host,
+    port,
+    url: `http://${reached.includes(":") ? `[${reached}]` : reached}:${port}`,
+  };
 }
 
 /** Throws a text for the user when someone else listens there. */
@@ -25,7 +30,9 @@ export async function assertFree({ host, port }: ListenAddress): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       const why = error.code === "EADDRINUSE" ? "another program listens there" : error.message;
-      reject(new Error(`cannot listen on ${host}:${port}: ${why}. Choose another address with PANDASTACK_LISTEN=host:port`));
+      reject(
+        new Error(`cannot listen on ${host}:${port}: ${why}. Choose another address with PANDASTACK_LISTEN=host:port`),
+      );
     });
     server.listen({ host, port, exclusive: true }, resolve);
   });

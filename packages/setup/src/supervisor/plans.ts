@@ -18,7 +18,15 @@ export function defaultCommands(repository: string): Commands {
     hostAgent: [...node, join(repository, "packages/host-agent/src/main.ts")],
     // Root until it has read its code, which only root may be able to read; then it gives up everything. Until then it can do
     // no more than that: read, and change its user.
-    controlPlane: ["setpriv", "--inh-caps=-all", "--bounding-set=-all,+setuid,+setgid,+dac_read_search", "--no-new-privs", "--", ...node, join(repository, "packages/control-plane/src/main.ts")],
+    controlPlane: [
+      "setpriv",
+      "--inh-caps=-all",
+      "--bounding-set=-all,+setuid,+setgid,+dac_read_search",
+      "--no-new-privs",
+      "--",
+      ...node,
+      join(repository, "packages/control-plane/src/main.ts"),
+    ],
   };
 }
 

@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { LET_GO_OF_POOLS } from "../tools/let-go-of-pools.ts";
 
 /**
  * PostgreSQL refuses to be root, and its own user can't reach a cluster inside a folder that only root may enter. So it gets a
@@ -13,15 +14,8 @@ export interface Jail {
   readonly uid: number;
 }
 
-/**
- * A copy of the host's mounts would keep every server's storage pool in use for as long as this PostgreSQL lives: they are
- * let go. (As slaves they would follow the host's own unmounting only where the host shares its mounts.)
- */
-const LET_GO_OF_POOLS =
-  'while read -r _ _ _ _ path rest; do case "$rest" in *" - xfs /dev/loop"*) umount -l "$(printf %b "$path")";; esac; done < /proc/self/mountinfo';
-
 /** Constant: everything that varies comes as an argument. */
-const ENTER = `mount --bind "$1" "$2" && mount --bind "$3" /etc/passwd && ${LET_GO_OF_POOLS}; shift 3 && exec setpriv "$@"`;
+const ENTER = `mount --bind "$1" "$2" && mount --bind "$3" /etc/passwd || exit 1; ${LET_GO_OF_POOLS}; shift 3; exec setpriv "$@"`;
 
 /** Arguments of `unshare` that run a program in the jail, in place of unshare's own process. */
 export function jailArguments(jail: Jail, program: string, args: readonly string[]): string[] {

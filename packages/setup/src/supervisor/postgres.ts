@@ -1,4 +1,17 @@
-import { chmodSync, chownSync, existsSync, lchownSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { runTool } from "../tools/run-tool.ts";
 import type { ChildPlan } from "./child.ts";
@@ -57,7 +70,11 @@ export function postgres(options: { programs: string; dataDir: string; identity:
 
   const settings = { ...SETTINGS, unix_socket_directories: socketDir, hba_file: hba, ident_file: ident };
   const program = (name: string): string => join(programs, "bin", name);
-  const server = ["-D", jail.mountPoint, ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
+  const server = [
+    "-D",
+    jail.mountPoint,
+    ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+  ];
 
   return {
     url: `postgresql://${ROLE}@/${ROLE}?host=${encodeURIComponent(socketDir)}`,
@@ -82,7 +99,14 @@ export function postgres(options: { programs: string; dataDir: string; identity:
       chownSync(unfinished, users.postgres, users.postgres);
       await prepare();
       const making: Jail = { ...jail, cluster: unfinished };
-      const initdb = ["-D", jail.mountPoint, "--username=postgres", "--auth=peer", "--encoding=UTF8", "--locale=C.UTF-8"];
+      const initdb = [
+        "-D",
+        jail.mountPoint,
+        "--username=postgres",
+        "--auth=peer",
+        "--encoding=UTF8",
+        "--locale=C.UTF-8",
+      ];
       await runTool("unshare", jailArguments(making, program("initdb"), initdb), { log, env, cwd: "/" });
       // The package brings no psql; a single-user server takes statements on its standard input.
       const statements = [`CREATE ROLE ${ROLE} LOGIN;`, `CREATE DATABASE ${ROLE} OWNER ${ROLE};`, ""].join("\n");

@@ -41,5 +41,8 @@ async function waitingFor(socketPath: string): Promise<string | undefined> {
 }
 
 function failureText(child: Child): string {
-  return [`${child.plan.name} cannot be started. The end of ${child.plan.logFile}:`, ...child.lastLines().map((line) => `    | ${line}`)].join("\n");
+  return [
+    `${child.plan.name} cannot be started. The end of ${child.plan.logFile}:`,
+    ...child.lastLines().map((line) => `    | ${line}`),
+  ].join("\n");
 }

@@ -42,13 +42,19 @@ export class Supervisor {
     const { settings, commands, env, say } = options;
     this.#options = options;
     this.#identity = identity;
-    this.#postgres = options.databaseUrl === undefined ? postgres({ programs: options.postgresPrograms, dataDir: settings.dataDir, identity }) : undefined;
+    this.#postgres =
+      options.databaseUrl === undefined
+        ? postgres({ programs: options.postgresPrograms, dataDir: settings.dataDir, identity })
+        : undefined;
     const input = { settings, identity, commands, env };
     const listen = `${options.listen.host.includes(":") ? `[${options.listen.host}]` : options.listen.host}:${options.listen.port}`;
     this.#children = [
       ...(this.#postgres === undefined ? [] : [new Child(this.#postgres.plan, say)]),
       new Child(hostAgentPlan(input), say),
-      new Child(controlPlanePlan({ ...input, listen, databaseUrl: options.databaseUrl ?? this.#postgres?.url ?? "" }), say),
+      new Child(
+        controlPlanePlan({ ...input, listen, databaseUrl: options.databaseUrl ?? this.#postgres?.url ?? "" }),
+        say,
+      ),
     ];
   }
 
@@ -70,13 +76,14 @@ export class Supervisor {
 
   /** Takes over what a former supervisor left running and starts the rest. Afterwards `stop` must be called. */
   async start(): Promise<void> {
-    const [database, ...others] = this.#postgres === undefined ? [undefined, ...this.#children] : this.#children;
-    await Promise.all(others.map((child) => child?.killLeftover()));
+    const database = this.#postgres === undefined ? undefined : this.#children[0];
+    const others = this.#children.filter((child) => child !== database);
+    await Promise.all(others.map((child) => child.killLeftover()));
     await assertFree(this.#options.listen);
     this.#isStarted = true;
     if (database !== undefined) await this.#startDatabase(database);
     // No waiting in between: each copes with the others coming later, and reading their code takes them longest.
-    if (this.#stopping === undefined) for (const child of others) child?.start();
+    if (this.#stopping === undefined) for (const child of others) child.start();
   }
 
   async #startDatabase(database: Child): Promise<void> {
@@ -134,4 +141,3 @@ export class Supervisor {
     releaseIdentity(this.#identity);
   }
 }
-

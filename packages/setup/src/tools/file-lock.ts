@@ -29,7 +29,9 @@ export async function lock(path: string, onWait: () => void = () => {}): Promise
   const fd = openLockFile(path);
   try {
     await new Promise<void>((resolve, reject) => {
-      const child = spawn("setpriv", ["--pdeathsig=KILL", "--", "flock", "3"], { stdio: ["ignore", "ignore", "ignore", fd] });
+      const child = spawn("setpriv", ["--pdeathsig=KILL", "--", "flock", "3"], {
+        stdio: ["ignore", "ignore", "ignore", fd],
+      });
       child.on("error", reject);
       child.on("exit", (code) => (code === 0 ? resolve() : reject(new Error(`cannot lock ${path}`))));
     });

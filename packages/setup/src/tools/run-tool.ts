@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { LET_GO_OF_POOLS } from "./let-go-of-pools.ts";
 import { ToolFailed } from "./tool-failed.ts";
 
 const LAST_LINES = 15;
@@ -47,7 +48,9 @@ export function runTool(file: string, args: readonly string[], options: ToolOpti
       if (stdoutBytes <= STDOUT_LIMIT_BYTES) stdout.push(chunk);
     });
     child.stderr.on("data", note);
-    child.on("error", (cause) => reject(new ToolFailed(`${command} could not be started: ${cause.message}`, [], { cause })));
+    child.on("error", (cause) =>
+      reject(new ToolFailed(`${command} could not be started: ${cause.message}`, [], { cause })),
+    );
     child.on("close", (code, signal) => {
       if (code === 0) return resolve(Buffer.concat(stdout).toString());
       const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
@@ -61,10 +64,13 @@ export function runTool(file: string, args: readonly string[], options: ToolOpti
  * goes, the kernel kills every descendant and drops every mount it made.
  */
 function inBox(file: string, args: readonly string[]): [string, string[]] {
-  const box = ["--pdeathsig=KILL", "--", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation=slave", "--"];
-  return ["setpriv", [...box, file, ...args]];
+  const box = ["--pdeathsig=KILL", "--", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"];
+  return ["setpriv", [...box, "sh", "-c", `${LET_GO_OF_POOLS}; exec "$@"`, "sh", file, ...args]];
 }
 
 function lastLines(text: string): string[] {
-  return text.split(/[\r\n]+/).filter((line) => line.trim() !== "").slice(-LAST_LINES);
+  return text
+    .split(/[\r\n]+/)
+    .filter((line) => line.trim() !== "")
+    .slice(-LAST_LINES);
 }

@@ -33,7 +33,10 @@ while (!isReady) {
     const { rows } = await client.query("select current_user as who, count(*)::int as starts from starts");
     note(`database: ${rows[0].who} ${rows[0].starts}`);
     if (rows[0].starts === 1 && !existsSync(given("PANDASTACK_BOOTSTRAP_FILE"))) {
-      writeFileSync(given("PANDASTACK_BOOTSTRAP_FILE"), JSON.stringify({ token: "pds_00000000000000000000000000000001" }));
+      writeFileSync(
+        given("PANDASTACK_BOOTSTRAP_FILE"),
+        JSON.stringify({ token: "pds_00000000000000000000000000000001" }),
+      );
     }
     isReady = true;
   } catch {

@@ -11,7 +11,10 @@ await runServer({
   settings: readSettings(),
   env: process.env,
   setUp: () => Promise.resolve({ postgres: process.env["PANDASTACK_TEST_POSTGRES"] as string }),
-  commands: { hostAgent: [process.execPath, standIn("host-agent.ts")], controlPlane: [...controlPlane.slice(0, -1), standIn("control-plane.ts")] },
+  commands: {
+    hostAgent: [process.execPath, standIn("host-agent.ts")],
+    controlPlane: [...controlPlane.slice(0, -1), standIn("control-plane.ts")],
+  },
   say: (text) => process.stdout.write(`${text}\n`),
   log: () => {},
 });

@@ -3,7 +3,12 @@ import { join } from "node:path";
 import { runTool } from "../../tools/run-tool.ts";
 
 /** Turns a bare Debian into a place to work in: user, Node, Python's names, files that the guest agent expects. */
-export async function furnish(options: { root: string; node: string; npm: string; log: (text: string) => void }): Promise<void> {
+export async function furnish(options: {
+  root: string;
+  node: string;
+  npm: string;
+  log: (text: string) => void;
+}): Promise<void> {
   const { root, log } = options;
   await addUser(root, log);
   installNode(options);
@@ -16,7 +21,11 @@ export async function furnish(options: { root: string; node: string; npm: string
 }
 
 async function addUser(root: string, log: (text: string) => void): Promise<void> {
-  await runTool("chroot", [root, "/usr/sbin/useradd", "--uid", "1000", "--create-home", "--shell", "/bin/bash", "user"], { log });
+  await runTool(
+    "chroot",
+    [root, "/usr/sbin/useradd", "--uid", "1000", "--create-home", "--shell", "/bin/bash", "user"],
+    { log },
+  );
   const sudoers = join(root, "etc/sudoers.d/user");
   writeFileSync(sudoers, "user ALL=(ALL) NOPASSWD:ALL\n");
   chmodSync(sudoers, 0o440);
@@ -41,14 +50,30 @@ function writePlaceholders(root: string): void {
   rmSync(join(root, "etc/resolv.conf"), { force: true });
   writeFileSync(join(root, "etc/resolv.conf"), "");
   writeFileSync(join(root, "etc/hostname"), "sandbox\n");
-  writeFileSync(join(root, "etc/hosts"), "127.0.0.1 localhost\n127.0.1.1 sandbox\n::1 localhost ip6-localhost ip6-loopback\n");
+  writeFileSync(
+    join(root, "etc/hosts"),
+    "127.0.0.1 localhost\n127.0.1.1 sandbox\n::1 localhost ip6-localhost ip6-loopback\n",
+  );
   writeFileSync(join(root, "etc/machine-id"), "");
   writeFileSync(join(root, "etc/environment"), "LANG=C.UTF-8\n");
 }
 
 /** What a build leaves and no sandbox needs; also what would differ from one build to the next. */
 function forgetBuild(root: string): void {
-  const rubbish = ["var/lib/apt/lists", "var/cache/apt/archives", "var/cache/ldconfig/aux-cache", "var/log/apt", "var/log/dpkg.log", "var/log/bootstrap.log", "var/log/alternatives.log", "etc/passwd-", "etc/shadow-", "etc/group-", "etc/gshadow-"];
+  const rubbish = [
+    "var/lib/apt/lists",
+    "var/cache/apt/archives",
+    "var/cache/ldconfig/aux-cache",
+    "var/log/apt",
+    "var/log/dpkg.log",
+    "var/log/bootstrap.log",
+    "var/log/alternatives.log",
+    "etc/passwd-",
+    "etc/shadow-",
+    "etc/group-",
+    "etc/gshadow-",
+  ];
   for (const path of rubbish) rmSync(join(root, path), { recursive: true, force: true });
-  for (const path of ["var/lib/apt/lists/partial", "var/cache/apt/archives/partial"]) mkdirSync(join(root, path), { recursive: true });
+  for (const path of ["var/lib/apt/lists/partial", "var/cache/apt/archives/partial"])
+    mkdirSync(join(root, path), { recursive: true });
 }

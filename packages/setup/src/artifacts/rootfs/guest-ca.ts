@@ -13,7 +13,8 @@ export function readGuestCertificates(setting: string | undefined): string[] {
   if (setting === undefined || setting === "" || setting === "none") return [];
   const files = setting === "host" ? hostFiles() : [setting];
   const certificates = files.flatMap((file) => [...readFileSync(file, "utf8").matchAll(PEM)].map((match) => match[0]));
-  if (certificates.length === 0) throw new Error(`PANDASTACK_GUEST_CA=${setting}: no certificates found in ${files.join(", ") || HOST_FOLDER}`);
+  if (certificates.length === 0)
+    throw new Error(`PANDASTACK_GUEST_CA=${setting}: no certificates found in ${files.join(", ") || HOST_FOLDER}`);
   // Parsed so that a broken file fails here, with its name known, and not in a guest.
   for (const certificate of certificates) new X509Certificate(certificate);
   return [...new Set(certificates)].sort();

@@ -14,7 +14,9 @@ export async function writeExt4(options: {
 }): Promise<void> {
   writeFileSync(options.image, "", { mode: 0o644 });
   truncateSync(options.image, options.diskMb * 1024 * 1024);
-  const extended = ["lazy_itable_init=0", "lazy_journal_init=0", `hash_seed=${options.uuid}`, "root_owner=0:0"].join(",");
+  const extended = ["lazy_itable_init=0", "lazy_journal_init=0", `hash_seed=${options.uuid}`, "root_owner=0:0"].join(
+    ",",
+  );
   // No blocks kept for root: everything here is root's, and the size asked for is the size one gets.
   const shape = ["-t", "ext4", "-q", "-F", "-m", "0", "-J", "size=32", "-i", "32768", "-E", extended];
   const name = ["-L", "root", "-U", options.uuid];

@@ -10,12 +10,18 @@ const EXTRA = "/etc/ssl/pandastack-extra.pem";
  * npm, pip and requests bring bundles of their own, so each is told where it looks: by its configuration file where it has one,
  * else by /etc/environment, which the guest agent reads for every process it starts.
  */
-export async function trustCertificates(root: string, certificates: readonly string[], log: (text: string) => void): Promise<void> {
+export async function trustCertificates(
+  root: string,
+  certificates: readonly string[],
+  log: (text: string) => void,
+): Promise<void> {
   if (certificates.length === 0) return;
   const folder = join(root, "usr/local/share/ca-certificates");
   mkdirSync(folder, { recursive: true });
   // One a file: update-ca-certificates hashes the first of a file only.
-  certificates.forEach((certificate, index) => writeFileSync(join(folder, `pandastack-${index + 1}.crt`), `${certificate}\n`));
+  certificates.forEach((certificate, index) =>
+    writeFileSync(join(folder, `pandastack-${index + 1}.crt`), `${certificate}\n`),
+  );
   await runTool("chroot", [root, "/usr/sbin/update-ca-certificates"], { log });
   // Node adds these to its own: parsing the whole bundle would cost every start of Node in an emulated guest.
   writeFileSync(join(root, EXTRA), certificates.map((certificate) => `${certificate}\n`).join(""));
@@ -23,6 +29,12 @@ export async function trustCertificates(root: string, certificates: readonly str
   appendFileSync(join(root, "usr/local/etc/npmrc"), `cafile=${BUNDLE}\n`);
   appendFileSync(
     join(root, "etc/environment"),
-    [`NODE_EXTRA_CA_CERTS=${EXTRA}`, `REQUESTS_CA_BUNDLE=${BUNDLE}`, `SSL_CERT_FILE=${BUNDLE}`, `PIP_CERT=${BUNDLE}`, ""].join("\n"),
+    [
+      `NODE_EXTRA_CA_CERTS=${EXTRA}`,
+      `REQUESTS_CA_BUNDLE=${BUNDLE}`,
+      `SSL_CERT_FILE=${BUNDLE}`,
+      `PIP_CERT=${BUNDLE}`,
+      "",
+    ].join("\n"),
   );
 }
