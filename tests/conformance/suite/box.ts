@@ -50,10 +50,10 @@ export class Box {
 
   /** A command that goes on by itself. */
   async background(shell: string, options: Omit<ExecRequest, "shell" | "argv" | "detach"> = {}): Promise<{ id: string; pid: number }> {
-    const { events } = await this.start({ shell, detach: true, ...options });
-    const next = await events.next();
-    if (next.done === true || next.value.kind !== "detached") throw new Error(`a detached command must answer at once, not ${JSON.stringify(next.value)}`);
-    return { id: next.value.id, pid: next.value.pid };
+    for await (const event of (await this.guest()).exec({ shell, detach: true, ...options })) {
+      if (event.kind === "detached") return { id: event.id, pid: event.pid };
+    }
+    throw new Error(`\`${shell}\` was to go on by itself, but never said that it does`);
   }
 
   async write(path: string, content: string | Buffer, options: { user?: string; mode?: number; append?: boolean; offset?: number } = {}): Promise<number> {

@@ -142,6 +142,12 @@ inside("a reader that does not read holds up no other command", async ({ box }) 
   await events.return?.();
 });
 
+inside("signals have their default actions: a writer without a reader dies without a word", async ({ box }) => {
+  const { stdout, stderr } = await box.run("yes | head -n 1");
+  expect({ stdout, stderr }).toEqual({ stdout: "y\n", stderr: "" });
+  expect(await box.text("sh -c 'kill -PIPE $$; echo ignored'; echo $?; sh -c 'kill -INT $$; echo ignored'; echo $?")).toBe("141\n130");
+});
+
 inside("an empty command succeeds", async ({ box }) => {
   const { code, stdout } = await box.run("");
   expect({ code, stdout }).toEqual({ code: 0, stdout: "" });

@@ -18,10 +18,8 @@ const MAX_FINISHED = 64;
 
 export const exec: Operation = (context, args) => {
   const record = start(context.kernel, args);
-  if (args["detach"] === true) {
-    context.stream.event({ event: "started", id: record.id, pid: record.pid });
-    context.stream.ok({ id: record.id, pid: record.pid });
-  } else new Attachment(context, record, false);
+  if (args["detach"] === true) context.stream.ok({ id: record.id, pid: record.pid });
+  else new Attachment(context, record, false);
 };
 
 export const attachCommand: Operation = (context, args) => {
