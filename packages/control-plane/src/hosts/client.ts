@@ -66,7 +66,7 @@ export class HostClient {
 
   /** Events after a number, and those to come, until `signal` fires or the host goes away. */
   async *events(after: number, signal: AbortSignal): AsyncGenerator<HostEvent> {
-    for await (const line of this.connection.lines({ path: `/events?after=${after}&follow=1`, signal })) yield HostEvent.parse(line);
+    for await (const line of this.connection.lines({ path: `/events?after=${after}&follow=1`, signal, mayBeSilent: true })) yield HostEvent.parse(line);
   }
 
   /** The inside of a running sandbox. */

@@ -30,6 +30,8 @@ export interface HostRequest {
   readonly repeatable?: boolean;
   /** What to say when the connection is lost half-way. */
   readonly lostText?: string;
+  /** A stream whose head comes with its first piece, whenever that is. */
+  readonly mayBeSilent?: boolean;
 }
 
 /** HTTP and WebSockets to one host agent on its Unix socket, with connections kept alive. */
@@ -76,6 +78,7 @@ export class HostConnection {
       ...(request.bytes === undefined
         ? {}
         : { body: request.bytes as unknown as Readable, headers: { "content-type": "application/octet-stream" }, headersTimeout: 0 }),
+      ...(request.mayBeSilent === true ? { headersTimeout: 0 } : {}),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });
   }

@@ -1,26 +1,9 @@
 import type { Readable } from "node:stream";
-import type { WebSocket } from "ws";
 import { z } from "zod";
-import { Fault, Refusal } from "@pandastack/platform";
-import { errorRegistry, type ErrorCode } from "@pandastack/contracts";
-import {
-  decodeExecFrames,
-  ExecFrameKind,
-  ExecResult,
-  FileEntry,
-  ProcessInfo,
-  type ExecRequest,
-  type FsOperation,
-} from "@pandastack/contracts/host";
+import { FileEntry, ProcessInfo, type ExecRequest, type FsOperation } from "@pandastack/contracts/host";
 import type { HostConnection } from "./connection.ts";
-import { toHostFailure } from "./failures.ts";
-
-/** What a running command says, in order. */
-export type ExecEvent =
-  | { readonly kind: "stdout" | "stderr"; readonly data: Uint8Array }
-  | { readonly kind: "started"; readonly id: string; readonly pid: number }
-  | { readonly kind: "result"; readonly result: ExecResult }
-  | { readonly kind: "detached"; readonly id: string; readonly pid: number };
+import { execEvents, type ExecEvent } from "./exec-events.ts";
+import { ProcessSocket } from "./process-socket.ts";
 
 const GuestMetrics = z.record(z.string(), z.unknown()).and(
   z.object({ uptime_ms: z.number().optional(), vmm: z.object({ pid: z.int(), rss_bytes: z.number(), cpu_ms: z.number() }) }),
@@ -40,8 +23,8 @@ export type WatchEvent = z.infer<typeof WatchEvent>;
 export interface GuestClient {
   /** Runs a command. Ending the iteration or `signal` leaves it running, unless `kill`. */
   exec(request: ExecRequest, options: { signal: AbortSignal; kill?: boolean }): AsyncGenerator<ExecEvent>;
-  /** A process's socket, paused: first message as the host's contract says. */
-  processSocket(first: { exec: ExecRequest } | { attach: { id: string; replay?: boolean } }): Promise<WebSocket>;
+  /** A process's socket, once it has begun. */
+  processSocket(first: { exec: ExecRequest } | { attach: { id: string; replay?: boolean } }): Promise<ProcessSocket>;
   processes(): Promise<ProcessInfo[]>;
   signalProcess(target: { id: string; signal: string }): Promise<void>;
   readFile(options: { path: string; offset?: number; length?: number; signal: AbortSignal }): Promise<{ body: Readable; lengthBytes: number | undefined }>;
@@ -60,8 +43,8 @@ export interface GuestClient {
 export function guestOf(connection: HostConnection, sandboxId: string): GuestClient {
   const base = `/sandboxes/${sandboxId}`;
   return {
-    exec: (request, options) => exec(connection, base, request, options),
-    processSocket: (first) => connection.socket(`${base}/process`, first),
+    exec: (request, options) => execEvents(connection, base, request, options),
+    processSocket: async (first) => ProcessSocket.begun(await connection.socket(`${base}/process`, first)),
     processes: async () => (await connection.json(z.object({ processes: z.array(ProcessInfo) }), { path: `${base}/processes` })).processes,
     signalProcess: async (target) => {
       await connection.json(z.unknown(), { method: "POST", path: `${base}/processes/signal`, json: target });
@@ -95,53 +78,4 @@ export function guestOf(connection: HostConnection, sandboxId: string): GuestCli
 function queryText(query: Record<string, string | number | undefined>): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
   return new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString();
-}
-
-const LOST_COMMAND = "the connection to the host was lost; the command may have run or still be running";
-
-async function* exec(
-  connection: HostConnection,
-  base: string,
-  request: ExecRequest,
-  options: { signal: AbortSignal; kill?: boolean },
-): AsyncGenerator<ExecEvent> {
-  const reply = await connection.request({
-    method: "POST",
-    path: `${base}/exec${options.kill === true ? "?kill=1" : ""}`,
-    json: request,
-    signal: options.signal,
-    lostText: LOST_COMMAND,
-  });
-  try {
-    for await (const { kind, payload } of decodeExecFrames(reply.body)) {
-      if (kind === ExecFrameKind.stdout) yield { kind: "stdout", data: payload };
-      else if (kind === ExecFrameKind.stderr) yield { kind: "stderr", data: payload };
-      else if (kind === ExecFrameKind.event) {
-        const event = parse(payload) as { event: string; id: string; pid: number };
-        if (event.event === "started") yield { kind: "started", id: event.id, pid: event.pid };
-      } else if (kind === ExecFrameKind.result) {
-        const result = parse(payload);
-        const finished = ExecResult.safeParse(result);
-        if (finished.success) yield { kind: "result", result: finished.data };
-        else yield { kind: "detached", ...z.object({ id: z.string(), pid: z.int() }).parse(result) };
-        return;
-      } else throw fromErrorFrame(parse(payload));
-    }
-  } catch (error) {
-    throw toHostFailure(error, LOST_COMMAND);
-  } finally {
-    reply.body.destroy();
-  }
-  throw new Fault("host.unavailable", LOST_COMMAND, { operatorMessage: "host agent: an exec stream ended without a result" });
-}
-
-const parse = (payload: Uint8Array): unknown => JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString("utf8"));
-
-/** What an exec stream or a process socket says went wrong. */
-export function fromErrorFrame(frame: unknown): Refusal | Fault {
-  const { error, code } = frame as { error?: unknown; code?: unknown };
-  if (typeof code === "string" && typeof error === "string" && Object.hasOwn(errorRegistry, code) && !code.startsWith("internal.")) {
-    return new Refusal(code as ErrorCode, error);
-  }
-  return new Fault("internal.error", "internal error", { operatorMessage: `host agent: ${String(error)}` });
 }

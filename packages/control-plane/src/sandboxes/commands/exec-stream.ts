@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Refusal, toErrorResponse } from "@pandastack/platform";
 import type { Answer, Call } from "../../calls/call.ts";
 import { eventStream, frame } from "../../calls/server-sent-events.ts";
-import type { ExecEvent } from "../../hosts/guest.ts";
+import type { ExecEvent } from "../../hosts/exec-events.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import type { SandboxParts } from "../parts.ts";
 import { shellRequest, timeoutText } from "./request.ts";

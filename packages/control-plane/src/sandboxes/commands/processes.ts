@@ -4,6 +4,7 @@ import type { ProcessInfo } from "@pandastack/contracts/host";
 import { Refusal, toErrorResponse } from "@pandastack/platform";
 import { bufferOf, CloseCode, closeReason, forward, keepAlive } from "../../calls/sockets.ts";
 import type { GuestClient } from "../../hosts/guest.ts";
+import { parseProcessMessage, type ProcessSocket } from "../../hosts/process-socket.ts";
 import { execFields } from "./request.ts";
 
 /** A process by its id, or by its pid; of several that had the pid, the one that runs. */
@@ -18,14 +19,17 @@ export async function findProcess(guest: GuestClient, idOrPid: string): Promise<
 }
 
 /** Joins a caller's socket with a process's: messages pass as they are. Losing the caller leaves the process running. */
-export function joinProcess(client: WebSocket, host: WebSocket): void {
-  host.on("message", (data, isBinary) => forward(host, client, bufferOf(data), isBinary));
-  host.once("close", () => client.close(CloseCode.normal));
-  host.on("error", () => client.close(CloseCode.internal, "the connection to the host was lost"));
+export function joinProcess(client: WebSocket, process: ProcessSocket): void {
+  const host = process.socket;
+  let hasEnded = false;
+  process.onClose(() => client.close(hasEnded ? CloseCode.normal : CloseCode.internal, hasEnded ? "" : "the connection to the host was lost"));
   client.on("message", (data, isBinary) => forward(client, host, bufferOf(data), isBinary));
   client.once("close", () => host.close());
   keepAlive(client);
-  host.resume();
+  process.listen((data, isBinary) => {
+    if (!isBinary) hasEnded ||= ["result", "error"].includes(parseProcessMessage(data, isBinary).kind);
+    forward(host, client, bufferOf(data), isBinary);
+  });
 }
 
 /** The caller's first message says what to join it with. */
@@ -37,11 +41,11 @@ export function connectProcess(guest: GuestClient, client: WebSocket): void {
     client.on("message", keep);
     client.pause();
     openFirst(guest, bufferOf(data).toString("utf8")).then(
-      (host) => {
+      (process) => {
         client.off("message", keep);
-        if (client.readyState !== client.OPEN) return host.close();
-        for (const message of early) forward(client, host, bufferOf(message.data), message.isBinary);
-        joinProcess(client, host);
+        if (client.readyState !== client.OPEN) return process.socket.close();
+        for (const message of early) forward(client, process.socket, bufferOf(message.data), message.isBinary);
+        joinProcess(client, process);
         client.resume();
       },
       (error: unknown) => {
@@ -54,7 +58,7 @@ export function connectProcess(guest: GuestClient, client: WebSocket): void {
   });
 }
 
-async function openFirst(guest: GuestClient, text: string): Promise<WebSocket> {
+async function openFirst(guest: GuestClient, text: string): Promise<ProcessSocket> {
   let given: unknown;
   try {
     given = JSON.parse(text);

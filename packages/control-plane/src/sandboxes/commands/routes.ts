@@ -1,16 +1,15 @@
 import { isOn } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
-import type { Handlers, SocketAnswer } from "../../calls/call.ts";
+import type { Call, Handlers, SocketAnswer } from "../../calls/call.ts";
 import { eventStream } from "../../calls/server-sent-events.ts";
 import { onSandbox } from "../entry.ts";
 import type { SandboxParts } from "../parts.ts";
 import { exec } from "./exec.ts";
 import { execSocket } from "./exec-socket.ts";
 import { execStream, processFrames } from "./exec-stream.ts";
-import { processEvents } from "./process-messages.ts";
+import { processEvents } from "./process-events.ts";
 import { connectProcess, findProcess, joinProcess } from "./processes.ts";
-import { joinTerminal, terminalRequest, wantsExitMessage } from "./terminal.ts";
-import type { Call } from "../../calls/call.ts";
+import { abandonTerminal, joinTerminal, terminalRequest, wantsExitMessage } from "./terminal.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
 
 type Operations =
@@ -30,19 +29,17 @@ export function commandHandlers(parts: SandboxParts): Pick<Handlers, Operations>
   const guestOf = (row: SandboxRow) => parts.host.guest(row.id);
 
   const openTerminal = async (call: Call<"openTerminal"> | Call<"openSsh">, row: SandboxRow, exitMessage: boolean): Promise<SocketAnswer> => {
-    const host = await guestOf(row).processSocket({ exec: terminalRequest(call.query) });
-    // A caller that goes away before it has a WebSocket leaves a shell that nobody would ever end.
-    const abandon = () => {
-      host.send(JSON.stringify({ signal: "SIGHUP" }));
-      host.close();
-    };
+    const terminal = await guestOf(row).processSocket({ exec: terminalRequest(call.query) });
+    const keep = isOn(call.query.keep);
+    // A caller may go away before it has its WebSocket.
+    const abandon = () => abandonTerminal(terminal, keep);
     if (call.signal.aborted) abandon();
     call.signal.addEventListener("abort", abandon, { once: true });
     return {
       status: 101,
       connect: (client) => {
         call.signal.removeEventListener("abort", abandon);
-        joinTerminal(client, host, { exitMessage, keep: isOn(call.query.keep) });
+        joinTerminal(client, terminal, { exitMessage, keep });
       },
     };
   };
@@ -65,19 +62,19 @@ export function commandHandlers(parts: SandboxParts): Pick<Handlers, Operations>
     }),
     streamProcess: onSandbox(parts, "streamProcess", async ({ params, query, signal }, row) => {
       const { id } = await findProcess(guestOf(row), params.pid);
-      const socket = await guestOf(row).processSocket({ attach: { id, replay: query.replay === undefined || isOn(query.replay) } });
-      return { status: 200, mediaType: "text/event-stream", stream: eventStream(processFrames(processEvents(socket, signal), "command timeout")) };
+      const process = await guestOf(row).processSocket({ attach: { id, replay: query.replay === undefined || isOn(query.replay) } });
+      return { status: 200, mediaType: "text/event-stream", stream: eventStream(processFrames(processEvents(process, signal), "command timeout")) };
     }),
     attachProcess: onSandbox(parts, "attachProcess", async ({ params, query, signal }, row) => {
       const { id } = await findProcess(guestOf(row), params.pid);
-      const host = await guestOf(row).processSocket({ attach: { id, replay: query.replay === undefined || isOn(query.replay) } });
-      const abandon = () => host.close();
+      const process = await guestOf(row).processSocket({ attach: { id, replay: query.replay === undefined || isOn(query.replay) } });
+      const abandon = () => process.socket.close();
       signal.addEventListener("abort", abandon, { once: true });
       return {
         status: 101,
         connect: (client) => {
           signal.removeEventListener("abort", abandon);
-          joinProcess(client, host);
+          joinProcess(client, process);
         },
       };
     }),

@@ -3,7 +3,7 @@ import type { TerminalQuery } from "@pandastack/contracts";
 import type { ExecRequest } from "@pandastack/contracts/host";
 import { toErrorResponse } from "@pandastack/platform";
 import { bufferOf, CloseCode, closeReason, forward, keepAlive } from "../../calls/sockets.ts";
-import { parseProcessMessage } from "./process-messages.ts";
+import { parseProcessMessage, type ProcessSocket } from "../../hosts/process-socket.ts";
 import { parseTerminalInput } from "./terminal-input.ts";
 
 /** A login shell: bash where there is one. */
@@ -27,7 +27,8 @@ export function wantsExitMessage(query: TerminalQuery, userAgent: string): boole
 }
 
 /** Joins a caller's socket with a terminal's. The shell is told when the caller has gone, unless it asked to keep it. */
-export function joinTerminal(client: WebSocket, host: WebSocket, options: { exitMessage: boolean; keep: boolean }): void {
+export function joinTerminal(client: WebSocket, terminal: ProcessSocket, options: { exitMessage: boolean; keep: boolean }): void {
+  const host = terminal.socket;
   let isOver = false;
   const finish = (exitCode: number | undefined, code: number, reason: string) => {
     if (isOver) return;
@@ -36,14 +37,7 @@ export function joinTerminal(client: WebSocket, host: WebSocket, options: { exit
     client.close(code, closeReason(reason));
     host.close();
   };
-  host.on("message", (data, isBinary) => {
-    const message = parseProcessMessage(data, isBinary);
-    if (message.kind === "stdout" || message.kind === "stderr") forward(host, client, Buffer.from(message.data), true);
-    else if (message.kind === "result") finish(message.result.exit_code, CloseCode.normal, `exit ${message.result.exit_code}`);
-    else if (message.kind === "error") finish(undefined, CloseCode.internal, toErrorResponse(message.error).body.error);
-  });
-  host.once("close", () => finish(undefined, CloseCode.internal, "the connection to the host was lost"));
-  host.on("error", () => {});
+  terminal.onClose(() => finish(undefined, CloseCode.internal, "the connection to the host was lost"));
   client.on("message", (data, isBinary) => {
     const input = parseTerminalInput(bufferOf(data), isBinary);
     if (input.kind === "bytes") forward(client, host, input.data, true);
@@ -52,9 +46,19 @@ export function joinTerminal(client: WebSocket, host: WebSocket, options: { exit
   client.once("close", () => {
     if (isOver) return;
     isOver = true;
-    if (!options.keep && host.readyState === host.OPEN) host.send(JSON.stringify({ signal: "SIGHUP" }));
-    host.close();
+    abandonTerminal(terminal, options.keep);
   });
   keepAlive(client);
-  host.resume();
+  terminal.listen((data, isBinary) => {
+    const message = parseProcessMessage(data, isBinary);
+    if (message.kind === "stdout" || message.kind === "stderr") forward(host, client, Buffer.from(message.data), true);
+    else if (message.kind === "result") finish(message.result.exit_code, CloseCode.normal, `exit ${message.result.exit_code}`);
+    else if (message.kind === "error") finish(undefined, CloseCode.internal, toErrorResponse(message.error).body.error);
+  });
+}
+
+/** Its caller has gone. A shell that is not to be kept is hung up: nobody would ever end it. */
+export function abandonTerminal(terminal: ProcessSocket, keep: boolean): void {
+  if (!keep) terminal.send({ signal: "SIGHUP" });
+  terminal.socket.close();
 }
