@@ -3,6 +3,7 @@ import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
+import { ask } from "../../src/supervisor/ask.ts";
 
 const given = (name: string): string => process.env[name] ?? "";
 const notes = given("PANDASTACK_TEST_NOTES");
@@ -14,11 +15,15 @@ process.setgid?.(gid);
 process.setuid?.(uid);
 
 let isReady = false;
-const [host, port] = given("PANDASTACK_LISTEN").split(":");
+const [address, port] = given("PANDASTACK_LISTEN").split(":");
+const host = { socketPath: given("PANDASTACK_HOST_SOCKET"), path: "/v1/host" };
 createServer((_, response) => {
-  response.statusCode = isReady ? 200 : 503;
-  response.end("{}");
-}).listen(Number(port), host, () => note(`control plane starts ${process.pid} uid ${process.getuid?.()}`));
+  void ask(host).then((answer) => {
+    const isHostReady = answer !== undefined && (JSON.parse(answer.body) as { ready: boolean }).ready;
+    response.statusCode = isReady && isHostReady ? 200 : 503;
+    response.end("{}");
+  });
+}).listen(Number(port), address, () => note(`control plane starts ${process.pid} uid ${process.getuid?.()}`));
 process.on("SIGTERM", () => {
   note("control plane stops");
   process.exit(0);

@@ -9,7 +9,7 @@ let asked = 0;
 rmSync(socket, { force: true });
 createServer((_, response) => {
   asked++;
-  response.end(JSON.stringify({ ready: asked > 3, notReadyReason: asked > 3 ? null : "baking template base" }));
+  response.end(JSON.stringify({ ready: asked > 6, notReadyReason: asked > 6 ? null : "baking template base" }));
 }).listen(socket, () => {
   chownSync(socket, 0, Number(process.env["PANDASTACK_CONTROL_GID"]));
   appendFileSync(notes, `host agent starts ${process.pid} uid ${process.getuid?.()}\n`);
