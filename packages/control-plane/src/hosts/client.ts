@@ -12,6 +12,9 @@ import {
 import { HostConnection } from "./connection.ts";
 import { guestOf, type GuestClient } from "./guest.ts";
 
+/** A host that does not say how it is for this long is as good as away. */
+const INFO_TIMEOUT_MS = 5000;
+
 /** One host agent, as the control plane drives it. */
 export class HostClient {
   readonly connection: HostConnection;
@@ -22,7 +25,7 @@ export class HostClient {
   }
 
   async info(): Promise<HostInfo> {
-    const info = await this.connection.json(HostInfo, { path: "/host", signal: AbortSignal.timeout(3000) });
+    const info = await this.connection.json(HostInfo, { path: "/host", signal: AbortSignal.timeout(INFO_TIMEOUT_MS) });
     this.#identity = { hostId: info.id, epoch: info.epoch };
     return info;
   }

@@ -61,6 +61,7 @@ export async function startControlPlane(given: { databaseUrl: string; hostSocket
   );
   const { port } = await controlPlane.start();
   await controlPlane.started;
+  await controlPlane.parts.watch.known().catch(() => {});
   const url = `http://127.0.0.1:${port}`;
   return { controlPlane, url, api: apiOf(url) };
 }

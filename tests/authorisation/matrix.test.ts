@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { operationNames, operations, type Operation, type OperationName, type Role } from "@pandastack/contracts";
+import { ADMIN_TOKEN, startTestServer, type TestServer } from "../../packages/control-plane/tests/support/server.ts";
+import { TestSocket } from "../../packages/control-plane/tests/support/sockets.ts";
+
+/**
+ * Every operation of the registry × every kind of caller. Generated: an operation that is added is in it, and fails here
+ * until the server asks for the role that its contract names.
+ */
+const roles: readonly Role[] = ["read", "member", "admin"];
+const rank = (role: Role) => roles.indexOf(role);
+const all = operationNames.map((name): [OperationName, Operation] => [name, operations[name]]);
+const guarded = all.filter((entry): entry is [OperationName, Operation & { role: Role }] => entry[1].role !== "public");
+
+/** What a call needs to be a good one, where that is not nothing. */
+const bodies: Partial<Record<OperationName, unknown>> = {
+  createWorkspace: { slug: "made-by-matrix" },
+  exec: { cmd: "true" },
+  execStream: { cmd: "true" },
+  updateLifecycle: { ttl_seconds: 3600 },
+  makeDirectory: { path: "/made" },
+  moveFile: { from: "/file", to: "/file2" },
+  changeMode: { path: "/file", mode: "644" },
+  changeOwner: { path: "/file", user: "root" },
+};
+const queries: Partial<Record<OperationName, string>> = {
+  readFile: "path=/file",
+  writeFile: "path=/file",
+  removeFile: "path=/file",
+  statFile: "path=/file",
+  watchFiles: "path=/",
+  streamProcess: "replay=1",
+};
+
+let server: TestServer;
+const tokens: Record<string, string> = {};
+/** A sandbox and a snapshot of the workspace `mine`. */
+let sandbox: string;
+let snapshot: string;
+let process: string;
+
+const token = async (workspace: string, role: Role): Promise<string> => (await server.api("POST", `/v1/workspaces/${workspace}/tokens`, { role })).body.token;
+
+beforeAll(async () => {
+  server = await startTestServer({ sandboxesPerWorkspace: 10_000 });
+  for (const workspace of ["mine", "other"]) {
+    await server.api("POST", "/v1/workspaces", { slug: workspace });
+    for (const role of roles) tokens[`${workspace} ${role}`] = await token(workspace, role);
+  }
+  tokens["revoked"] = await token("mine", "admin");
+  await server.api("DELETE", `/v1/workspaces/mine/tokens/${tokens["revoked"].slice(0, 12)}`);
+  tokens["expired"] = await token("mine", "admin");
+  await server.database.query(`update tokens set expires_at = now() - interval '1 hour' where prefix = '${tokens["expired"].slice(0, 12)}'`);
+});
+afterAll(() => server.stop());
+
+/** Each call gets a sandbox of its own, so that none meets what another has done. */
+async function prepare(): Promise<void> {
+  const member = { token: tokens["mine member"]! };
+  sandbox = (await server.api("POST", "/v1/sandboxes", {}, member)).body.id;
+  snapshot = (await server.api("POST", `/v1/sandboxes/${sandbox}/snapshots`, undefined, member)).body.id;
+  process = (await server.api("POST", `/v1/sandboxes/${sandbox}/exec`, { cmd: "sleep 60", detach: true }, member)).body.id;
+  await server.api("PUT", `/v1/sandboxes/${sandbox}/fs?path=/file`, "x", member);
+}
+
+function pathOf(name: OperationName, operation: Operation): string {
+  const isSnapshot = operation.path.startsWith("/v1/snapshots/");
+  const query = queries[name] === undefined ? "" : `?${queries[name]}`;
+  return (
+    operation.path.replace("{id}", isSnapshot ? snapshot : sandbox).replace("{pid}", process).replace("{slug}", "mine").replace("{name}", "base").replace("{prefix}", "pds_ffffffff") + query
+  );
+}
+
+/** Status and body of a call; 101 for a socket that opened. */
+async function call(name: OperationName, given: string | null): Promise<{ status: number; code: string | undefined; error: string | undefined }> {
+  const operation: Operation = operations[name];
+  const path = pathOf(name, operation);
+  if (operation.replies[101] !== undefined) {
+    const socket = new TestSocket(server.url + path, { headers: given === null ? {} : { authorization: `Bearer ${given}` } });
+    const outcome = await Promise.race([
+      socket.open().then(() => ({ status: 101, body: {} as { code?: string; error?: string } })),
+      socket.refused(),
+    ]);
+    socket.socket.terminate();
+    return { status: outcome.status, code: outcome.body.code, error: outcome.body.error };
+  }
+  const controller = new AbortController();
+  const response = await fetch(server.url + path, {
+    method: operation.method,
+    headers: { ...(given === null ? {} : { authorization: `Bearer ${given}` }), ...(bodies[name] === undefined ? {} : { "content-type": "application/json" }) },
+    ...(bodies[name] === undefined ? {} : { body: JSON.stringify(bodies[name]) }),
+    signal: controller.signal,
+  });
+  const isJson = response.headers.get("content-type")?.startsWith("application/json") === true;
+  const body = isJson && response.status >= 400 ? ((await response.json()) as { code?: string; error?: string }) : {};
+  if (response.status < 400) controller.abort();
+  return { status: response.status, code: body.code, error: body.error };
+}
+
+describe.each(guarded)("%s", (name, operation) => {
+  test("without a token, or with one that is none, no more, or not yet: 401", async () => {
+    await prepare();
+    expect(await call(name, null)).toMatchObject({ status: 401, code: "auth.missing_token" });
+    expect(await call(name, "garbage")).toMatchObject({ status: 401, code: "auth.invalid_token" });
+    expect(await call(name, `pds_${"e".repeat(32)}`)).toMatchObject({ status: 401, code: "auth.invalid_token" });
+    expect(await call(name, tokens["revoked"]!)).toMatchObject({ status: 401, code: "auth.token_revoked" });
+    expect(await call(name, tokens["expired"]!)).toMatchObject({ status: 401, code: "auth.invalid_token" });
+  });
+
+  test("with too small a role: 403, whatever the id is", async () => {
+    await prepare();
+    for (const role of roles.filter((one) => rank(one) < rank(operation.role))) {
+      expect(await call(name, tokens[`mine ${role}`]!), role).toMatchObject({ status: 403, code: "auth.forbidden" });
+      expect(await call(name, tokens[`other ${role}`]!), role).toMatchObject({ status: 403, code: "auth.forbidden" });
+    }
+  });
+
+  test("with the role or a larger one: it is done", async () => {
+    for (const role of roles.filter((one) => rank(one) >= rank(operation.role))) {
+      await prepare();
+      const reply = await call(name, tokens[`mine ${role}`]!);
+      // What the matrix cannot prepare for is still past the door: made before, or a token that nobody has.
+      const isPast = reply.status < 300 || (name === "createWorkspace" && reply.code === "workspace.conflict") || (name.startsWith("revoke") && reply.code === "token.not_found");
+      expect(isPast, `${role}: ${JSON.stringify(reply)}`).toBe(true);
+    }
+  });
+
+  test.runIf(operation.path.includes("{id}"))("from another workspace: what an unknown id gets, for admins too", async () => {
+    await prepare();
+    for (const given of [tokens["other admin"]!, ADMIN_TOKEN]) {
+      const foreign = await call(name, given);
+      const kept = [sandbox, snapshot];
+      [sandbox, snapshot] = ["z".repeat(20), "00000000-0000-4000-8000-000000000000"];
+      const unknown = await call(name, given);
+      [sandbox, snapshot] = kept as [string, string];
+      expect(foreign).toEqual(unknown);
+      expect(foreign).toMatchObject({ status: 404, code: operation.path.startsWith("/v1/snapshots/") ? "snapshot.not_found" : "sandbox.not_found" });
+    }
+  });
+});
+
+describe("what needs no token", () => {
+  test("is about the server, and nothing else", () => {
+    expect(all.filter(([, { role }]) => role === "public").map(([name]) => name)).toEqual(["getHealth", "getReadiness", "getVersion", "getServerMetrics", "getOpenApi", "getOpenApiV1"]);
+  });
+
+  test.each(all.filter(([, { role }]) => role === "public"))("%s answers anyone", async (name) => {
+    expect((await call(name, null)).status).toBe(200);
+    expect((await call(name, "garbage")).status).toBe(200);
+  });
+});
+
+describe("the registry", () => {
+  test("a role that only looks changes nothing", () => {
+    for (const [name, { role, method }] of guarded) if (role === "read") expect(method, name).toBe("GET");
+  });
+
+  test("whoever changes accounts is admin", () => {
+    for (const [name, { role, path }] of guarded) if (/^\/v1\/(workspaces|me\/tokens)/.test(path)) expect(role, name).toBe("admin");
+  });
+});
