@@ -12,7 +12,7 @@ const withRegistry = itWhen(!server.isFake && server.registry !== null, server.i
 
 describe("network of a sandbox", () => {
   withVm("does not reach the host: a listener on every address that the host itself reaches", async () => {
-    const listener = createServer((socket) => socket.end("reached")).listen(0, "0.0.0.0");
+    const listener = createServer((socket) => socket.on("error", () => undefined).end("reached")).listen(0, "0.0.0.0");
     await new Promise((resolve) => listener.once("listening", resolve));
     const { port } = listener.address() as { port: number };
     try {

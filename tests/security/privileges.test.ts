@@ -9,9 +9,9 @@ describe("privileges", () => {
   onOwnServer("no VMM, no API process and no database runs as root", async () => {
     await sandboxForTest();
     const all = processes();
-    const vmms = all.filter(({ command }) => /qemu-system/.test(command));
-    const apis = all.filter(({ command }) => /control-plane/.test(command));
-    const databases = all.filter(({ command }) => /postgres/.test(command));
+    const vmms = all.filter(isVmm);
+    const apis = all.filter(({ command }) => /control-plane\/src\/main\.ts/.test(command));
+    const databases = all.filter(({ command }) => /^(\S*\/)?postgres(:| )/.test(command));
     expect(vmms.length).toBeGreaterThan(0);
     expect(apis.length).toBeGreaterThan(0);
     for (const { command, status } of [...vmms, ...apis, ...databases]) {
@@ -24,7 +24,7 @@ describe("privileges", () => {
 
   onOwnServer("every VMM is confined: seccomp, no new privileges, its own root, network and mounts, an empty environment", async () => {
     await sandboxForTest();
-    const vmms = processes().filter(({ command }) => /qemu-system/.test(command));
+    const vmms = processes().filter(isVmm);
     const uids = vmms.map(({ status }) => field(status, "Uid"));
     expect(new Set(uids).size, "a user of its own each").toBe(uids.length);
     for (const { pid, status } of vmms) {
@@ -41,6 +41,11 @@ interface Seen {
   pid: string;
   command: string;
   status: string;
+}
+
+/** The VMM itself, not what started it and waits for it. */
+function isVmm({ command }: Seen): boolean {
+  return /^\S*qemu-system\S* /.test(command);
 }
 
 /** Every process on this host that is not a kernel's. */
