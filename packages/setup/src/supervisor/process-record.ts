@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, readdirSync, rmSync } from "node:fs";
 import { isAlive, killProcess, processStat } from "../../../host-agent/src/processes/proc.ts";
 import { waitFor } from "../tools/wait.ts";
 import { writeFileWhole } from "../tools/write-file-whole.ts";
@@ -18,9 +18,21 @@ export const isRunning = (record: ProcessRecord): boolean => isAlive(record.pid,
 
 /** SIGKILL, and waits until it is gone. Nothing happens when it is gone already. */
 export async function killAndWait(record: ProcessRecord, what: string): Promise<void> {
-  if (!isRunning(record)) return;
-  killProcess(record.pid, "SIGKILL");
-  await waitFor(() => !isRunning(record), { timeoutMs: 10_000, message: `${what} (pid ${record.pid}) does not die` });
+  if (isRunning(record)) killProcess(record.pid, "SIGKILL");
+  await waitFor(() => !isRunning(record) && !hasThreads(record), {
+    timeoutMs: 10_000,
+    message: `${what} (pid ${record.pid}) does not die`,
+  });
+}
+
+/** A dead process's first thread is a zombie at once, while others may still be on their way out with its sockets open. */
+function hasThreads(record: ProcessRecord): boolean {
+  if (processStat(record.pid)?.startTime !== record.startTime) return false;
+  try {
+    return readdirSync(`/proc/${record.pid}/task`).length > 1;
+  } catch {
+    return false;
+  }
 }
 
 export function saveRecord(file: string, record: ProcessRecord): void {
