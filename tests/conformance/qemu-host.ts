@@ -14,7 +14,7 @@ import { createLogger, newHexId } from "@pandastack/platform";
 import { readArtifacts } from "./artifacts.ts";
 import type { Target } from "./suite/target.ts";
 
-const POOL_GB = "8";
+const POOL_GB = "4";
 /** Where servers of this host lease their slots; the same for all of them. */
 const HOST_RUN_DIR = "/run/pandastack";
 
@@ -49,7 +49,7 @@ export async function openQemuHost(): Promise<Target> {
     kvm ??= (await probeKvm({ artifacts, layout, log, ...lease })).works;
     const runtime = new QemuRuntime({ artifacts, layout, kvm });
     const size = { cpus: kvm ? 2 : 1, memoryMb: 512 };
-    const host = await openSandboxHost({ layout, runtime, artifacts, slots, size, mac: GUEST_MAC, vmmsAhead: 1, log });
+    const host = await openSandboxHost({ layout, runtime, artifacts, slots, size, mac: GUEST_MAC, vmmsAhead: 0, log });
     opened = host;
     await host.ready();
     return { host, runtime };

@@ -6,7 +6,8 @@ import { newHexId } from "@pandastack/platform";
 import { GuestClient } from "../../src/guest/client.ts";
 import { GuestConnection, type GuestRefresh } from "../../src/guest/connection.ts";
 import { createFakeRuntime } from "../../src/runtimes/fake/index.ts";
-import type { Machine, NetworkSlot, Runtime, RunningMachine } from "../../src/runtimes/runtime.ts";
+import type { Machine, Runtime, RunningMachine } from "../../src/runtimes/runtime.ts";
+import type { NetworkSlot } from "../../src/network/slot.ts";
 
 const SLOT: NetworkSlot = {
   number: 0, netns: "none", tap: "none", mac: "02:00:00:00:00:00", hostIp: "10.200.0.2", guestIp: "169.254.100.2", gatewayIp: "169.254.100.1", uid: 65_534,
@@ -21,7 +22,11 @@ export class Bench {
 
   private constructor(dir: string) {
     this.#dir = dir;
-    this.runtime = createFakeRuntime({ dir: join(dir, "machines") });
+    this.runtime = createFakeRuntime({ dir: this.machinesDir });
+  }
+
+  get machinesDir(): string {
+    return join(this.#dir, "machines");
   }
 
   static async open(): Promise<Bench> {

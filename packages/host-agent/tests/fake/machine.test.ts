@@ -1,5 +1,3 @@
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { waitFor } from "@pandastack/platform";
@@ -91,7 +89,7 @@ test("a death is noticed by whoever waits for it, and by the connection", async 
 
 test("a machine that lives in this process is adopted by another agent in it, one of another process is not", async () => {
   const { machine } = await bench.boot();
-  const other = createFakeRuntime({ dir: await mkdtemp(join(tmpdir(), "pandastack-fake-adopt-")) });
+  const other = createFakeRuntime({ dir: bench.machinesDir });
   expect(await other.adopt(machine.record)).toBe(machine);
   expect(await other.adopt({ ...machine.record, machineId: "0123456789ab" })).toBeUndefined();
 });
