@@ -22,7 +22,7 @@ describe("kill -9", () => {
 
   beforeAll(async () => {
     if (isFake || sharedData === null) return;
-    server = await startServer();
+    server = await startServer({ readyTimeoutMs: 100_000 });
     sandbox = await new PandaStack({ apiUrl: server.url, token: server.token }).sandboxes.create({ ttlSeconds: 0 });
     await sandbox.commands.run("(n=0; while :; do n=$((n+1)); echo $n > /dev/shm/n; sleep 0.05; done) >/dev/null 2>&1 & echo $! > /dev/shm/pid", { check: true });
     await sandbox.commands.run("head -c 2000000 /dev/urandom > /root/data; sha256sum /root/data > /root/sum", { check: true });

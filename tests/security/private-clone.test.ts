@@ -26,7 +26,7 @@ describe("a clone that only root can read", () => {
     expect(statSync(clone).mode & 0o777).toBe(0o700);
     expect(statSync(join(clone, "packages")).mode & 0o077).toBe(0);
 
-    second = await startServer({ repository: clone, dataDir: join(folder, "data") });
+    second = await startServer({ repository: clone, dataDir: join(folder, "data"), readyTimeoutMs: 150_000 });
     const panda = new PandaStack({ apiUrl: second.url, token: second.token });
     const here = await panda.sandboxes.create();
     const there = await new PandaStack({ apiUrl: server.url, token: server.token }).sandboxes.create();

@@ -20,6 +20,8 @@ export interface ServerOptions {
   repository?: string;
   port?: number;
   env?: Record<string, string>;
+  /** Below the test's own timeout: then this one says what was missing, and nothing is left running. */
+  readyTimeoutMs?: number;
 }
 
 export interface RunningServer {
@@ -62,7 +64,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const log = () => readFileSync(logPath, "utf8");
   const stop = () => stopSupervisor(supervisor, log);
   try {
-    await waitUntilReady(url, supervisor, log);
+    await waitUntilReady(url, supervisor, { log, timeoutMs: options.readyTimeoutMs ?? FIRST_READY_TIMEOUT_MS });
   } catch (error) {
     await stop().catch(() => supervisor.kill("SIGKILL"));
     throw error;
@@ -70,16 +72,18 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   return { url, token, dataDir, port, supervisor, log, stop };
 }
 
-async function waitUntilReady(url: string, supervisor: ChildProcess, log: () => string): Promise<void> {
+async function waitUntilReady(url: string, supervisor: ChildProcess, options: { log: () => string; timeoutMs: number }): Promise<void> {
+  let answer = "";
   await waitFor(
     async () => {
-      if (hasEnded(supervisor)) throw new Error(`the server ended before it was ready:\n${tail(log())}`);
+      if (hasEnded(supervisor)) throw new Error("the server ended before it was ready");
       const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+      answer = (await response?.text().catch(() => undefined)) ?? answer;
       return response?.status === 200;
     },
-    { timeoutMs: FIRST_READY_TIMEOUT_MS, intervalMs: 50, message: "the server did not become ready" },
+    { timeoutMs: options.timeoutMs, intervalMs: 50, message: "the server did not become ready" },
   ).catch((error: Error) => {
-    throw new Error(`${error.message}\n${tail(log())}`);
+    throw new Error(`${error.message}\nlast answer: ${answer}\n${tail(options.log())}`);
   });
 }
 
