@@ -85,5 +85,5 @@ const LOOPS_PER_JIFFY = 10_000_000;
  * timer takes seconds on an idle host, and on a busy one hangs for good. `no_timer_check` for the same reason.
  */
 function emulatedClock(): string[] {
-  return [`tsc_early_khz=${hostTscKhz()}`, "tsc=reliable", "no_timer_check", `lpj=${LOOPS_PER_JIFFY}`, "nokaslr"];
+  return [`tsc_early_khz=${hostTscKhz()}`, "tsc=reliable", "no_timer_check", `lpj=${LOOPS_PER_JIFFY}`, "nokaslr", "hardened_usercopy=off", "randomize_kstack_offset=off"];
 }

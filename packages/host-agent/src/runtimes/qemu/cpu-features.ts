@@ -1,4 +1,8 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+
+/** The kernel's ring buffer is rarely above 1 MiB. */
+const MAX_LOG_BYTES = 16 * 1_048_576;
 
 /** Memory of a guest that saw the host's CPU only runs on one with the same features. */
 export function cpuFeaturesKey(): string {
@@ -8,8 +12,29 @@ export function cpuFeaturesKey(): string {
   return `${model}\n${flags}`;
 }
 
-/** Rate of the host's time stamp counter, as the kernel says it. */
+/**
+ * Rate of the host's time stamp counter in kHz. The kernel says it in its log when it has measured it; once that is gone, what
+ * /proc/cpuinfo says is exact on virtual machines and near it elsewhere.
+ */
 export function hostTscKhz(): number {
+  return (knownTscKhz ??= tscKhzFromLog() ?? tscKhzFromCpuinfo());
+}
+let knownTscKhz: number | undefined;
+
+function tscKhzFromLog(): number | undefined {
+  let log: string;
+  try {
+    log = execFileSync("dmesg", { encoding: "utf8", maxBuffer: MAX_LOG_BYTES, stdio: ["ignore", "pipe", "ignore"] });
+  } catch {
+    return undefined;
+  }
+  const refined = /tsc: Refined TSC clocksource calibration: ([\d.]+) MHz/.exec(log);
+  const detected = /tsc: Detected ([\d.]+) MHz (?:TSC|processor)/.exec(log);
+  const mhz = Number((refined ?? detected)?.[1]);
+  return Number.isFinite(mhz) ? Math.round(mhz * 1000) : undefined;
+}
+
+function tscKhzFromCpuinfo(): number {
   const mhz = Number(/^cpu MHz\s*:\s*([\d.]+)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? 0);
   return Math.round(mhz * 1000);
 }
