@@ -6,6 +6,7 @@ import { measureCreate, measureRate } from "./measures/create.ts";
 import { measureFiles } from "./measures/files.ts";
 import { measureFork } from "./measures/fork.ts";
 import { measureHibernate } from "./measures/hibernate.ts";
+import { measureRestart } from "./measures/restart.ts";
 import { printTable, writeResults } from "./report.ts";
 import { isWithinTarget, type Row } from "./stats.ts";
 
@@ -32,7 +33,7 @@ if (values.help) process.stdout.write(usage);
 else process.exitCode = await bench();
 
 async function bench(): Promise<number> {
-  const own = values.url === undefined ? await startServer() : undefined;
+  let own = values.url === undefined ? await startServer() : undefined;
   const client = new BenchClient(own?.url ?? values.url ?? "", own?.token ?? values.token ?? process.env["PANDASTACK_API_KEY"] ?? "");
   try {
     const warmUp = await client.create();
@@ -40,6 +41,11 @@ async function bench(): Promise<number> {
     await client.remove(warmUp.id);
     process.stdout.write(`${runtime}, ${isolation}\n\n`);
     const rows = await measureAll(client);
+    if (own !== undefined) {
+      const restarted = await measureRestart(own);
+      own = restarted.server;
+      rows.push(restarted.row);
+    }
     printTable(rows);
     const path = writeResults(join(REPOSITORY, "bench-results"), rows, { runtime, isolation, quick: values.quick });
     process.stdout.write(`\n${path}\n`);
