@@ -1,4 +1,3 @@
-import { createRequire } from "node:module";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { Pool, type Dispatcher } from "undici";
@@ -7,10 +6,6 @@ import type { z } from "zod";
 import { Fault } from "@pandastack/platform";
 import { HOST_API_PREFIX } from "@pandastack/contracts/host";
 import { fromHostReply, isLost, isUnsent, toHostFailure } from "./failures.ts";
-
-// undici reads its parser at the first connection, when the files may no longer be readable to this process.
-createRequire(import.meta.url)("undici/lib/llhttp/llhttp_simd-wasm.js");
-createRequire(import.meta.url)("undici/lib/web/fetch/body.js");
 
 /** How long a request waits for a host agent that is being restarted before the caller is told. */
 export const HOST_RETRY_WINDOW_MS = 5000;

@@ -5,6 +5,7 @@ import type { Logger } from "@pandastack/platform";
 import { bootstrap } from "../accounts/bootstrap.ts";
 import { EventFeed } from "../events/feed.ts";
 import { HostClient } from "../hosts/client.ts";
+import { loadHttpClient } from "../hosts/load-client.ts";
 import { HostWatch } from "../hosts/watch.ts";
 import { buildApp } from "../http/app.ts";
 import { ServerMetrics } from "../http/metrics.ts";
@@ -38,6 +39,7 @@ export interface ControlPlane {
  * until then, and privileges can be dropped in between.
  */
 export async function makeControlPlane(settings: Settings, log: Logger, options: { checkReplies?: boolean } = {}): Promise<ControlPlane> {
+  await loadHttpClient();
   const database = openDatabase(settings.databaseUrl, log);
   const { db } = database;
   const host = new HostClient(settings.hostSocket);

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { createRequire } from "node:module";
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import type { Logger } from "@pandastack/platform";
@@ -19,8 +18,8 @@ const CONNECT_TIMEOUT_MS = 3000;
 /** No statement of ours takes long; one that does waits for a lock or a lost peer. */
 const STATEMENT_TIMEOUT_MS = 10_000;
 
-// pg loads this at the first connection without a password, when the files may no longer be readable to this process.
-createRequire(import.meta.url)("pgpass");
+// A connection without a password would make pg load another package, when its files may no longer be readable to this process.
+pg.defaults.password = "";
 
 // bigint columns hold milliseconds, sizes and counters, all far below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);

@@ -18,6 +18,8 @@ const RETRY_SECONDS = 5;
 /** How often every row is compared with its host, events or not. */
 const COMPARE_MS = 15_000;
 const PRUNE_MS = 600_000;
+/** Ids that one line of the log names. */
+const REPORTED_LIMIT = 10;
 
 /** What each kind of event says that the row should show. Others say nothing of the state. */
 const STATE_AFTER: Readonly<Record<string, SandboxRow["status"]>> = {
@@ -150,7 +152,10 @@ async function reportUnknown(parts: SandboxParts, hostSandboxes: readonly HostSa
   const ids = hostSandboxes.map((host) => host.id);
   const { rows } = await sql<{ id: string }>`
     select id from unnest(${ids}::text[]) as id where not exists (select from sandboxes where sandboxes.id = id.id)`.execute(parts.db);
-  if (rows.length > 0) parts.log.warn({ sandboxes: rows.map((row) => row.id) }, "the host has sandboxes that this database does not know; they are left alone");
+  if (rows.length > 0) {
+    const some = rows.slice(0, REPORTED_LIMIT).map((row) => row.id);
+    parts.log.warn({ count: rows.length, some }, "the host has sandboxes that this database does not know; they are left alone");
+  }
   // Tombstones say that the host had nothing of them any more. Where that was wrong, it is put right.
   const { rows: risen } = await sql<{ id: string }>`
     update sandboxes set deleted_at = null where id = any(${ids}) and deleted_at < clock_timestamp() - interval '1 minute' returning id`.execute(parts.db);

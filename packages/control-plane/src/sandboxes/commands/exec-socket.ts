@@ -6,6 +6,7 @@ import { toErrorResponse } from "@pandastack/platform";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import { bufferOf, CloseCode, keepAlive, sendAndWait } from "../../calls/sockets.ts";
 import type { SandboxParts } from "../parts.ts";
+import { outputDecoder } from "./output.ts";
 import { shellRequest, timeoutText } from "./request.ts";
 
 const Id = z.union([z.string().min(1).max(200), z.number()]);
@@ -21,12 +22,16 @@ export function execSocket(parts: SandboxParts, row: SandboxRow, socket: WebSock
   const run = async (id: string | number, body: ExecBody) => {
     const processId = randomUUID();
     running.set(id, processId);
-    const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+    const decoders = { stdout: outputDecoder(), stderr: outputDecoder() };
     try {
       for await (const event of guest.exec(shellRequest(body, processId), { signal: closed.signal })) {
         if (event.kind === "stdout" || event.kind === "stderr") {
           await say({ id, stream: event.kind, data: decoders[event.kind].decode(event.data, { stream: true }) });
         } else if (event.kind === "result") {
+          for (const name of ["stdout", "stderr"] as const) {
+            const data = decoders[name].decode();
+            if (data !== "") await say({ id, stream: name, data });
+          }
           if (event.result.timed_out) await say({ id, error: timeoutText(body.timeout_seconds), code: "exec.timeout", exit: 124 });
           else await say({ id, exit: event.result.exit_code, signal: event.result.signal });
         }

@@ -5,6 +5,7 @@ import { eventStream, frame } from "../../calls/server-sent-events.ts";
 import type { ExecEvent } from "../../hosts/exec-events.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import type { SandboxParts } from "../parts.ts";
+import { outputDecoder } from "./output.ts";
 import { shellRequest, timeoutText } from "./request.ts";
 
 export const PROCESS_HEADER = "x-pandastack-process";
@@ -28,7 +29,7 @@ export async function execStream(parts: SandboxParts, call: Call<"execStream">, 
 
 /** A command's events as the published client reads them. Characters are never cut in two. */
 export async function* processFrames(events: AsyncIterable<ExecEvent>, textOfTimeout: string): AsyncGenerator<string> {
-  const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  const decoders = { stdout: outputDecoder(), stderr: outputDecoder() };
   const rest = function* () {
     for (const name of ["stdout", "stderr"] as const) {
       const chunk = decoders[name].decode();

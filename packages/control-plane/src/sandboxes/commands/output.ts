@@ -1,3 +1,4 @@
+import { TextDecoder } from "node:util";
 import { EXEC_OUTPUT_LIMIT_BYTES } from "@pandastack/contracts";
 
 /** One stream of a command's output, kept up to a limit. */
@@ -25,4 +26,9 @@ export class BoundedOutput {
   text(): string {
     return Buffer.concat(this.#chunks).toString("utf8");
   }
+}
+
+/** For output that is passed on in pieces: characters are not cut in two, and a byte order mark is output like any other. */
+export function outputDecoder(): TextDecoder {
+  return new TextDecoder("utf-8", { ignoreBOM: true });
 }
