@@ -13,8 +13,9 @@ import { openSandboxHost } from "./sandboxes/sandbox-host.ts";
 /** `base`: what the design gives every sandbox; an emulated guest has one CPU, since a second only costs. */
 const MEMORY_MB = 512;
 const CPUS = { kvm: 2, tcg: 1 };
-/** Empty VMMs waiting: enough for a burst, and each costs 20 MB. */
-const VMMS_AHEAD = 4;
+/** Empty VMMs waiting (`PANDASTACK_VMMS_AHEAD`): enough for a burst, and each costs 20 MB. */
+const DEFAULT_VMMS_AHEAD = 4;
+const MAX_VMMS_AHEAD = 64;
 /** Network slots waiting beside those that the VMMs hold. */
 const SLOTS_AHEAD = 4;
 
@@ -44,7 +45,7 @@ export async function assembleHost(options: {
   });
   const runtime = new QemuRuntime({ artifacts, layout, kvm: kvm.works });
   const size = { cpus: kvm.works ? CPUS.kvm : CPUS.tcg, memoryMb: MEMORY_MB };
-  const host = await openSandboxHost({ layout, runtime, artifacts, slots, size, mac: GUEST_MAC, vmmsAhead: VMMS_AHEAD, log });
+  const host = await openSandboxHost({ layout, runtime, artifacts, slots, size, mac: GUEST_MAC, vmmsAhead: vmmsAhead(), log });
   return {
     host,
     close: async () => {
@@ -53,4 +54,12 @@ export async function assembleHost(options: {
       await closePool({ dataDir: layout.dataDir, log });
     },
   };
+}
+
+function vmmsAhead(): number {
+  const text = process.env["PANDASTACK_VMMS_AHEAD"];
+  if (text === undefined) return DEFAULT_VMMS_AHEAD;
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 0 && count <= MAX_VMMS_AHEAD) return count;
+  throw new Error(`PANDASTACK_VMMS_AHEAD is "${text}"; it must be a whole number from 0 to ${MAX_VMMS_AHEAD}`);
 }
