@@ -1,7 +1,11 @@
 /** node examples/best-of-three.ts: try three ways from the same state, side by side, and keep the best. */
 import { Sandbox } from "@pandastack/sdk";
 
-const candidates = ["sort -n", "sort -n --parallel=1", "python3 -c 'import sys; print(*sorted(map(int, sys.stdin)), sep=chr(10))'"];
+const candidates = [
+  "sort -n",
+  "sort -n --parallel=1",
+  "python3 -c 'import sys; print(*sorted(map(int, sys.stdin)), sep=chr(10))'",
+];
 
 const base = await Sandbox.create({ ttlSeconds: 600 });
 await base.commands.run("seq 200000 | shuf > /dev/shm/numbers", { check: true });

@@ -1,9 +1,21 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 
+/** Whatever the bench reads of any answer. */
+interface Reply {
+  id: string;
+  runtime: string;
+  isolation: string;
+  boot_ms: number;
+  paused_ms: number;
+  children: { id: string }[];
+  exit_code: number;
+  stderr: string;
+}
+
 export interface Timed {
   ms: number;
   status: number;
-  json: any;
+  json: Reply;
   bytes: number;
 }
 
@@ -27,9 +39,17 @@ export class BenchClient {
       const headers: Record<string, string | number> = {
         authorization: `Bearer ${this.#token}`,
         "content-length": payload?.length ?? 0,
-        "content-type": body instanceof Uint8Array ? "application/octet-stream" : payload === undefined ? "text/plain" : "application/json",
+        "content-type":
+          body instanceof Uint8Array
+            ? "application/octet-stream"
+            : payload === undefined
+              ? "text/plain"
+              : "application/json",
       };
-      const sent = request({ agent: this.#agent, host: this.#url.hostname, port: this.#url.port, method, path: `/v1${path}`, headers }, resolve);
+      const sent = request(
+        { agent: this.#agent, host: this.#url.hostname, port: this.#url.port, method, path: `/v1${path}`, headers },
+        resolve,
+      );
       sent.once("error", reject);
       sent.end(payload);
     });
@@ -41,7 +61,7 @@ export class BenchClient {
       if (isJson) chunks.push(chunk);
     }
     const ms = performance.now() - started;
-    const json = isJson ? JSON.parse(Buffer.concat(chunks).toString()) : undefined;
+    const json = (isJson ? JSON.parse(Buffer.concat(chunks).toString()) : {}) as Reply;
     const status = response.statusCode ?? 0;
     if (status >= 300) throw new Error(`${method} ${path} answered ${status}: ${JSON.stringify(json)}`);
     return { ms, status, json, bytes };
@@ -61,7 +81,7 @@ export class BenchClient {
 
   async fork(id: string, count: number): Promise<Timed & { ids: string[] }> {
     const timed = await this.call("POST", `/sandboxes/${id}/fork`, { count });
-    const ids = (timed.json.children as { id: string }[]).map((child) => child.id);
+    const ids = timed.json.children.map((child) => child.id);
     if (ids.length !== count) throw new Error(`${ids.length} of ${count} children`);
     for (const child of ids) this.#made.add(child);
     return { ...timed, ids };

@@ -34,10 +34,13 @@ else process.exitCode = await bench();
 
 async function bench(): Promise<number> {
   let own = values.url === undefined ? await startServer() : undefined;
-  const client = new BenchClient(own?.url ?? values.url ?? "", own?.token ?? values.token ?? process.env["PANDASTACK_API_KEY"] ?? "");
+  const client = new BenchClient(
+    own?.url ?? values.url ?? "",
+    own?.token ?? values.token ?? process.env["PANDASTACK_API_KEY"] ?? "",
+  );
   try {
     const warmUp = await client.create();
-    const { runtime, isolation } = warmUp.json as { runtime: string; isolation: string };
+    const { runtime, isolation } = warmUp.json;
     await client.remove(warmUp.id);
     process.stdout.write(`${runtime}, ${isolation}\n\n`);
     const rows = await measureAll(client);

@@ -13,12 +13,28 @@ export function printTable(rows: Row[]): void {
   const cells = rows.map((row) => {
     const { n, p50, p95, p99 } = summarize(row.samples);
     const verdict = isWithinTarget(row);
-    return [row.name, String(n), number(p50), number(p95), number(p99), row.unit, targetText(row), verdict === undefined ? "" : verdict ? "yes" : "NO"];
+    return [
+      row.name,
+      String(n),
+      number(p50),
+      number(p95),
+      number(p99),
+      row.unit,
+      targetText(row),
+      verdict === undefined ? "" : verdict ? "yes" : "NO",
+    ];
   });
   const lines = [["", "n", "p50", "p95", "p99", "", "target p50", "met"], ...cells];
   const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   for (const line of lines) {
-    process.stdout.write(`${line.map((cell, column) => (column === 0 || column > 4 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join("  ").trimEnd()}\n`);
+    process.stdout.write(
+      `${line
+        .map((cell, column) =>
+          column === 0 || column > 4 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
+        .join("  ")
+        .trimEnd()}\n`,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { api, run, sandboxForTest, server } from "./support/api.ts";
+import { type Answer, api, run, sandboxForTest, server } from "./support/api.ts";
 
 /** Clear text, a stable code, nothing leaked. */
 describe("bad input", () => {
@@ -27,12 +27,19 @@ describe("bad input", () => {
   });
 
   it("JSON that is none", async () => {
-    const answer = await api("POST", "/v1/sandboxes", { body: '{"template":', headers: { "content-type": "application/json" } });
+    const answer = await api("POST", "/v1/sandboxes", {
+      body: '{"template":',
+      headers: { "content-type": "application/json" },
+    });
     expectRefusal(answer, 400, "validation.bad_json");
   });
 
   it("an unknown snapshot", async () => {
-    expectRefusal(await api("POST", "/v1/sandboxes", { json: { from_snapshot: crypto.randomUUID() } }), 404, "snapshot.not_found");
+    expectRefusal(
+      await api("POST", "/v1/sandboxes", { json: { from_snapshot: crypto.randomUUID() } }),
+      404,
+      "snapshot.not_found",
+    );
   });
 
   it("a gigabyte of JSON is refused without being read", async () => {
@@ -43,10 +50,20 @@ describe("bad input", () => {
   });
 
   it("a path with NUL; and `..`, which is legal", async () => {
-    expectRefusal(await api("GET", `/v1/sandboxes/${id}/fs?path=${encodeURIComponent("/etc/\0passwd")}`), 400, "validation.failed");
-    expectRefusal(await api("PUT", `/v1/sandboxes/${id}/fs?path=${encodeURIComponent("/tmp/\0")}`, { body: "x" }), 400, "validation.failed");
+    expectRefusal(
+      await api("GET", `/v1/sandboxes/${id}/fs?path=${encodeURIComponent("/etc/\0passwd")}`),
+      400,
+      "validation.failed",
+    );
+    expectRefusal(
+      await api("PUT", `/v1/sandboxes/${id}/fs?path=${encodeURIComponent("/tmp/\0")}`, { body: "x" }),
+      400,
+      "validation.failed",
+    );
     expectRefusal(await api("GET", `/v1/sandboxes/${id}/fs`), 400, "validation.failed");
-    expect((await api("PUT", `/v1/sandboxes/${id}/fs?path=/tmp/x/../../root/y`, { body: "x" })).json).toMatchObject({ path: "/root/y" });
+    expect((await api("PUT", `/v1/sandboxes/${id}/fs?path=/tmp/x/../../root/y`, { body: "x" })).json).toMatchObject({
+      path: "/root/y",
+    });
     expect((await api("GET", `/v1/sandboxes/${id}/fs?path=/../../../root/./y`)).text).toBe("x");
   });
 
@@ -58,7 +75,10 @@ describe("bad input", () => {
   });
 
   it("a command that is not there is an exit code, not an error", async () => {
-    expect(await run(id, "no-such-command")).toMatchObject({ exit_code: 127, stderr: expect.stringContaining("no-such-command") });
+    expect(await run(id, "no-such-command")).toMatchObject({
+      exit_code: 127,
+      stderr: expect.stringContaining("no-such-command"),
+    });
     expect(await run(id, "/etc/passwd")).toMatchObject({ exit_code: 126 });
   });
 
@@ -74,12 +94,22 @@ describe("bad input", () => {
   });
 
   it("exec as nobody known, or nowhere", async () => {
-    expectRefusal(await api("POST", `/v1/sandboxes/${id}/exec`, { json: { cmd: "true", user: "no-such-user" } }), 400, "guest.user_not_found");
-    expectRefusal(await api("POST", `/v1/sandboxes/${id}/exec`, { json: { cmd: "true", cwd: "/nowhere" } }), 400, "guest.cwd_not_found");
+    expectRefusal(
+      await api("POST", `/v1/sandboxes/${id}/exec`, { json: { cmd: "true", user: "no-such-user" } }),
+      400,
+      "guest.user_not_found",
+    );
+    expectRefusal(
+      await api("POST", `/v1/sandboxes/${id}/exec`, { json: { cmd: "true", cwd: "/nowhere" } }),
+      400,
+      "guest.cwd_not_found",
+    );
   });
 
   it("a command that takes too long is killed with its group", async () => {
-    const answer = await api("POST", `/v1/sandboxes/${id}/exec`, { json: { cmd: "echo before; sleep 4242 & sleep 4242", timeout_seconds: 1 } });
+    const answer = await api("POST", `/v1/sandboxes/${id}/exec`, {
+      json: { cmd: "echo before; sleep 4242 & sleep 4242", timeout_seconds: 1 },
+    });
     expect(answer.status).toBe(504);
     expect(answer.json).toMatchObject({ code: "exec.timeout", exit_code: 124, stdout: "before\n" });
     expect(answer.json.error).toMatch(/timeout/);
@@ -120,7 +150,8 @@ describe("bad input", () => {
     ["GET", "/processes"],
   ])("%s %s of a foreign id answers as of an unknown one", async (method, path, body) => {
     const { token } = await foreignWorkspace();
-    const ask = (which: string) => api(method, `/v1/sandboxes/${which}${path}`, { token, ...(body === undefined ? {} : { json: body }) });
+    const ask = (which: string) =>
+      api(method, `/v1/sandboxes/${which}${path}`, { token, ...(body === undefined ? {} : { json: body }) });
     const [foreign, unknown] = [await ask(id), await ask("z".repeat(20))];
     expect(foreign.status).toBe(404);
     expect(withoutIds(foreign.json, id)).toEqual(withoutIds(unknown.json, "z".repeat(20)));
@@ -161,11 +192,15 @@ function withoutIds(body: Record<string, unknown>, id: string): unknown {
   return JSON.parse(JSON.stringify(rest).replaceAll(id, "ID"));
 }
 
-function expectRefusal(answer: { status: number; json: any; text: string }, status?: number, code?: string): void {
+function expectRefusal(answer: Answer, status?: number, code?: string): void {
   if (status !== undefined) expect(answer.status, answer.text).toBe(status);
   expect(answer.status).toBeGreaterThanOrEqual(400);
   expect(answer.status).toBeLessThan(500);
-  expect(answer.json).toMatchObject({ error: expect.stringMatching(/\S/), code: expect.stringMatching(/^[a-z_]+\.[a-z_]+$/), retryable: expect.any(Boolean) });
+  expect(answer.json).toMatchObject({
+    error: expect.stringMatching(/\S/),
+    code: expect.stringMatching(/^[a-z_]+\.[a-z_]+$/),
+    retryable: expect.any(Boolean),
+  });
   if (code !== undefined) expect(answer.json.code).toBe(code);
   // Neither our files nor our database are anyone's business.
   expect(answer.text).not.toMatch(/node_modules|packages\/|\bat \w+ \(|select |postgres/i);
@@ -180,7 +215,9 @@ async function sendEndlessJson(): Promise<{ answer: string; sentBytes: number }>
   socket.on("data", (chunk) => (answer += chunk.toString()));
   socket.on("error", () => undefined);
   await new Promise((resolve) => socket.once("connect", resolve));
-  socket.write(`POST /v1/sandboxes HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${server.token}\r\ncontent-type: application/json\r\ncontent-length: 1000000000\r\n\r\n{"template":"`);
+  socket.write(
+    `POST /v1/sandboxes HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${server.token}\r\ncontent-type: application/json\r\ncontent-length: 1000000000\r\n\r\n{"template":"`,
+  );
   const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
   let isClosed = false;
   void closed.then(() => (isClosed = true));
@@ -189,7 +226,11 @@ async function sendEndlessJson(): Promise<{ answer: string; sentBytes: number }>
     await new Promise(setImmediate);
   }
   const sentBytes = socket.bytesWritten - socket.writableLength;
-  await Promise.race([closed, new Promise((resolve) => socket.once("end", resolve)), new Promise((resolve) => setTimeout(resolve, 2_000))]);
+  await Promise.race([
+    closed,
+    new Promise((resolve) => socket.once("end", resolve)),
+    new Promise((resolve) => setTimeout(resolve, 2_000)),
+  ]);
   socket.destroy();
   return { answer, sentBytes };
 }

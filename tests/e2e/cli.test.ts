@@ -1,15 +1,25 @@
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { removeAfterTest, run, server } from "./support/api.ts";
+import { type Json, removeAfterTest, run, server } from "./support/api.ts";
 import { itWhen } from "./support/not-run.ts";
 import { OUR_CLI, runCli } from "./support/programs.ts";
 
 const cli = (...args: string[]) => runCli(OUR_CLI, args);
-async function json(...args: string[]): Promise<any> {
+async function json(...args: string[]): Promise<Json> {
   const ran = await cli(...args, "--json");
   expect(ran).toMatchObject({ exitCode: 0, stderr: "" });
   return JSON.parse(ran.stdout);
@@ -41,8 +51,31 @@ describe("pandastack", () => {
   });
 
   it("exec passes streams, words and the exit code through", async () => {
-    expect(await cli("exec", id, "--", "echo $FROM_CREATE; echo err >&2; exit 7")).toEqual({ exitCode: 7, stdout: "yes\n", stderr: "err\n" });
-    expect((await cli("exec", id, "--cwd", "/tmp", "-e", "A=it's", "-u", "user", "--", "sh", "-c", 'pwd; echo "$A"; id -un; echo "$1"', "_", "$HOME *")).stdout).toBe("/tmp\nit's\nuser\n$HOME *\n");
+    expect(await cli("exec", id, "--", "echo $FROM_CREATE; echo err >&2; exit 7")).toEqual({
+      exitCode: 7,
+      stdout: "yes\n",
+      stderr: "err\n",
+    });
+    expect(
+      (
+        await cli(
+          "exec",
+          id,
+          "--cwd",
+          "/tmp",
+          "-e",
+          "A=it's",
+          "-u",
+          "user",
+          "--",
+          "sh",
+          "-c",
+          'pwd; echo "$A"; id -un; echo "$1"',
+          "_",
+          "$HOME *",
+        )
+      ).stdout,
+    ).toBe("/tmp\nit's\nuser\n$HOME *\n");
     expect((await cli("exec", id, "no-such-command")).exitCode).toBe(127);
     expect(await json("exec", id, "echo out")).toEqual({ exit_code: 0, stdout: "out\n", stderr: "" });
   });
@@ -50,10 +83,22 @@ describe("pandastack", () => {
   it("exec passes bytes on unharmed, in and out", async () => {
     const bytes = randomBytes(200_000);
     writeFileSync(join(folder, "bytes"), bytes);
-    const ran = spawnSync("sh", ["-c", `"$NODE" "$CLI" exec -i "$ID" -- cat < "$FILE" | sha256sum; sha256sum < "$FILE"`], {
-      encoding: "utf8",
-      env: { ...process.env, NODE: process.execPath, CLI: OUR_CLI, ID: id, FILE: join(folder, "bytes"), PANDASTACK_API_URL: server.url, PANDASTACK_API_KEY: server.token },
-    });
+    const ran = spawnSync(
+      "sh",
+      ["-c", `"$NODE" "$CLI" exec -i "$ID" -- cat < "$FILE" | sha256sum; sha256sum < "$FILE"`],
+      {
+        encoding: "utf8",
+        env: {
+          ...process.env,
+          NODE: process.execPath,
+          CLI: OUR_CLI,
+          ID: id,
+          FILE: join(folder, "bytes"),
+          PANDASTACK_API_URL: server.url,
+          PANDASTACK_API_KEY: server.token,
+        },
+      },
+    );
     const [through, own] = ran.stdout.trim().split("\n");
     expect(ran.stderr).toBe("");
     expect(through).toBe(own);
@@ -74,22 +119,38 @@ describe("pandastack", () => {
         timeout: 30_000,
         env: { ...process.env, PANDASTACK_API_URL: server.url, PANDASTACK_API_KEY: server.token },
       });
-    expect(inTerminal(`exec -it ${id} -- 'stty size; tty; exit 3'`, "")).toMatchObject({ status: 3, stdout: expect.stringMatching(/33 99\r*\n\/dev\/pts\//) });
-    expect(inTerminal(`ssh ${id}`, "echo in-$((40+2)); exit 4\n")).toMatchObject({ status: 4, stdout: expect.stringContaining("in-42") });
+    expect(inTerminal(`exec -it ${id} -- 'stty size; tty; exit 3'`, "")).toMatchObject({
+      status: 3,
+      stdout: expect.stringMatching(/33 99\r*\n\/dev\/pts\//),
+    });
+    expect(inTerminal(`ssh ${id}`, "echo in-$((40+2)); exit 4\n")).toMatchObject({
+      status: 4,
+      stdout: expect.stringContaining("in-42"),
+    });
     // Without a terminal here there is still one inside.
-    expect(await runCli(OUR_CLI, ["ssh", id], { input: "test -t 0 && echo has-a-tty\nexit 6\n" })).toMatchObject({ exitCode: 6, stdout: expect.stringContaining("has-a-tty") });
+    expect(await runCli(OUR_CLI, ["ssh", id], { input: "test -t 0 && echo has-a-tty\nexit 6\n" })).toMatchObject({
+      exitCode: 6,
+      stdout: expect.stringContaining("has-a-tty"),
+    });
   });
 
   it("cp files both ways, through pipes too", async () => {
     const bytes = randomBytes(100_000);
     writeFileSync(join(folder, "a.bin"), bytes);
-    expect(await cli("cp", join(folder, "a.bin"), `${id}:/root/in/b.bin`)).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    expect(await cli("cp", join(folder, "a.bin"), `${id}:/root/in/b.bin`)).toEqual({
+      exitCode: 0,
+      stdout: "",
+      stderr: "",
+    });
     expect(await cli("cp", join(folder, "a.bin"), `${id}:/root/in/`)).toMatchObject({ exitCode: 0 });
     expect((await cli("cp", `${id}:/root/in/a.bin`, join(folder, "back"))).exitCode).toBe(0);
     expect(readFileSync(join(folder, "back")).equals(bytes)).toBe(true);
     expect((await runCli(OUR_CLI, ["cp", "-", `${id}:/root/piped`], { input: "from a pipe\n" })).exitCode).toBe(0);
     expect((await cli("cp", `${id}:piped`, "-")).stdout).toBe("from a pipe\n");
-    expect(await cli("cp", `${id}:/nowhere`, folder)).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/^error: .*\/nowhere/) });
+    expect(await cli("cp", `${id}:/nowhere`, folder)).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/^error: .*\/nowhere/),
+    });
     expect((await cli("cp", `${id}:/root/in`, folder)).stderr).toBe("error: /root/in is a folder: use -r\n");
     expect((await cli("cp", "a", "b")).stderr).toContain("one side must be in a sandbox");
   });
@@ -99,9 +160,15 @@ describe("pandastack", () => {
     writeFileSync(join(folder, "tree/sub dir/run.sh"), "#!/bin/sh\necho ran\n");
     chmodSync(join(folder, "tree/sub dir/run.sh"), 0o755);
     symlinkSync("sub dir/run.sh", join(folder, "tree/link"));
-    expect(await cli("cp", "-r", join(folder, "tree"), `${id}:/root/copied`)).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(await cli("cp", "-r", join(folder, "tree"), `${id}:/root/copied`)).toMatchObject({
+      exitCode: 0,
+      stderr: "",
+    });
     expect((await run(id, "/root/copied/link; ls /tmp/.pandastack-* 2>/dev/null | wc -l")).stdout).toBe("ran\n0\n");
-    expect(await cli("cp", "-r", `${id}:/root/copied`, join(folder, "back-tree"))).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(await cli("cp", "-r", `${id}:/root/copied`, join(folder, "back-tree"))).toMatchObject({
+      exitCode: 0,
+      stderr: "",
+    });
     expect(readlinkSync(join(folder, "back-tree/link"))).toBe("sub dir/run.sh");
     expect(statSync(join(folder, "back-tree/sub dir/run.sh")).mode & 0o777).toBe(0o755);
   });
@@ -154,13 +221,22 @@ describe("pandastack", () => {
       expect(ran.stderr).toMatch(text);
       expect(ran.stderr).not.toMatch(/^\s+at /m);
     }
-    expect((await runCli(OUR_CLI, ["list"], { env: { PANDASTACK_API_KEY: "pds_wrong" } })).stderr).toMatch(/^error: .*\nhint: set PANDASTACK_API_KEY/);
+    expect((await runCli(OUR_CLI, ["list"], { env: { PANDASTACK_API_KEY: "pds_wrong" } })).stderr).toMatch(
+      /^error: .*\nhint: set PANDASTACK_API_KEY/,
+    );
   });
 
   it("does not mind a reader that goes away", () => {
     const ran = spawnSync("sh", ["-c", `"$NODE" "$CLI" exec "$ID" -- 'yes | head -n 200000' | head -n 1`], {
       encoding: "utf8",
-      env: { ...process.env, NODE: process.execPath, CLI: OUR_CLI, ID: id, PANDASTACK_API_URL: server.url, PANDASTACK_API_KEY: server.token },
+      env: {
+        ...process.env,
+        NODE: process.execPath,
+        CLI: OUR_CLI,
+        ID: id,
+        PANDASTACK_API_URL: server.url,
+        PANDASTACK_API_KEY: server.token,
+      },
     });
     expect(ran).toMatchObject({ stdout: "y\n", stderr: "" });
   });

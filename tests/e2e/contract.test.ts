@@ -18,14 +18,23 @@ describe("raw API", () => {
     expect((await api("GET", "/version", { token: null })).json).toMatchObject({ service: "pandastack" });
     const openapi = (await api("GET", "/openapi.json", { token: null })).json;
     expect(openapi.openapi).toMatch(/^3\.1/);
-    expect(Object.keys(openapi.paths)).toEqual(expect.arrayContaining(["/v1/sandboxes", "/v1/sandboxes/{id}/exec", "/v1/sandboxes/{id}/fork"]));
+    expect(Object.keys(openapi.paths)).toEqual(
+      expect.arrayContaining(["/v1/sandboxes", "/v1/sandboxes/{id}/exec", "/v1/sandboxes/{id}/fork"]),
+    );
     expect((await api("GET", "/v1/hosts")).json[0]).toMatchObject({ ready: true });
   });
 
   it("answers a create with 201 and everything about the sandbox", async () => {
-    const made = await api("POST", "/v1/sandboxes", { json: { metadata: { a: "b", "secret.key": "s3cret" }, template: "ubuntu-24.04" } });
+    const made = await api("POST", "/v1/sandboxes", {
+      json: { metadata: { a: "b", "secret.key": "s3cret" }, template: "ubuntu-24.04" },
+    });
     expect(made.status).toBe(201);
-    expect(made.json).toMatchObject({ status: "running", template: "base", metadata: { a: "b" }, created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) });
+    expect(made.json).toMatchObject({
+      status: "running",
+      template: "base",
+      metadata: { a: "b" },
+      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+    });
     expect(made.text).not.toContain("s3cret");
     expect(made.headers.get("x-request-id")).toMatch(/^\S+$/);
     expect((await api("GET", `/v1/sandboxes/${made.json.id}`)).text).not.toContain("s3cret");
@@ -36,12 +45,22 @@ describe("raw API", () => {
   });
 
   it("keeps a caller's request id", async () => {
-    expect((await api("GET", "/v1/me", { headers: { "x-request-id": "mine-1" } })).headers.get("x-request-id")).toBe("mine-1");
+    expect((await api("GET", "/v1/me", { headers: { "x-request-id": "mine-1" } })).headers.get("x-request-id")).toBe(
+      "mine-1",
+    );
   });
 
   it("takes POSTs without a body as clients send them", async () => {
     const headers = { "content-type": "text/plain;charset=UTF-8" };
-    for (const [verb, status] of [["pause", 204], ["resume", 204], ["hibernate", 200], ["wake", 200], ["stop", 200], ["start", 200], ["snapshots", 201]] as const) {
+    for (const [verb, status] of [
+      ["pause", 204],
+      ["resume", 204],
+      ["hibernate", 200],
+      ["wake", 200],
+      ["stop", 200],
+      ["start", 200],
+      ["snapshots", 201],
+    ] as const) {
       const answer = await api("POST", `/v1/sandboxes/${id}/${verb}`, { body: "", headers });
       expect(answer.status, `${verb}: ${answer.text}`).toBe(status);
     }
@@ -52,7 +71,9 @@ describe("raw API", () => {
   });
 
   it("streams events that are split by LF LF", async () => {
-    const { text, headers } = await api("POST", `/v1/sandboxes/${id}/exec/stream`, { json: { cmd: "echo a; echo b >&2; exit 3" } });
+    const { text, headers } = await api("POST", `/v1/sandboxes/${id}/exec/stream`, {
+      json: { cmd: "echo a; echo b >&2; exit 3" },
+    });
     expect(headers.get("content-type")).toMatch(/^text\/event-stream/);
     expect(text).not.toContain("\r");
     expect(text).toMatch(/event: stdout\ndata: \{"chunk":"a\\n"\}\n\n/);
@@ -72,7 +93,10 @@ describe("raw API", () => {
   });
 
   it("reads paths with spaces in form encoding", async () => {
-    expect((await api("PUT", `/v1/sandboxes/${id}/fs?path=%2Ftmp%2Fa+b%2Bc`, { body: "x" })).json).toMatchObject({ path: "/tmp/a b+c", bytes: 1 });
+    expect((await api("PUT", `/v1/sandboxes/${id}/fs?path=%2Ftmp%2Fa+b%2Bc`, { body: "x" })).json).toMatchObject({
+      path: "/tmp/a b+c",
+      bytes: 1,
+    });
     expect((await api("GET", `/v1/sandboxes/${id}/fs?path=%2Ftmp%2Fa+b%2Bc`)).text).toBe("x");
   });
 
@@ -82,11 +106,13 @@ describe("raw API", () => {
     ws.send(JSON.stringify({ id: "2", cmd: "exit 2" }));
     const seen = await collect(ws, (all) => all.filter((message) => "exit" in JSON.parse(message)).length === 2);
     ws.close();
-    expect(seen.map((message) => JSON.parse(message))).toEqual(expect.arrayContaining([
-      { id: "1", stream: "stdout", data: "one\n" },
-      expect.objectContaining({ id: "1", exit: 0 }),
-      expect.objectContaining({ id: "2", exit: 2 }),
-    ]));
+    expect(seen.map((message) => JSON.parse(message))).toEqual(
+      expect.arrayContaining([
+        { id: "1", stream: "stdout", data: "one\n" },
+        expect.objectContaining({ id: "1", exit: 0 }),
+        expect.objectContaining({ id: "2", exit: 2 }),
+      ]),
+    );
 
     const pty = await open(`/v1/sandboxes/${id}/exec/pty?rows=20&cols=70&protocol=text`);
     pty.send(JSON.stringify({ resize: { rows: 21, cols: 71 } }));
@@ -103,7 +129,9 @@ describe("raw API", () => {
   });
 
   it("takes the token where headers cannot be set", async () => {
-    const socket = new WebSocket(`${server.url.replace("http", "ws")}/v1/sandboxes/${id}/exec/pty?access_token=${server.token}`);
+    const socket = new WebSocket(
+      `${server.url.replace("http", "ws")}/v1/sandboxes/${id}/exec/pty?access_token=${server.token}`,
+    );
     await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
     socket.close();
   });
@@ -122,7 +150,10 @@ describe("raw API", () => {
 
   it("hibernates and wakes over and over with memory and disk", async () => {
     const each = await sandboxForTest();
-    await run(each, "head -c 1000000 /dev/urandom > /root/data; (n=0; while :; do n=$((n+1)); echo $n > /dev/shm/n; sleep 0.05; done) >/dev/null 2>&1 &");
+    await run(
+      each,
+      "head -c 1000000 /dev/urandom > /root/data; (n=0; while :; do n=$((n+1)); echo $n > /dev/shm/n; sleep 0.05; done) >/dev/null 2>&1 &",
+    );
     const disk = (await run(each, "sha256sum /root/data")).stdout;
     let last = 0;
     for (let round = 0; round < 3; round++) {
@@ -139,7 +170,9 @@ describe("raw API", () => {
 });
 
 async function open(path: string): Promise<WebSocket> {
-  const socket = new WebSocket(`${server.url.replace("http", "ws")}${path}`, { headers: { authorization: `Bearer ${server.token}` } });
+  const socket = new WebSocket(`${server.url.replace("http", "ws")}${path}`, {
+    headers: { authorization: `Bearer ${server.token}` },
+  });
   await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
   return socket;
 }

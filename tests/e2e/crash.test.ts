@@ -7,7 +7,10 @@ import { findBelow, treeOf } from "./support/process-tree.ts";
 import { hasEnded, removeData, type RunningServer, startServer } from "./support/start-server.ts";
 
 const { isFake, dataDir: sharedData } = inject("server");
-const withVms = itWhen(!isFake && sharedData !== null, isFake ? "the fake runtime's machines live inside the host agent" : "not a server of this test's own");
+const withVms = itWhen(
+  !isFake && sharedData !== null,
+  isFake ? "the fake runtime's machines live inside the host agent" : "not a server of this test's own",
+);
 
 /** How long a part may take to be there again after its death. */
 const RECOVERY_TIMEOUT_MS = 30_000;
@@ -22,8 +25,13 @@ describe("kill -9", () => {
     if (isFake || sharedData === null) return;
     server = await startServer({ readyTimeoutMs: 100_000 });
     sandbox = await new PandaStack({ apiUrl: server.url, token: server.token }).sandboxes.create({ ttlSeconds: 0 });
-    await sandbox.commands.run("(n=0; while :; do n=$((n+1)); echo $n > /dev/shm/n; sleep 0.05; done) >/dev/null 2>&1 & echo $! > /dev/shm/pid", { check: true });
-    await sandbox.commands.run("head -c 2000000 /dev/urandom > /root/data; sha256sum /root/data > /root/sum", { check: true });
+    await sandbox.commands.run(
+      "(n=0; while :; do n=$((n+1)); echo $n > /dev/shm/n; sleep 0.05; done) >/dev/null 2>&1 & echo $! > /dev/shm/pid",
+      { check: true },
+    );
+    await sandbox.commands.run("head -c 2000000 /dev/urandom > /root/data; sha256sum /root/data > /root/sum", {
+      check: true,
+    });
     counter = await readCounter();
   });
   afterAll(async () => {
@@ -59,27 +67,44 @@ describe("kill -9", () => {
     await untilItCounts();
   });
 
-  withVms("no: a stop by SIGTERM to the whole group hibernates it; the next start has it, and use wakes it", async () => {
-    process.kill(-server.supervisor.pid!, "SIGTERM");
-    await waitFor(() => hasEnded(server.supervisor), { timeoutMs: 60_000, message: "the group did not stop" });
-    expect(leftoversOf(server.dataDir)).toEqual([]);
-    server = await startServer({ dataDir: server.dataDir, port: server.port });
-    await waitFor(async () => (await sandbox.refresh()).status === "hibernated", { timeoutMs: 5_000, intervalMs: 50, message: "it is not shown as hibernated" });
-    await untilItCounts();
-  });
+  withVms(
+    "no: a stop by SIGTERM to the whole group hibernates it; the next start has it, and use wakes it",
+    async () => {
+      process.kill(-server.supervisor.pid!, "SIGTERM");
+      await waitFor(() => hasEnded(server.supervisor), { timeoutMs: 60_000, message: "the group did not stop" });
+      expect(leftoversOf(server.dataDir)).toEqual([]);
+      server = await startServer({ dataDir: server.dataDir, port: server.port });
+      await waitFor(async () => (await sandbox.refresh()).status === "hibernated", {
+        timeoutMs: 5_000,
+        intervalMs: 50,
+        message: "it is not shown as hibernated",
+      });
+      await untilItCounts();
+    },
+  );
 
   /** The same process inside, further on than before; the disk as it was. */
   async function untilItCounts(): Promise<void> {
     const before = counter;
-    counter = await waitFor(() => readCounter().catch(() => undefined), { timeoutMs: RECOVERY_TIMEOUT_MS, intervalMs: 100, message: "the sandbox is not driven again" });
+    counter = await waitFor(() => readCounter().catch(() => undefined), {
+      timeoutMs: RECOVERY_TIMEOUT_MS,
+      intervalMs: 100,
+      message: "the sandbox is not driven again",
+    });
     expect(counter.pid).toBe(before.pid);
     expect(counter.value).toBeGreaterThanOrEqual(before.value);
-    await waitFor(async () => (await readCounter()).value > counter.value, { timeoutMs: 5_000, message: "the counter stands still" });
+    await waitFor(async () => (await readCounter()).value > counter.value, {
+      timeoutMs: 5_000,
+      message: "the counter stands still",
+    });
     expect((await sandbox.commands.run("sha256sum -c --quiet /root/sum")).exitCode).toBe(0);
   }
 
   async function readCounter(): Promise<{ pid: string; value: number }> {
-    const { stdout } = await sandbox.commands.run("kill -0 $(cat /dev/shm/pid) && cat /dev/shm/pid /dev/shm/n", { timeoutMs: 5_000, check: true });
+    const { stdout } = await sandbox.commands.run("kill -0 $(cat /dev/shm/pid) && cat /dev/shm/pid /dev/shm/n", {
+      timeoutMs: 5_000,
+      check: true,
+    });
     const [pid = "", value = ""] = stdout.split("\n");
     return { pid, value: Number(value) };
   }

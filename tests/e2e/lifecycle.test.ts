@@ -10,10 +10,11 @@ describe("idle TTL", () => {
     const id = await sandboxForTest({ ttl_seconds: 2 });
     const { expires_at } = (await api("GET", `/v1/sandboxes/${id}`)).json;
     const expiry = Date.parse(expires_at);
-    const goneAt = await waitFor(
-      async () => (await api("GET", `/v1/sandboxes/${id}`)).status === 404 && Date.now(),
-      { timeoutMs: 20_000, intervalMs: 10, message: "the sandbox outlived its TTL" },
-    );
+    const goneAt = await waitFor(async () => (await api("GET", `/v1/sandboxes/${id}`)).status === 404 && Date.now(), {
+      timeoutMs: 20_000,
+      intervalMs: 10,
+      message: "the sandbox outlived its TTL",
+    });
     expect(goneAt - expiry).toBeGreaterThanOrEqual(-50);
     expect(goneAt - expiry).toBeLessThanOrEqual(TTL_SLACK_MS);
     expect((await api("POST", `/v1/sandboxes/${id}/exec`, { json: { cmd: "true" } })).status).toBe(404);
@@ -34,14 +35,26 @@ describe("idle TTL", () => {
     const asleep = await sandboxForTest({ ttl_seconds: 2 });
     const persistent = await sandboxForTest({ ttl_seconds: 1, persistent: true });
     await api("POST", `/v1/sandboxes/${asleep}/hibernate`);
-    await waitFor(async () => (await api("GET", `/v1/sandboxes/${asleep}`)).status === 404, { timeoutMs: 20_000, message: "the hibernated sandbox outlived its TTL" });
-    expect((await api("GET", `/v1/sandboxes/${persistent}`)).json).toMatchObject({ status: "running", expires_at: null });
+    await waitFor(async () => (await api("GET", `/v1/sandboxes/${asleep}`)).status === 404, {
+      timeoutMs: 20_000,
+      message: "the hibernated sandbox outlived its TTL",
+    });
+    expect((await api("GET", `/v1/sandboxes/${persistent}`)).json).toMatchObject({
+      status: "running",
+      expires_at: null,
+    });
   });
 
   it("changes, down to never", async () => {
     const id = await sandboxForTest({ ttl_seconds: 600 });
-    expect((await api("PATCH", `/v1/sandboxes/${id}/lifecycle`, { json: { ttl_seconds: 0 } })).json).toMatchObject({ ttl_seconds: 0, expires_at: null });
+    expect((await api("PATCH", `/v1/sandboxes/${id}/lifecycle`, { json: { ttl_seconds: 0 } })).json).toMatchObject({
+      ttl_seconds: 0,
+      expires_at: null,
+    });
     expect((await api("PATCH", `/v1/sandboxes/${id}/lifecycle`, { json: { ttl_seconds: 1 } })).status).toBe(200);
-    await waitFor(async () => (await api("GET", `/v1/sandboxes/${id}`)).status === 404, { timeoutMs: 20_000, message: "the new TTL did not act" });
+    await waitFor(async () => (await api("GET", `/v1/sandboxes/${id}`)).status === 404, {
+      timeoutMs: 20_000,
+      message: "the new TTL did not act",
+    });
   });
 });

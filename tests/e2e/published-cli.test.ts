@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { api, removeAfterTest, run } from "./support/api.ts";
+import { api, type Json, removeAfterTest, run } from "./support/api.ts";
 import { PUBLISHED_CLI, runCli } from "./support/programs.ts";
 
 const cli = (...args: string[]) => runCli(PUBLISHED_CLI, args);
-async function json(...args: string[]): Promise<any> {
+async function json(...args: string[]): Promise<Json> {
   const { exitCode, stdout, stderr } = await cli(...args);
   expect(stderr).toBe("");
   expect(exitCode).toBe(0);
@@ -33,7 +33,11 @@ describe("published @pandastack/sdk 0.9.0, command line", () => {
   });
 
   it("exec prints both streams and exits as the command", async () => {
-    expect(await cli("sandbox", "exec", id, "--timeout", "20", "--", "echo out; echo err >&2; exit 7")).toEqual({ exitCode: 7, stdout: "out\n", stderr: "err\n" });
+    expect(await cli("sandbox", "exec", id, "--timeout", "20", "--", "echo out; echo err >&2; exit 7")).toEqual({
+      exitCode: 7,
+      stdout: "out\n",
+      stderr: "err\n",
+    });
   });
 
   it("run-code", async () => {
@@ -91,7 +95,9 @@ describe("published @pandastack/sdk 0.9.0, command line", () => {
 
   it("snapshot: take, list, get, create from it, delete", async () => {
     const snapshot = await json("sandbox", "snapshot", id);
-    expect((await json("snapshot", "list", "--sandbox", id)).map((each: { id: string }) => each.id)).toEqual([snapshot.id]);
+    expect((await json("snapshot", "list", "--sandbox", id)).map((each: { id: string }) => each.id)).toEqual([
+      snapshot.id,
+    ]);
     expect(await json("snap", "get", snapshot.id)).toMatchObject({ id: snapshot.id, sandbox_id: id });
     const copy = await json("sandbox", "create", "--from-snapshot", snapshot.id);
     removeAfterTest(copy.id);

@@ -1,4 +1,12 @@
-import { Client, CommandError, NotFoundError, Sandbox, SandboxTimeout, AuthError, BadRequestError } from "pandastack-published";
+import {
+  Client,
+  CommandError,
+  NotFoundError,
+  Sandbox,
+  SandboxTimeout,
+  AuthError,
+  BadRequestError,
+} from "pandastack-published";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { removeAfterTest, server } from "./support/api.ts";
 
@@ -52,7 +60,10 @@ describe("published @pandastack/sdk 0.9.0, library", () => {
     expect(await sandbox.filesystem.stat("/work dir")).toMatchObject({ is_dir: true });
     expect(await sandbox.filesystem.exists("/work dir/näme+1.txt")).toBe(true);
     expect(await sandbox.filesystem.exists("/nowhere")).toBe(false);
-    await client.request("DELETE", `/sandboxes/${sandbox.id}/fs`, { query: { path: "/work dir/näme+1.txt" }, parseAs: "none" });
+    await client.request("DELETE", `/sandboxes/${sandbox.id}/fs`, {
+      query: { path: "/work dir/näme+1.txt" },
+      parseAs: "none",
+    });
     expect(await sandbox.filesystem.exists("/work dir/näme+1.txt")).toBe(false);
     await expect(sandbox.filesystem.read("/nowhere")).rejects.toBeInstanceOf(NotFoundError);
   });
@@ -78,7 +89,9 @@ describe("published @pandastack/sdk 0.9.0, library", () => {
     removeAfterTest(child.id);
     expect(child.id).not.toBe(sandbox.id);
     expect(child.info.metadata).toMatchObject({ role: "child" });
-    expect((await child.exec("cat /root/mark /dev/shm/mark; echo child > /dev/shm/mark")).stdout).toBe("parent\nparent\n");
+    expect((await child.exec("cat /root/mark /dev/shm/mark; echo child > /dev/shm/mark")).stdout).toBe(
+      "parent\nparent\n",
+    );
     expect((await sandbox.exec("cat /dev/shm/mark")).stdout).toBe("parent\n");
   });
 
@@ -96,7 +109,9 @@ describe("published @pandastack/sdk 0.9.0, library", () => {
   });
 
   it("explores: picks the best branch and reaps the others", async () => {
-    const result = await sandbox.explore(["echo a; exit 1", "echo winner > /root/answer", "exit 2"], { ttlSeconds: 120 });
+    const result = await sandbox.explore(["echo a; exit 1", "echo winner > /root/answer", "exit 2"], {
+      ttlSeconds: 120,
+    });
     removeAfterTest(result.winner!.id);
     expect(result.errors).toEqual([]);
     expect(result.winnerOutcome?.label).toBe("echo winner > /root/answer");

@@ -1,5 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
-import { CommandError, ConflictError, NotFoundError, type PandaStackError, Sandbox, TimeoutError } from "@pandastack/sdk";
+import {
+  CommandError,
+  ConflictError,
+  NotFoundError,
+  type PandaStackError,
+  Sandbox,
+  TimeoutError,
+} from "@pandastack/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { panda, removeAfterTest } from "./support/api.ts";
 
@@ -8,14 +15,23 @@ describe("@pandastack/sdk", () => {
   let sandbox: Sandbox;
 
   beforeAll(async () => {
-    sandbox = await panda.sandboxes.create({ ttlSeconds: 900, metadata: { suite: "sdk" }, env: { FROM_CREATE: "yes" } });
+    sandbox = await panda.sandboxes.create({
+      ttlSeconds: 900,
+      metadata: { suite: "sdk" },
+      env: { FROM_CREATE: "yes" },
+    });
   });
   afterAll(async () => {
     await sandbox.kill();
   });
 
   it("creates, gets and lists", async () => {
-    expect(sandbox.info).toMatchObject({ status: "running", template: "base", metadata: { suite: "sdk" }, ttl_seconds: 900 });
+    expect(sandbox.info).toMatchObject({
+      status: "running",
+      template: "base",
+      metadata: { suite: "sdk" },
+      ttl_seconds: 900,
+    });
     expect(["qemu", "fake"]).toContain(sandbox.info.runtime);
     expect((await Sandbox.get(sandbox.id, {}, panda)).info).toMatchObject({ id: sandbox.id, status: "running" });
     expect((await panda.sandboxes.list()).map(({ id }) => id)).toContain(sandbox.id);
@@ -24,14 +40,21 @@ describe("@pandastack/sdk", () => {
 
   it("makes one sandbox for one idempotency key", async () => {
     const idempotencyKey = crypto.randomUUID();
-    const [one, two] = await Promise.all([panda.sandboxes.create({ idempotencyKey }), panda.sandboxes.create({ idempotencyKey })]);
+    const [one, two] = await Promise.all([
+      panda.sandboxes.create({ idempotencyKey }),
+      panda.sandboxes.create({ idempotencyKey }),
+    ]);
     removeAfterTest(one.id);
     expect(two.id).toBe(one.id);
   });
 
   describe("commands", () => {
     it("run with folder, environment and user", async () => {
-      const result = await sandbox.commands.run("pwd; echo $A $FROM_CREATE; id -un", { cwd: "/tmp", env: { A: "1" }, user: "user" });
+      const result = await sandbox.commands.run("pwd; echo $A $FROM_CREATE; id -un", {
+        cwd: "/tmp",
+        env: { A: "1" },
+        user: "user",
+      });
       expect(result).toEqual({ exitCode: 0, stdout: "/tmp\n1 yes\nuser\n", stderr: "" });
     });
 
@@ -61,7 +84,10 @@ describe("@pandastack/sdk", () => {
   describe("processes", () => {
     it("go on in the background, are listed, joined with replay, and ended", async () => {
       const { id } = await sandbox.processes.start("echo early; while :; do sleep 0.1; done", { tag: "loop" });
-      expect((await sandbox.processes.list()).find((each) => each.id === id)).toMatchObject({ tag: "loop", running: true });
+      expect((await sandbox.processes.list()).find((each) => each.id === id)).toMatchObject({
+        tag: "loop",
+        running: true,
+      });
       const joined = await sandbox.processes.attach(id);
       expect((await joined.output.next()).value).toMatchObject({ type: "stdout", data: Buffer.from("early\n") });
       await sandbox.processes.signal(id, "SIGKILL");
@@ -114,14 +140,24 @@ describe("@pandastack/sdk", () => {
       const bytes = randomBytes(300_000);
       await sandbox.files.write("/root/d/e/f.bin", bytes, { mode: "640" });
       expect(Buffer.from(await sandbox.files.read("/root/d/../d/e/f.bin")).equals(bytes)).toBe(true);
-      expect(await sandbox.files.stat("/root/d/e/f.bin")).toMatchObject({ size: 300_000, mode: "-rw-r-----", is_dir: false });
+      expect(await sandbox.files.stat("/root/d/e/f.bin")).toMatchObject({
+        size: 300_000,
+        mode: "-rw-r-----",
+        is_dir: false,
+      });
       await sandbox.files.write("/root/d/log", "a");
       await sandbox.files.write("/root/d/log", "b", { append: true });
       expect(await sandbox.files.readText("/root/d/log")).toBe("ab");
       await sandbox.files.mkdir("/root/d/new/deep");
       await sandbox.files.move("/root/d/log", "/root/d/new/log");
       expect((await sandbox.files.list("/root/d")).map(({ name }) => name)).toEqual(["e", "new"]);
-      expect((await sandbox.files.list("/root/d", { depth: 2 })).map(({ path }) => path)).toEqual(["/root/d/e", "/root/d/e/f.bin", "/root/d/new", "/root/d/new/deep", "/root/d/new/log"]);
+      expect((await sandbox.files.list("/root/d", { depth: 2 })).map(({ path }) => path)).toEqual([
+        "/root/d/e",
+        "/root/d/e/f.bin",
+        "/root/d/new",
+        "/root/d/new/deep",
+        "/root/d/new/log",
+      ]);
       await expect(sandbox.files.remove("/root/d")).rejects.toMatchObject({ code: "file.directory_not_empty" });
       await sandbox.files.remove("/root/d", { recursive: true });
       expect(await sandbox.files.exists("/root/d")).toBe(false);
@@ -184,13 +220,19 @@ describe("@pandastack/sdk", () => {
     expect((await child.commands.run("echo $CHILD $FROM_CREATE; cat /dev/shm/memory")).stdout).toBe("yes yes\nkept");
     const children = await sandbox.forkTree({ count: 2 });
     for (const each of children) removeAfterTest(each.id);
-    expect(await children[1]!.promote({ cleanupSiblings: true })).toMatchObject({ winner: children[1]!.id, deleted: [children[0]!.id] });
+    expect(await children[1]!.promote({ cleanupSiblings: true })).toMatchObject({
+      winner: children[1]!.id,
+      deleted: [children[0]!.id],
+    });
   });
 
   it("pauses, hibernates, wakes and tells its lifecycle", async () => {
     await sandbox.pause();
     expect(sandbox.status).toBe("paused");
-    const refused: PandaStackError = await sandbox.commands.run("true").then(() => expect.fail("it is paused"), (error) => error);
+    const refused: PandaStackError = await sandbox.commands.run("true").then(
+      () => expect.fail("it is paused"),
+      (error) => error,
+    );
     expect(refused).toBeInstanceOf(ConflictError);
     expect(refused).toMatchObject({ code: "sandbox.invalid_state", retryable: false, requestId: expect.any(String) });
     await sandbox.resume();
@@ -198,7 +240,10 @@ describe("@pandastack/sdk", () => {
     expect(await sandbox.refresh()).toMatchObject({ status: "hibernated" });
     await sandbox.wake();
     expect(await sandbox.files.readText("/dev/shm/memory")).toBe("kept");
-    expect(await sandbox.setLifecycle({ ttlSeconds: 700, persistent: true })).toMatchObject({ ttl_seconds: 700, persistent: true });
+    expect(await sandbox.setLifecycle({ ttlSeconds: 700, persistent: true })).toMatchObject({
+      ttl_seconds: 700,
+      persistent: true,
+    });
     expect(await sandbox.lifecycle()).toMatchObject({ ttl_seconds: 700 });
     for await (const line of sandbox.logs({ tail: 5 })) expect(typeof line).toBe("string");
   });

@@ -8,7 +8,10 @@ import { reachedFromInside } from "./support/from-inside.ts";
 import { hostReaches, listenBehindHost } from "./support/private-listener.ts";
 
 const withVm = itWhen(!server.isFake, "the fake runtime has no network");
-const withRegistry = itWhen(!server.isFake && server.registry !== null, server.isFake ? "the fake runtime has no network" : "this host reaches no package registry");
+const withRegistry = itWhen(
+  !server.isFake && server.registry !== null,
+  server.isFake ? "the fake runtime has no network" : "this host reaches no package registry",
+);
 
 describe("network of a sandbox", () => {
   withVm("does not reach the host: a listener on every address that the host itself reaches", async () => {
@@ -17,7 +20,10 @@ describe("network of a sandbox", () => {
     const { port } = listener.address() as { port: number };
     try {
       const id = await sandboxForTest();
-      const own = Object.values(networkInterfaces()).flatMap((each) => each ?? []).filter(({ family, internal }) => family === "IPv4" && !internal).map(({ address }) => address);
+      const own = Object.values(networkInterfaces())
+        .flatMap((each) => each ?? [])
+        .filter(({ family, internal }) => family === "IPv4" && !internal)
+        .map(({ address }) => address);
       for (const address of own) expect(await hostReaches(address, port), `control: ${address}`).toBe(true);
       const apiPort = Number(new URL(server.url).port);
       const hostSide = [...own, gatewayOf((await api("GET", `/v1/sandboxes/${id}`)).json.guest_ip), "169.254.100.1"];
@@ -42,10 +48,18 @@ describe("network of a sandbox", () => {
     const { guest_ip: address } = (await api("GET", `/v1/sandboxes/${two}`)).json;
     await run(two, "cd /tmp && (python3 -m http.server 8000 >/dev/null 2>&1 &)");
     const deadline = Date.now() + 20_000;
-    while (!(await hostReaches(address, 8000))) expect(Date.now(), "control: the host does not reach it").toBeLessThan(deadline);
-    expect(await reachedFromInside(one, [{ address, port: 8000 }, { address, port: 22 }])).toEqual([]);
+    while (!(await hostReaches(address, 8000)))
+      expect(Date.now(), "control: the host does not reach it").toBeLessThan(deadline);
+    expect(
+      await reachedFromInside(one, [
+        { address, port: 8000 },
+        { address, port: 22 },
+      ]),
+    ).toEqual([]);
     // Its own address of the outside is no way round either.
-    expect(await reachedFromInside(one, [{ address: (await api("GET", `/v1/sandboxes/${one}`)).json.guest_ip, port: 8000 }])).toEqual([]);
+    expect(
+      await reachedFromInside(one, [{ address: (await api("GET", `/v1/sandboxes/${one}`)).json.guest_ip, port: 8000 }]),
+    ).toEqual([]);
   });
 
   withVm("sends nothing by another way: no IPv6, no packets of other senders", async () => {
@@ -60,12 +74,18 @@ describe("network of a sandbox", () => {
     ["npm", "npm --registry $REGISTRY view is-number version"],
     ["pip", "pip download --no-deps --no-cache-dir -q -d /tmp/pip six"],
   ] as const) {
-    withRegistry(`reaches the package registry with ${tool}`, async () => {
-      const id = await sandboxForTest();
-      const { status, json } = await api("POST", `/v1/sandboxes/${id}/exec`, { json: { cmd: command, env: { REGISTRY: server.registry }, timeout_seconds: 100 } });
-      expect(json, tool).toMatchObject({ exit_code: 0 });
-      expect(status).toBe(200);
-    }, 120_000);
+    withRegistry(
+      `reaches the package registry with ${tool}`,
+      async () => {
+        const id = await sandboxForTest();
+        const { status, json } = await api("POST", `/v1/sandboxes/${id}/exec`, {
+          json: { cmd: command, env: { REGISTRY: server.registry }, timeout_seconds: 100 },
+        });
+        expect(json, tool).toMatchObject({ exit_code: 0 });
+        expect(status).toBe(200);
+      },
+      120_000,
+    );
   }
 });
 

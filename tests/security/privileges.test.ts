@@ -3,7 +3,10 @@ import { describe, expect } from "vitest";
 import { sandboxForTest, server } from "../e2e/support/api.ts";
 import { itWhen } from "../e2e/support/not-run.ts";
 
-const onOwnServer = itWhen(server.dataDir !== null && !server.isFake, "needs a server with real VMs on this host (PANDASTACK_E2E_DATA_DIR says where)");
+const onOwnServer = itWhen(
+  server.dataDir !== null && !server.isFake,
+  "needs a server with real VMs on this host (PANDASTACK_E2E_DATA_DIR says where)",
+);
 
 describe("privileges", () => {
   onOwnServer("no VMM, no API process and no database runs as root", async () => {
@@ -22,19 +25,25 @@ describe("privileges", () => {
     }
   });
 
-  onOwnServer("every VMM is confined: seccomp, no new privileges, its own root, network and mounts, an empty environment", async () => {
-    await sandboxForTest();
-    const vmms = processes().filter(isVmm);
-    const uids = vmms.map(({ status }) => field(status, "Uid"));
-    expect(new Set(uids).size, "a user of its own each").toBe(uids.length);
-    for (const { pid, status } of vmms) {
-      expect(field(status, "Seccomp")).toBe("2");
-      expect(field(status, "NoNewPrivs")).toBe("1");
-      for (const namespace of ["net", "mnt"]) expect(readlinkSync(`/proc/${pid}/ns/${namespace}`)).not.toBe(readlinkSync(`/proc/self/ns/${namespace}`));
-      expect(readFileSync(`/proc/${pid}/environ`, "utf8").replaceAll("\0", "")).not.toMatch(/PANDASTACK|TOKEN|KEY|PASS/i);
-      expect(readdirSync(`/proc/${pid}/root`)).not.toContain("home");
-    }
-  });
+  onOwnServer(
+    "every VMM is confined: seccomp, no new privileges, its own root, network and mounts, an empty environment",
+    async () => {
+      await sandboxForTest();
+      const vmms = processes().filter(isVmm);
+      const uids = vmms.map(({ status }) => field(status, "Uid"));
+      expect(new Set(uids).size, "a user of its own each").toBe(uids.length);
+      for (const { pid, status } of vmms) {
+        expect(field(status, "Seccomp")).toBe("2");
+        expect(field(status, "NoNewPrivs")).toBe("1");
+        for (const namespace of ["net", "mnt"])
+          expect(readlinkSync(`/proc/${pid}/ns/${namespace}`)).not.toBe(readlinkSync(`/proc/self/ns/${namespace}`));
+        expect(readFileSync(`/proc/${pid}/environ`, "utf8").replaceAll("\0", "")).not.toMatch(
+          /PANDASTACK|TOKEN|KEY|PASS/i,
+        );
+        expect(readdirSync(`/proc/${pid}/root`)).not.toContain("home");
+      }
+    },
+  );
 });
 
 interface Seen {
@@ -50,16 +59,18 @@ function isVmm({ command }: Seen): boolean {
 
 /** Every process on this host that is not a kernel's. */
 function processes(): Seen[] {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
-    try {
-      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-      const isTest = command.includes("vitest") || Number(pid) === process.pid;
-      return command === "" || isTest ? [] : [{ pid, command, status: readFileSync(`/proc/${pid}/status`, "utf8") }];
-    } catch {
-      // Ended while being read.
-      return [];
-    }
-  });
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+        const isTest = command.includes("vitest") || Number(pid) === process.pid;
+        return command === "" || isTest ? [] : [{ pid, command, status: readFileSync(`/proc/${pid}/status`, "utf8") }];
+      } catch {
+        // Ended while being read.
+        return [];
+      }
+    });
 }
 
 function field(status: string, name: string): string {

@@ -20,7 +20,12 @@ export function newCommand(text: CommandText): Command {
     .summary(text.summary)
     .description(text.summary)
     .option("--json", "print the server's answer as JSON")
-    .addOption(new Option("--api-url <url>", "where the server is (default: PANDASTACK_API_URL, the config file, http://127.0.0.1:8080)"))
+    .addOption(
+      new Option(
+        "--api-url <url>",
+        "where the server is (default: PANDASTACK_API_URL, the config file, http://127.0.0.1:8080)",
+      ),
+    )
     .addHelpText("after", `\nExample:\n  $ ${text.example}`);
 }
 
@@ -32,7 +37,10 @@ export function clientFor(options: CommonOptions): PandaStack {
 export function wholeNumber(min: number, max: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || value < min || value > max) throw new InvalidArgumentError(`a whole number from ${min}${max === Number.MAX_SAFE_INTEGER ? "" : ` to ${max}`} is needed.`);
+    if (!/^\d+$/.test(text) || value < min || value > max)
+      throw new InvalidArgumentError(
+        `a whole number from ${min}${max === Number.MAX_SAFE_INTEGER ? "" : ` to ${max}`} is needed.`,
+      );
     return value;
   };
 }

@@ -6,13 +6,15 @@ export function describeFailure(error: unknown): string {
   const lines = [`error: ${error.message}`];
   const hint = hintFor(error);
   if (hint !== undefined) lines.push(hint);
-  if (error instanceof PandaStackError && (error.status ?? 0) >= 500 && error.requestId !== undefined) lines.push(`request id: ${error.requestId}`);
+  if (error instanceof PandaStackError && (error.status ?? 0) >= 500 && error.requestId !== undefined)
+    lines.push(`request id: ${error.requestId}`);
   return lines.join("\n");
 }
 
 function hintFor(error: Error): string | undefined {
   if (error instanceof AuthError) return `hint: set PANDASTACK_API_KEY, or put {"token": "…"} into ${configPath()}`;
-  if (error instanceof ConnectionError && error.code === "client.connection") return "hint: is the server running (npm start)? PANDASTACK_API_URL says where it is";
+  if (error instanceof ConnectionError && error.code === "client.connection")
+    return "hint: is the server running (npm start)? PANDASTACK_API_URL says where it is";
   return undefined;
 }
 

@@ -8,7 +8,9 @@ export function findNode(env = process.env) {
   if (Number(process.versions.node.split(".")[0]) >= NEEDED_MAJOR) return process.execPath;
   // Set-up's cache: npm packages, unpacked, as <name>-<version>.
   const packages = join(env.PANDASTACK_CACHE_DIR || "/var/cache/pandastack", "npm");
-  const nodes = existsSync(packages) ? readdirSync(packages).filter((name) => /^node-linux-[a-z0-9]+-\d+\.\d+\.\d+$/.test(name)) : [];
+  const nodes = existsSync(packages)
+    ? readdirSync(packages).filter((name) => /^node-linux-[a-z0-9]+-\d+\.\d+\.\d+$/.test(name))
+    : [];
   return nodes
     .toSorted((a, b) => b.localeCompare(a, "en", { numeric: true }))
     .map((name) => join(packages, name, "bin", "node"))

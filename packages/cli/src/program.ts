@@ -34,5 +34,8 @@ export function buildProgram(): Command {
     templatesCommand(),
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
-  return program.addHelpText("after", "\nExample:\n  $ pandastack exec $(pandastack create) -- uname -a\n\nThe server and the token come from PANDASTACK_API_URL and PANDASTACK_API_KEY, or from the config file that `npm start` writes.");
+  return program.addHelpText(
+    "after",
+    "\nExample:\n  $ pandastack exec $(pandastack create) -- uname -a\n\nThe server and the token come from PANDASTACK_API_URL and PANDASTACK_API_KEY, or from the config file that `npm start` writes.",
+  );
 }

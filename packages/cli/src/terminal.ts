@@ -34,7 +34,10 @@ export async function joinTerminal(remote: Process): Promise<number> {
 
 /** Joins this program's streams and a command's in a sandbox, byte for byte; its exit code. Ctrl-C here is Ctrl-C there. */
 export async function joinStreams(remote: Process, options: { stdin: boolean }): Promise<number> {
-  const signals = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((name) => ({ name, forward: () => remote.signal(name) }));
+  const signals = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((name) => ({
+    name,
+    forward: () => remote.signal(name),
+  }));
   for (const { name, forward } of signals) process.on(name, forward);
   const forwarding = options.stdin ? forwardInput(remote, () => remote.endInput()) : undefined;
   try {

@@ -1,4 +1,4 @@
-import { CommandError, classOf, ConnectionError, PandaStackError } from "./errors.ts";
+import { CommandError, classOf, ConnectionError, type PandaStackError } from "./errors.ts";
 import type { CallOptions, Http } from "./http.ts";
 import { readServerEvents } from "./sse.ts";
 

@@ -43,6 +43,7 @@ function readConfigFile(path: string): { apiUrl: string | undefined; token: stri
   } catch {
     return { apiUrl: undefined, token: undefined };
   }
-  const text = (...names: string[]) => names.map((name) => value[name]).find((v): v is string => typeof v === "string" && v !== "");
+  const text = (...names: string[]) =>
+    names.map((name) => value[name]).find((v): v is string => typeof v === "string" && v !== "");
   return { apiUrl: text("apiUrl", "api_url"), token: text("token", "apiKey", "api_key") };
 }

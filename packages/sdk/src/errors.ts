@@ -72,12 +72,15 @@ export async function errorOfResponse(response: Response): Promise<PandaStackErr
   const facts: ErrorFacts = {
     code: typeof body["code"] === "string" ? body["code"] : `http.${response.status}`,
     status: response.status,
-    requestId: typeof body["request_id"] === "string" ? body["request_id"] : (response.headers.get("x-request-id") ?? undefined),
-    retryable: typeof body["retryable"] === "boolean" ? body["retryable"] : response.status === 429 || response.status === 503,
+    requestId:
+      typeof body["request_id"] === "string" ? body["request_id"] : (response.headers.get("x-request-id") ?? undefined),
+    retryable:
+      typeof body["retryable"] === "boolean" ? body["retryable"] : response.status === 429 || response.status === 503,
     details: body["details"],
     retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
   };
-  const message = typeof body["error"] === "string" ? body["error"] : text.slice(0, 500) || `the server answered ${response.status}`;
+  const message =
+    typeof body["error"] === "string" ? body["error"] : text.slice(0, 500) || `the server answered ${response.status}`;
   return new (classOf(response.status, facts.code))(message, facts);
 }
 

@@ -34,7 +34,10 @@ export class Files {
   }
 
   /** A file of any size, or a piece of it, as it comes. */
-  async readStream(path: string, options: CallOptions & { offset?: number | undefined; length?: number | undefined } = {}): Promise<ReadableStream<Uint8Array>> {
+  async readStream(
+    path: string,
+    options: CallOptions & { offset?: number | undefined; length?: number | undefined } = {},
+  ): Promise<ReadableStream<Uint8Array>> {
     const { offset, length, ...call } = options;
     const headers = { accept: "application/octet-stream" };
     const response = await this.#http.open("GET", this.#path, { ...call, query: { path, offset, length }, headers });
@@ -61,7 +64,10 @@ export class Files {
   /** Sorted by name; with `depth` what is in the folders below too. */
   async list(path = "/", options: CallOptions & { depth?: number | undefined } = {}): Promise<FileInfo[]> {
     const { depth, ...call } = options;
-    const answer = await this.#http.json<{ entries: FileInfo[] }>("GET", `${this.#path}/dir`, { ...call, query: { path, depth } });
+    const answer = await this.#http.json<{ entries: FileInfo[] }>("GET", `${this.#path}/dir`, {
+      ...call,
+      query: { path, depth },
+    });
     return answer.entries;
   }
 
@@ -81,7 +87,10 @@ export class Files {
   }
 
   /** With the folders above it; one that exists is fine. */
-  async mkdir(path: string, options: CallOptions & { mode?: string | undefined; user?: string | undefined } = {}): Promise<FileInfo> {
+  async mkdir(
+    path: string,
+    options: CallOptions & { mode?: string | undefined; user?: string | undefined } = {},
+  ): Promise<FileInfo> {
     const { mode, user, ...call } = options;
     return this.#http.json("POST", `${this.#path}/mkdir`, { ...call, json: { path, mode, user } });
   }
@@ -97,7 +106,10 @@ export class Files {
   }
 
   /** What changes below a path, from now on: it answers once nothing can be missed. */
-  async watch(path: string, options: { recursive?: boolean | undefined; signal?: AbortSignal | undefined } = {}): Promise<AsyncGenerator<FileChange, void>> {
+  async watch(
+    path: string,
+    options: { recursive?: boolean | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<AsyncGenerator<FileChange, void>> {
     return readChanges(this.#http, `${this.#path}/watch`, { path, recursive: options.recursive }, options.signal);
   }
 }

@@ -27,10 +27,18 @@ export async function forkOne(http: Http, sandboxPath: string, options: ForkOpti
 export async function forkTree(http: Http, sandboxPath: string, options: ForkTreeOptions): Promise<SandboxInfo[]> {
   const { count, ...rest } = options;
   const { json, call } = split(rest);
-  return (await http.json<{ children: SandboxInfo[] }>("POST", `${sandboxPath}/fork-tree`, { ...withKey(call), json: { count, ...json } })).children;
+  return (
+    await http.json<{ children: SandboxInfo[] }>("POST", `${sandboxPath}/fork-tree`, {
+      ...withKey(call),
+      json: { count, ...json },
+    })
+  ).children;
 }
 
-function split(options: ForkOptions): { json: Record<string, unknown>; call: CallOptions & { idempotencyKey?: string | undefined } } {
+function split(options: ForkOptions): {
+  json: Record<string, unknown>;
+  call: CallOptions & { idempotencyKey?: string | undefined };
+} {
   const { metadata, ttlSeconds, persistent, env, ...call } = options;
   return { json: { metadata, ttl_seconds: ttlSeconds, persistent, env }, call };
 }

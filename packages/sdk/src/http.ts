@@ -41,7 +41,10 @@ export class Http {
       try {
         return JSON.parse(text) as T;
       } catch (cause) {
-        throw new ConnectionError(`${this.config.apiUrl} did not answer as PandaStack does`, { code: "client.bad_answer", cause });
+        throw new ConnectionError(`${this.config.apiUrl} did not answer as PandaStack does`, {
+          code: "client.bad_answer",
+          cause,
+        });
       }
     });
   }
@@ -53,7 +56,8 @@ export class Http {
 
   url(path: string, query: RequestOptions["query"] = {}): URL {
     const url = new URL(`${this.config.apiUrl}/v1${path}`);
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) url.searchParams.set(name, String(value));
     return url;
   }
 
@@ -62,20 +66,32 @@ export class Http {
   }
 
   /** Tries again only what may be repeated: reads, writes that replace, and POSTs with an idempotency key. */
-  async #attempt<T>(method: string, path: string, options: RequestOptions, read: (response: Response) => Promise<T>): Promise<T> {
-    const isRepeatable = options.isRepeatable ?? ((method !== "POST" && method !== "PATCH") || options.idempotencyKey !== undefined);
+  async #attempt<T>(
+    method: string,
+    path: string,
+    options: RequestOptions,
+    read: (response: Response) => Promise<T>,
+  ): Promise<T> {
+    const isRepeatable =
+      options.isRepeatable ?? ((method !== "POST" && method !== "PATCH") || options.idempotencyKey !== undefined);
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#once(method, path, options, read);
       } catch (error) {
-        if (!isRepeatable || attempt >= MAX_ATTEMPTS || !(error instanceof PandaStackError) || !error.retryable) throw error;
+        if (!isRepeatable || attempt >= MAX_ATTEMPTS || !(error instanceof PandaStackError) || !error.retryable)
+          throw error;
         const pauseMs = error.retryAfterMs ?? FIRST_RETRY_MS * 2 ** (attempt - 1);
         await delay(Math.min(pauseMs, LONGEST_RETRY_MS), undefined, options.signal ? { signal: options.signal } : {});
       }
     }
   }
 
-  async #once<T>(method: string, path: string, options: RequestOptions, read: (response: Response) => Promise<T>): Promise<T> {
+  async #once<T>(
+    method: string,
+    path: string,
+    options: RequestOptions,
+    read: (response: Response) => Promise<T>,
+  ): Promise<T> {
     const deadline = new AbortController();
     const timeoutMs = options.timeoutMs ?? this.config.timeoutMs;
     const timer = timeoutMs > 0 ? setTimeout(() => deadline.abort(), timeoutMs) : undefined;
@@ -86,7 +102,11 @@ export class Http {
       return await read(response);
     } catch (error) {
       if (error instanceof PandaStackError || options.signal?.aborted) throw error;
-      if (deadline.signal.aborted) throw new TimeoutError(`no answer from ${this.config.apiUrl} within ${timeoutMs} ms`, { code: "client.timeout", cause: error });
+      if (deadline.signal.aborted)
+        throw new TimeoutError(`no answer from ${this.config.apiUrl} within ${timeoutMs} ms`, {
+          code: "client.timeout",
+          cause: error,
+        });
       throw connectionError(this.config.apiUrl, error);
     } finally {
       clearTimeout(timer);
@@ -108,6 +128,11 @@ export class Http {
 /** fetch says only "fetch failed"; the cause names what happened. */
 export function connectionError(apiUrl: string, error: unknown): ConnectionError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const reason = cause instanceof Error ? cause.message || ("code" in cause ? String(cause.code) : cause.name) : String(cause);
-  return new ConnectionError(`cannot reach PandaStack at ${apiUrl}: ${reason}`, { code: "client.connection", retryable: true, cause: error });
+  const reason =
+    cause instanceof Error ? cause.message || ("code" in cause ? String(cause.code) : cause.name) : String(cause);
+  return new ConnectionError(`cannot reach PandaStack at ${apiUrl}: ${reason}`, {
+    code: "client.connection",
+    retryable: true,
+    cause: error,
+  });
 }

@@ -32,7 +32,7 @@ async function* followedLines(body: ReadableStream<Uint8Array>): AsyncGenerator<
 
 async function* storedLines(body: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
   let pending = "";
-  for await (const text of body.pipeThrough(new TextDecoderStream() as unknown as TransformStream<Uint8Array, string>)) {
+  for await (const text of body.pipeThrough(new TextDecoderStream())) {
     const lines = (pending + text).split(/\r?\n/);
     pending = lines.pop() ?? "";
     yield* lines;

@@ -69,7 +69,11 @@ interface ProcessText {
   code?: string;
 }
 
-async function* readProcess(channel: Channel, resolve: (exit: ProcessExit) => void, reject: (error: unknown) => void): AsyncGenerator<ProcessOutput, void> {
+async function* readProcess(
+  channel: Channel,
+  resolve: (exit: ProcessExit) => void,
+  reject: (error: unknown) => void,
+): AsyncGenerator<ProcessOutput, void> {
   try {
     for await (const { data, isBinary } of channel.incoming) {
       if (isBinary) {
@@ -92,7 +96,8 @@ async function* readProcess(channel: Channel, resolve: (exit: ProcessExit) => vo
 }
 
 function exitOf(result: NonNullable<ProcessText["result"]>): ProcessExit {
-  if (result.timed_out) throw new TimeoutError("the command took longer than its timeout and was killed", { code: "exec.timeout" });
+  if (result.timed_out)
+    throw new TimeoutError("the command took longer than its timeout and was killed", { code: "exec.timeout" });
   return { exitCode: result.exit_code, signal: result.signal };
 }
 
@@ -100,7 +105,10 @@ function exitOf(result: NonNullable<ProcessText["result"]>): ProcessExit {
 export async function waitForStart(channel: Channel): Promise<{ id: string; pid: number }> {
   for (;;) {
     const next = await channel.incoming.next();
-    if (next.done) throw new ConnectionError(`the server closed the connection: ${next.value.reason || next.value.code}`, { code: "client.connection" });
+    if (next.done)
+      throw new ConnectionError(`the server closed the connection: ${next.value.reason || next.value.code}`, {
+        code: "client.connection",
+      });
     if (next.value.isBinary) continue;
     const text = JSON.parse(next.value.data.toString()) as ProcessText & { event?: string; id?: string; pid?: number };
     if (text.error !== undefined) {

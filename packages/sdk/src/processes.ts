@@ -29,13 +29,19 @@ export class Processes {
   }
 
   /** Starts a command with its input and output connected to the caller. With `pty` it gets a terminal. */
-  async open(command: string, options: ProcessOptions & { stdin?: boolean; pty?: { rows: number; cols: number } } = {}): Promise<Process> {
+  async open(
+    command: string,
+    options: ProcessOptions & { stdin?: boolean; pty?: { rows: number; cols: number } } = {},
+  ): Promise<Process> {
     const exec = { ...commandBody(command, options), tag: options.tag, stdin: options.stdin ?? true, pty: options.pty };
     return this.#connect({ exec }, options.signal);
   }
 
   /** Joins a running process: what it wrote last, then what it writes. Any number may be attached. */
-  async attach(id: string, options: { replay?: boolean | undefined; signal?: AbortSignal | undefined } = {}): Promise<Process> {
+  async attach(
+    id: string,
+    options: { replay?: boolean | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<Process> {
     return this.#connect({ attach: { id, replay: options.replay } }, options.signal);
   }
 
@@ -46,7 +52,10 @@ export class Processes {
 
   /** To the whole process group; default SIGTERM. */
   async signal(id: string, signal?: string, options: CallOptions = {}): Promise<void> {
-    await this.#http.json("POST", `${this.#path}/processes/${encodeURIComponent(id)}/signal`, { ...options, json: { signal } });
+    await this.#http.json("POST", `${this.#path}/processes/${encodeURIComponent(id)}/signal`, {
+      ...options,
+      json: { signal },
+    });
   }
 
   async #connect(opening: unknown, signal: AbortSignal | undefined): Promise<Process> {

@@ -118,15 +118,23 @@ export class Sandbox {
     return (await forkTree(this.#http, this.#path, options)).map((info) => new Sandbox(this.#http, info));
   }
   /** Makes this child of a fork tree the one that stays; with `cleanupSiblings` the others are removed. */
-  async promote(options: CallOptions & { cleanupSiblings?: boolean | undefined; treeId?: string | undefined } = {}): Promise<PromoteResult> {
+  async promote(
+    options: CallOptions & { cleanupSiblings?: boolean | undefined; treeId?: string | undefined } = {},
+  ): Promise<PromoteResult> {
     const { cleanupSiblings, treeId, ...call } = options;
-    return this.#http.json("POST", `${this.#path}/promote`, { ...call, json: { cleanup_siblings: cleanupSiblings ?? false, tree_id: treeId } });
+    return this.#http.json("POST", `${this.#path}/promote`, {
+      ...call,
+      json: { cleanup_siblings: cleanupSiblings ?? false, tree_id: treeId },
+    });
   }
 
   async lifecycle(options: CallOptions = {}): Promise<LifecycleInfo> {
     return this.#http.json("GET", `${this.#path}/lifecycle`, options);
   }
-  async setLifecycle(change: { ttlSeconds?: number | undefined; persistent?: boolean | undefined }, options: CallOptions = {}): Promise<LifecycleInfo> {
+  async setLifecycle(
+    change: { ttlSeconds?: number | undefined; persistent?: boolean | undefined },
+    options: CallOptions = {},
+  ): Promise<LifecycleInfo> {
     const json = { ttl_seconds: change.ttlSeconds, persistent: change.persistent };
     return this.#http.json("PATCH", `${this.#path}/lifecycle`, { ...options, json });
   }

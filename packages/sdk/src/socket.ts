@@ -21,7 +21,12 @@ export interface CloseInfo {
 const READ_AHEAD_MESSAGES = 64;
 
 /** Opens a WebSocket on a path of the API. */
-export async function openSocket(http: Http, path: string, query: RequestOptions["query"], signal?: AbortSignal): Promise<Channel> {
+export async function openSocket(
+  http: Http,
+  path: string,
+  query: RequestOptions["query"],
+  signal?: AbortSignal,
+): Promise<Channel> {
   const url = http.url(path, query);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   const socket = new WebSocket(url, { headers: http.authorization(), perMessageDeflate: false });
@@ -31,7 +36,9 @@ export async function openSocket(http: Http, path: string, query: RequestOptions
   socket.once("close", () => signal?.removeEventListener("abort", abort));
   await new Promise<void>((resolve, reject) => {
     socket.once("open", resolve);
-    socket.once("error", (error) => reject(signal?.aborted ? signal.reason : connectionError(http.config.apiUrl, error)));
+    socket.once("error", (error) =>
+      reject(signal?.aborted ? signal.reason : connectionError(http.config.apiUrl, error)),
+    );
     socket.once("unexpected-response", (_request, response) => {
       let text = "";
       response.setEncoding("utf8");
@@ -87,6 +94,11 @@ function refusal(status: number, text: string): PandaStackError {
   }
   const code = typeof body.code === "string" ? body.code : `http.${status}`;
   const message = typeof body.error === "string" ? body.error : `the server answered ${status}`;
-  const facts = { code, status, requestId: typeof body.request_id === "string" ? body.request_id : undefined, retryable: body.retryable === true };
+  const facts = {
+    code,
+    status,
+    requestId: typeof body.request_id === "string" ? body.request_id : undefined,
+    retryable: body.retryable === true,
+  };
   return new (classOf(status, code))(message, facts);
 }

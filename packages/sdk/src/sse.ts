@@ -7,7 +7,7 @@ export interface ServerEvent {
 /** Cuts a response body, in any chunking, into its frames. Comments (the server's heartbeats) are dropped. */
 export async function* readServerEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent> {
   let pending = "";
-  for await (const text of body.pipeThrough(new TextDecoderStream() as unknown as TransformStream<Uint8Array, string>)) {
+  for await (const text of body.pipeThrough(new TextDecoderStream())) {
     pending += text;
     for (let end = pending.indexOf("\n\n"); end >= 0; end = pending.indexOf("\n\n")) {
       const frame = parseFrame(pending.slice(0, end));

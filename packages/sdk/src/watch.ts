@@ -16,7 +16,8 @@ export async function readChanges(
   const response = await http.open("GET", path, { query, headers: { accept: "text/event-stream" }, signal });
   const frames = readServerEvents(response.body ?? new ReadableStream());
   const first = await frames.next();
-  if (first.done) throw new ConnectionError("the connection ended before the watch began", { code: "client.connection" });
+  if (first.done)
+    throw new ConnectionError("the connection ended before the watch began", { code: "client.connection" });
   throwIfError(first.value);
   return changesOf(frames);
 }

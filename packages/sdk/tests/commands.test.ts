@@ -11,7 +11,9 @@ async function sandboxThatSays(stream: string): Promise<Sandbox> {
 }
 
 it("collects both streams and the exit code", async () => {
-  const sandbox = await sandboxThatSays('event: stdout\ndata: {"chunk":"a"}\n\nevent: stderr\ndata: {"chunk":"b"}\n\nevent: stdout\ndata: {"chunk":"c"}\n\nevent: exit\ndata: {"exit_code":3}\n\n');
+  const sandbox = await sandboxThatSays(
+    'event: stdout\ndata: {"chunk":"a"}\n\nevent: stderr\ndata: {"chunk":"b"}\n\nevent: stdout\ndata: {"chunk":"c"}\n\nevent: exit\ndata: {"exit_code":3}\n\n',
+  );
   const live: string[] = [];
   const result = await sandbox.commands.run("x", { onStdout: (text) => live.push(text) });
   expect(result).toEqual({ exitCode: 3, stdout: "ac", stderr: "b" });
@@ -24,7 +26,9 @@ it("throws the result where success was asked for", async () => {
 });
 
 it("tells a timeout from a connection that broke", async () => {
-  const late = await sandboxThatSays('event: error\ndata: {"error":"command timeout after 1 s","code":"exec.timeout"}\n\n');
+  const late = await sandboxThatSays(
+    'event: error\ndata: {"error":"command timeout after 1 s","code":"exec.timeout"}\n\n',
+  );
   await expect(late.commands.run("x")).rejects.toBeInstanceOf(TimeoutError);
   const broken = await sandboxThatSays('event: stdout\ndata: {"chunk":"a"}\n\n');
   await expect(broken.commands.run("x")).rejects.toBeInstanceOf(ConnectionError);

@@ -18,12 +18,21 @@ it("falls back from options to environment to file to default", () => {
   expect(resolveConfig({}, { HOME })).toMatchObject({ apiUrl: "http://file", token: "pds_file" });
   const env = { HOME, PANDASTACK_API: "http://env/v1", PANDASTACK_TOKEN: "pds_env" };
   expect(resolveConfig({}, env)).toMatchObject({ apiUrl: "http://env", token: "pds_env" });
-  expect(resolveConfig({ apiUrl: "http://option", token: "pds_option" }, env)).toMatchObject({ apiUrl: "http://option", token: "pds_option" });
-  expect(resolveConfig({}, { HOME: homeWith(undefined) })).toMatchObject({ apiUrl: "http://127.0.0.1:8080", token: undefined });
+  expect(resolveConfig({ apiUrl: "http://option", token: "pds_option" }, env)).toMatchObject({
+    apiUrl: "http://option",
+    token: "pds_option",
+  });
+  expect(resolveConfig({}, { HOME: homeWith(undefined) })).toMatchObject({
+    apiUrl: "http://127.0.0.1:8080",
+    token: undefined,
+  });
 });
 
 it("reads the file where XDG says, in its older spelling, and survives a broken one", () => {
   const home = homeWith('{"api_url":"http://old","apiKey":"pds_old"}');
-  expect(resolveConfig({}, { HOME: "/nowhere", XDG_CONFIG_HOME: join(home, ".config") })).toMatchObject({ apiUrl: "http://old", token: "pds_old" });
+  expect(resolveConfig({}, { HOME: "/nowhere", XDG_CONFIG_HOME: join(home, ".config") })).toMatchObject({
+    apiUrl: "http://old",
+    token: "pds_old",
+  });
   expect(resolveConfig({}, { HOME: homeWith("{") })).toMatchObject({ token: undefined });
 });

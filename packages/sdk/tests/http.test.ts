@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { ConflictError, ConnectionError, NotFoundError, PandaStack, PandaStackError, Sandbox, TimeoutError } from "../src/index.ts";
+import {
+  ConflictError,
+  ConnectionError,
+  NotFoundError,
+  PandaStack,
+  PandaStackError,
+  Sandbox,
+  TimeoutError,
+} from "../src/index.ts";
 import { fakeServer, sendJson } from "./support.ts";
 
 const info = { id: "a".repeat(20), status: "running", template: "base" };
@@ -10,12 +18,22 @@ describe("requests", () => {
     const sandbox = await Sandbox.create({ ttlSeconds: 5, env: { A: "1" } }, { apiUrl: `${url}/`, token: "pds_x" });
     expect(sandbox.id).toBe(info.id);
     expect(seen[0]).toMatchObject({ method: "POST", url: "/v1/sandboxes", body: '{"ttl_seconds":5,"env":{"A":"1"}}' });
-    expect(seen[0]?.headers).toMatchObject({ authorization: "Bearer pds_x", "idempotency-key": expect.stringMatching(/^[0-9a-f-]{36}$/) });
+    expect(seen[0]?.headers).toMatchObject({
+      authorization: "Bearer pds_x",
+      "idempotency-key": expect.stringMatching(/^[0-9a-f-]{36}$/),
+    });
   });
 
   it("asks again with the same key when told that it may", async () => {
     const { url, seen } = await fakeServer((_, response, count) =>
-      count === 1 ? sendJson(response, 429, { error: "full", code: "capacity.unavailable", retryable: true }, { "retry-after": "0" }) : sendJson(response, 201, info),
+      count === 1
+        ? sendJson(
+            response,
+            429,
+            { error: "full", code: "capacity.unavailable", retryable: true },
+            { "retry-after": "0" },
+          )
+        : sendJson(response, 201, info),
     );
     await Sandbox.create({}, { apiUrl: url });
     expect(seen).toHaveLength(2);
@@ -23,8 +41,13 @@ describe("requests", () => {
   });
 
   it("asks once where repeating could do harm", async () => {
-    const { url, seen } = await fakeServer((_, response) => sendJson(response, 503, { error: "away", code: "host.unavailable", retryable: true }));
-    await expect(new PandaStack({ apiUrl: url }).request("POST", "/sandboxes/x/pause")).rejects.toMatchObject({ code: "host.unavailable", retryable: true });
+    const { url, seen } = await fakeServer((_, response) =>
+      sendJson(response, 503, { error: "away", code: "host.unavailable", retryable: true }),
+    );
+    await expect(new PandaStack({ apiUrl: url }).request("POST", "/sandboxes/x/pause")).rejects.toMatchObject({
+      code: "host.unavailable",
+      retryable: true,
+    });
     expect(seen).toHaveLength(1);
   });
 
@@ -34,7 +57,9 @@ describe("requests", () => {
     [504, "exec.timeout", TimeoutError],
     [400, "validation.failed", PandaStackError],
   ])("answers %i %s with its class", async (status, code, type) => {
-    const { url } = await fakeServer((_, response) => sendJson(response, status, { error: "because", code, request_id: "r1", retryable: false }));
+    const { url } = await fakeServer((_, response) =>
+      sendJson(response, status, { error: "because", code, request_id: "r1", retryable: false }),
+    );
     const error: PandaStackError = await new PandaStack({ apiUrl: url }).request("GET", "/me").then(
       () => expect.fail("it should have failed"),
       (thrown) => thrown,
@@ -44,7 +69,9 @@ describe("requests", () => {
   });
 
   it("names what is wrong with a server that is not there, or not ours", async () => {
-    await expect(new PandaStack({ apiUrl: "http://127.0.0.1:64999" }).request("POST", "/me")).rejects.toThrow(/cannot reach PandaStack at http:\/\/127.0.0.1:64999: .*ECONNREFUSED/);
+    await expect(new PandaStack({ apiUrl: "http://127.0.0.1:64999" }).request("POST", "/me")).rejects.toThrow(
+      /cannot reach PandaStack at http:\/\/127.0.0.1:64999: .*ECONNREFUSED/,
+    );
     const { url } = await fakeServer((_, response) => response.end("<html>"));
     await expect(new PandaStack({ apiUrl: url }).request("GET", "/me")).rejects.toBeInstanceOf(ConnectionError);
   });
@@ -53,6 +80,8 @@ describe("requests", () => {
     const { url } = await fakeServer(() => undefined);
     const panda = new PandaStack({ apiUrl: url });
     await expect(panda.request("GET", "/me", undefined, { timeoutMs: 20 })).rejects.toBeInstanceOf(TimeoutError);
-    await expect(panda.request("GET", "/me", undefined, { signal: AbortSignal.abort(new Error("enough")) })).rejects.toThrow("enough");
+    await expect(
+      panda.request("GET", "/me", undefined, { signal: AbortSignal.abort(new Error("enough")) }),
+    ).rejects.toThrow("enough");
   });
 });

@@ -7,9 +7,13 @@ const id = "a".repeat(20);
 
 /** A server whose process sockets do what `script` says once the opening message is there. */
 async function processOn(script: (socket: WebSocket, opening: unknown) => void): Promise<Process> {
-  const server = createServer((_, response) => response.setHeader("content-type", "application/json").end(JSON.stringify({ id })));
+  const server = createServer((_, response) =>
+    response.setHeader("content-type", "application/json").end(JSON.stringify({ id })),
+  );
   const sockets = new WebSocketServer({ server });
-  sockets.on("connection", (socket) => socket.once("message", (data) => script(socket, JSON.parse((data as Buffer).toString()))));
+  sockets.on("connection", (socket) =>
+    socket.once("message", (data) => script(socket, JSON.parse((data as Buffer).toString()))),
+  );
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => {
     sockets.close();
@@ -22,7 +26,8 @@ async function processOn(script: (socket: WebSocket, opening: unknown) => void):
 }
 
 const started = JSON.stringify({ event: "started", id: "p1", pid: 7 });
-const ended = (result: object) => JSON.stringify({ result: { exit_code: 0, signal: null, timed_out: false, duration_ms: 1, ...result } });
+const ended = (result: object) =>
+  JSON.stringify({ result: { exit_code: 0, signal: null, timed_out: false, duration_ms: 1, ...result } });
 
 async function read(remote: Process): Promise<string> {
   let text = "";
@@ -65,10 +70,14 @@ it("sends input, its end, signals and sizes", async () => {
 });
 
 it("tells a timeout, a refusal and a broken connection", async () => {
-  const late = await processOn((socket) => [started, ended({ exit_code: 124, timed_out: true })].forEach((text) => socket.send(text)));
+  const late = await processOn((socket) =>
+    [started, ended({ exit_code: 124, timed_out: true })].forEach((text) => socket.send(text)),
+  );
   await expect(read(late)).rejects.toBeInstanceOf(TimeoutError);
   await expect(late.exited).rejects.toMatchObject({ code: "exec.timeout" });
-  await expect(processOn((socket) => socket.send('{"error":"who?","code":"guest.user_not_found"}'))).rejects.toMatchObject({ code: "guest.user_not_found", message: "who?" });
+  await expect(
+    processOn((socket) => socket.send('{"error":"who?","code":"guest.user_not_found"}')),
+  ).rejects.toMatchObject({ code: "guest.user_not_found", message: "who?" });
   const cut = await processOn((socket) => {
     socket.send(started);
     socket.close();

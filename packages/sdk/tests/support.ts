@@ -9,14 +9,18 @@ export interface Seen {
 }
 
 /** A server that answers as told and remembers what it was asked; its address. */
-export async function fakeServer(answer: (seen: Seen, response: ServerResponse, count: number) => void): Promise<{ url: string; seen: Seen[] }> {
+export async function fakeServer(
+  answer: (seen: Seen, response: ServerResponse, count: number) => void,
+): Promise<{ url: string; seen: Seen[] }> {
   const seen: Seen[] = [];
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     let body = "";
-    for await (const chunk of request) body += String(chunk);
-    const entry = { method: request.method ?? "", url: request.url ?? "", headers: request.headers, body };
-    seen.push(entry);
-    answer(entry, response, seen.length);
+    request.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
+    request.on("end", () => {
+      const entry = { method: request.method ?? "", url: request.url ?? "", headers: request.headers, body };
+      seen.push(entry);
+      answer(entry, response, seen.length);
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => {
@@ -28,6 +32,11 @@ export async function fakeServer(answer: (seen: Seen, response: ServerResponse, 
   return { url: `http://127.0.0.1:${address.port}`, seen };
 }
 
-export function sendJson(response: ServerResponse, status: number, value: unknown, headers: Record<string, string> = {}): void {
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  value: unknown,
+  headers: Record<string, string> = {},
+): void {
   response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(value));
 }

@@ -4,12 +4,15 @@ import { inject, onTestFinished } from "vitest";
 export const server = inject("server");
 export const panda = new PandaStack({ apiUrl: server.url, token: server.token });
 
+// oxlint-disable-next-line typescript/no-explicit-any -- what the server sent: the assertions are what looks at its shape
+export type Json = any;
+
 export interface Answer {
   status: number;
   headers: Headers;
   text: string;
   /** The body where it is JSON. */
-  json: any;
+  json: Json;
 }
 
 export interface Request {
@@ -56,8 +59,14 @@ export function removeAfterTest(id: string): void {
   });
 }
 
-export async function run(id: string, cmd: string, timeoutSeconds?: number): Promise<{ stdout: string; stderr: string; exit_code: number }> {
-  const { status, json, text } = await api("POST", `/v1/sandboxes/${id}/exec`, { json: { cmd, timeout_seconds: timeoutSeconds } });
+export async function run(
+  id: string,
+  cmd: string,
+  timeoutSeconds?: number,
+): Promise<{ stdout: string; stderr: string; exit_code: number }> {
+  const { status, json, text } = await api("POST", `/v1/sandboxes/${id}/exec`, {
+    json: { cmd, timeout_seconds: timeoutSeconds },
+  });
   if (status !== 200) throw new Error(`exec answered ${status}: ${text}`);
   return json;
 }

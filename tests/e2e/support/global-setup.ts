@@ -15,11 +15,23 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const url = process.env["PANDASTACK_E2E_URL"];
   if (url !== undefined) {
     const token = process.env["PANDASTACK_E2E_KEY"] ?? process.env["PANDASTACK_API_KEY"] ?? "";
-    project.provide("server", { url, token, isFake: isFake(), dataDir: process.env["PANDASTACK_E2E_DATA_DIR"] ?? null, registry });
+    project.provide("server", {
+      url,
+      token,
+      isFake: isFake(),
+      dataDir: process.env["PANDASTACK_E2E_DATA_DIR"] ?? null,
+      registry,
+    });
     return async () => undefined;
   }
   const server = await startServer();
-  project.provide("server", { url: server.url, token: server.token, isFake: isFake(), dataDir: server.dataDir, registry });
+  project.provide("server", {
+    url: server.url,
+    token: server.token,
+    isFake: isFake(),
+    dataDir: server.dataDir,
+    registry,
+  });
   return async () => {
     await server.stop();
     const left = leftoversOf(server.dataDir);

@@ -10,12 +10,25 @@ export function leftoversOf(dataDir: string): string[] {
   const marks = [dataDir, ...serverIds(dataDir)];
   const isOurs = (text: string) => marks.some((mark) => text.includes(mark));
   return [
-    ...processes().filter(isOurs).map((line) => `process ${line}`),
-    ...lines("ip", ["netns", "list"]).filter(isOurs).map((line) => `netns ${line}`),
-    ...lines("ip", ["-o", "link"]).filter(isOurs).map((line) => `link ${line}`),
-    ...lines("losetup", ["-l", "-n", "-O", "NAME,BACK-FILE"]).filter(isOurs).map((line) => `loop device ${line}`),
-    ...readFileSync("/proc/self/mounts", "utf8").split("\n").filter(isOurs).map((line) => `mount ${line}`),
-    ...runFolders().filter(isOurs).map((path) => `run folder ${path}`),
+    ...processes()
+      .filter(isOurs)
+      .map((line) => `process ${line}`),
+    ...lines("ip", ["netns", "list"])
+      .filter(isOurs)
+      .map((line) => `netns ${line}`),
+    ...lines("ip", ["-o", "link"])
+      .filter(isOurs)
+      .map((line) => `link ${line}`),
+    ...lines("losetup", ["-l", "-n", "-O", "NAME,BACK-FILE"])
+      .filter(isOurs)
+      .map((line) => `loop device ${line}`),
+    ...readFileSync("/proc/self/mounts", "utf8")
+      .split("\n")
+      .filter(isOurs)
+      .map((line) => `mount ${line}`),
+    ...runFolders()
+      .filter(isOurs)
+      .map((path) => `run folder ${path}`),
   ];
 }
 
@@ -35,8 +48,12 @@ function processes(): string[] {
       try {
         const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
         if (command === "" || command.includes("vitest")) return [];
-        const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").filter((entry) => entry.startsWith("PANDASTACK_DATA_DIR="));
-        return [`${pid} ${command} ${environment.join(" ")} root=${readlinkSync(`/proc/${pid}/root`)} cwd=${readlinkSync(`/proc/${pid}/cwd`)}`];
+        const environment = readFileSync(`/proc/${pid}/environ`, "utf8")
+          .split("\0")
+          .filter((entry) => entry.startsWith("PANDASTACK_DATA_DIR="));
+        return [
+          `${pid} ${command} ${environment.join(" ")} root=${readlinkSync(`/proc/${pid}/root`)} cwd=${readlinkSync(`/proc/${pid}/cwd`)}`,
+        ];
       } catch {
         // Ended while being read.
         return [];
@@ -49,5 +66,7 @@ function runFolders(): string[] {
 }
 
 function lines(command: string, args: string[]): string[] {
-  return execFileSync(command, args, { encoding: "utf8" }).split("\n").filter((line) => line !== "");
+  return execFileSync(command, args, { encoding: "utf8" })
+    .split("\n")
+    .filter((line) => line !== "");
 }

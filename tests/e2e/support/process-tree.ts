@@ -7,25 +7,27 @@ export interface ProcessSeen {
 }
 
 export function allProcesses(): ProcessSeen[] {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
-    try {
-      // The second field, the name, may hold spaces and brackets: what counts comes after the last one.
-      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-      const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-      return state === "Z" ? [] : [{ pid: Number(pid), parent: Number(parent), command }];
-    } catch {
-      // Ended while being read.
-      return [];
-    }
-  });
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        // The second field, the name, may hold spaces and brackets: what counts comes after the last one.
+        const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+        const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+        const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+        return state === "Z" ? [] : [{ pid: Number(pid), parent: Number(parent), command }];
+      } catch {
+        // Ended while being read.
+        return [];
+      }
+    });
 }
 
 /** A process and everything that descends from it. */
 export function treeOf(pid: number): ProcessSeen[] {
   const all = allProcesses();
   const inside = new Set([pid]);
-  for (let before = 0; before !== inside.size; ) {
+  for (let before = 0; before !== inside.size;) {
     before = inside.size;
     for (const each of all) if (inside.has(each.parent)) inside.add(each.pid);
   }
@@ -35,6 +37,11 @@ export function treeOf(pid: number): ProcessSeen[] {
 /** The one process below `pid` whose command line matches, closest to it. */
 export function findBelow(pid: number, command: RegExp): number {
   const found = treeOf(pid).find((each) => each.pid !== pid && command.test(each.command));
-  if (found === undefined) throw new Error(`no process like ${command} below ${pid}:\n${treeOf(pid).map((each) => `${each.pid} ${each.command}`).join("\n")}`);
+  if (found === undefined)
+    throw new Error(
+      `no process like ${command} below ${pid}:\n${treeOf(pid)
+        .map((each) => `${each.pid} ${each.command}`)
+        .join("\n")}`,
+    );
   return found.pid;
 }

@@ -13,8 +13,18 @@ export const PUBLISHED_CLI = join(REPOSITORY, "node_modules/pandastack-published
 export const OUR_CLI = join(REPOSITORY, "packages/cli/bin/pandastack.mjs");
 
 /** Runs a command line against the server, its input closed or given, as a script would. */
-export async function runCli(cli: string, args: string[], options: { input?: string | Buffer; env?: Record<string, string> } = {}): Promise<Ran> {
-  const env = { ...process.env, PANDASTACK_API: server.url, PANDASTACK_API_URL: server.url, PANDASTACK_API_KEY: server.token, ...options.env };
+export async function runCli(
+  cli: string,
+  args: string[],
+  options: { input?: string | Buffer; env?: Record<string, string> } = {},
+): Promise<Ran> {
+  const env = {
+    ...process.env,
+    PANDASTACK_API: server.url,
+    PANDASTACK_API_URL: server.url,
+    PANDASTACK_API_KEY: server.token,
+    ...options.env,
+  };
   const child = spawn(process.execPath, [cli, ...args], { env, stdio: ["pipe", "pipe", "pipe"] });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];

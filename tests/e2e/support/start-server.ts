@@ -1,6 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -72,7 +82,11 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   return { url, token, dataDir, port, supervisor, log, stop };
 }
 
-async function waitUntilReady(url: string, supervisor: ChildProcess, options: { log: () => string; timeoutMs: number }): Promise<void> {
+async function waitUntilReady(
+  url: string,
+  supervisor: ChildProcess,
+  options: { log: () => string; timeoutMs: number },
+): Promise<void> {
   let answer = "";
   await waitFor(
     async () => {
@@ -90,9 +104,11 @@ async function waitUntilReady(url: string, supervisor: ChildProcess, options: { 
 async function stopSupervisor(supervisor: ChildProcess, log: () => string): Promise<void> {
   if (hasEnded(supervisor)) return;
   supervisor.kill("SIGTERM");
-  await waitFor(() => hasEnded(supervisor), { timeoutMs: STOP_TIMEOUT_MS, message: "the server did not stop" }).catch((error: Error) => {
-    throw new Error(`${error.message}\n${tail(log())}`);
-  });
+  await waitFor(() => hasEnded(supervisor), { timeoutMs: STOP_TIMEOUT_MS, message: "the server did not stop" }).catch(
+    (error: Error) => {
+      throw new Error(`${error.message}\n${tail(log())}`);
+    },
+  );
 }
 
 export function hasEnded(child: ChildProcess): boolean {

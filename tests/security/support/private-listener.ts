@@ -37,7 +37,11 @@ export async function listenBehindHost(port: number): Promise<string[]> {
   const program = `require("node:net").createServer((s) => s.end("reached")).listen(${port}, "0.0.0.0")`;
   listener = spawn("ip", ["netns", "exec", name, process.execPath, "-e", program], { stdio: "inherit" });
   for (const address of routed) {
-    await waitFor(() => hostReaches(address, port), { timeoutMs: 10_000, intervalMs: 50, message: `the host itself does not reach ${address}` });
+    await waitFor(() => hostReaches(address, port), {
+      timeoutMs: 10_000,
+      intervalMs: 50,
+      message: `the host itself does not reach ${address}`,
+    });
   }
   return routed;
 }
@@ -49,6 +53,9 @@ export async function hostReaches(address: string, port: number): Promise<boolea
       socket.destroy();
       resolve(reached);
     };
-    socket.once("connect", () => finish(true)).once("error", () => finish(false)).once("timeout", () => finish(false));
+    socket
+      .once("connect", () => finish(true))
+      .once("error", () => finish(false))
+      .once("timeout", () => finish(false));
   });
 }

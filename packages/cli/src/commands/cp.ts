@@ -6,7 +6,11 @@ import { upload } from "../copy/upload.ts";
 import { printJson } from "../output.ts";
 
 export function cpCommand(): Command {
-  return newCommand({ name: "cp", summary: "copy files into or out of a sandbox", example: "pandastack cp -r ./src 4f9k2m7x1q8w3e5r6t0y:/root/src" })
+  return newCommand({
+    name: "cp",
+    summary: "copy files into or out of a sandbox",
+    example: "pandastack cp -r ./src 4f9k2m7x1q8w3e5r6t0y:/root/src",
+  })
     .argument("<from>", "a path here, or <id>:/path; - is stdin")
     .argument("<to>", "a path here, or <id>:/path; - is stdout")
     .option("-r, --recursive", "folders too")

@@ -13,7 +13,11 @@ interface Options extends CommonOptions {
 }
 
 export function createCommand(): Command {
-  return newCommand({ name: "create", summary: "create a sandbox and print its id", example: "pandastack create --ttl 600 --metadata task=build" })
+  return newCommand({
+    name: "create",
+    summary: "create a sandbox and print its id",
+    example: "pandastack create --ttl 600 --metadata task=build",
+  })
     .option("-t, --template <name>", "what it starts from (default: the server's, base)")
     .option("--snapshot <id>", "start from a snapshot instead")
     .option("--runtime <name>", "auto, microvm")

@@ -17,7 +17,11 @@ interface Options extends CommonOptions {
 const TIMED_OUT_EXIT_CODE = 124;
 
 export function execCommand(): Command {
-  return newCommand({ name: "exec", summary: "run a command; exits as it does", example: "pandastack exec 4f9k2m7x1q8w3e5r6t0y --timeout 60 -- npm test" })
+  return newCommand({
+    name: "exec",
+    summary: "run a command; exits as it does",
+    example: "pandastack exec 4f9k2m7x1q8w3e5r6t0y --timeout 60 -- npm test",
+  })
     .argument("<id>", "sandbox")
     .argument("<command...>", "one word is a shell line; several are a program and its arguments. Put -- before it")
     .option("-i, --interactive", "pass on what comes in on stdin")
@@ -39,7 +43,12 @@ export function execCommand(): Command {
 }
 
 async function run(sandbox: Sandbox, command: string, options: Options): Promise<number> {
-  const how: CommandOptions = { cwd: options.cwd, user: options.user, env: options.env, timeoutMs: (options.timeout ?? 0) * 1000 };
+  const how: CommandOptions = {
+    cwd: options.cwd,
+    user: options.user,
+    env: options.env,
+    timeoutMs: (options.timeout ?? 0) * 1000,
+  };
   if (options.tty) return joinTerminal(await sandbox.pty.open({ ...how, ...terminalSize(), command }));
   if (!options.json) {
     const stdin = options.interactive ?? false;

@@ -10,9 +10,18 @@ interface Options extends CommonOptions {
 }
 
 export function forkCommand(): Command {
-  return newCommand({ name: "fork", summary: "fork a sandbox, memory and disk, and print the children's ids", example: "pandastack fork 4f9k2m7x1q8w3e5r6t0y -n 3" })
+  return newCommand({
+    name: "fork",
+    summary: "fork a sandbox, memory and disk, and print the children's ids",
+    example: "pandastack fork 4f9k2m7x1q8w3e5r6t0y -n 3",
+  })
     .argument("<id>", "sandbox")
-    .option("-n, --count <number>", "children; more than one know each other as siblings", wholeNumber(1, MOST_CHILDREN), 1)
+    .option(
+      "-n, --count <number>",
+      "children; more than one know each other as siblings",
+      wholeNumber(1, MOST_CHILDREN),
+      1,
+    )
     .option("--metadata <key=value>", "repeatable", keyValues)
     .action(async (id: string, options: Options) => {
       const sandbox = await clientFor(options).sandboxes.get(id);

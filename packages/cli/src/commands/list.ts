@@ -8,7 +8,14 @@ export function listCommand(): Command {
     .action(async (options: CommonOptions) => {
       const infos = (await clientFor(options).sandboxes.list()).map((sandbox) => sandbox.info);
       if (options.json) return printJson(infos);
-      const rows = infos.map((info) => [info.id, info.status, info.template, info.isolation ?? "-", formatAge(info.created_at), info.guest_ip ?? "-"]);
+      const rows = infos.map((info) => [
+        info.id,
+        info.status,
+        info.template,
+        info.isolation ?? "-",
+        formatAge(info.created_at),
+        info.guest_ip ?? "-",
+      ]);
       printLine(formatTable(["ID", "STATUS", "TEMPLATE", "ISOLATION", "AGE", "ADDRESS"], rows));
     });
 }

@@ -37,7 +37,9 @@ async function downloadFile(sandbox: Sandbox, from: string, target: string): Pro
 async function downloadFolder(sandbox: Sandbox, from: string, target: string): Promise<void> {
   const archive = `/tmp/.pandastack-download-${crypto.randomUUID()}.tar`;
   try {
-    const packed = await sandbox.commands.run('tar -cf "$ARCHIVE" -C "$FOLDER" .', { env: { ARCHIVE: archive, FOLDER: from } });
+    const packed = await sandbox.commands.run('tar -cf "$ARCHIVE" -C "$FOLDER" .', {
+      env: { ARCHIVE: archive, FOLDER: from },
+    });
     if (packed.exitCode !== 0) throw new Error(`could not pack in the sandbox: ${packed.stderr.trim()}`);
     mkdirSync(target, { recursive: true });
     await unpackInto(target, Readable.from(await sandbox.files.readStream(archive)));

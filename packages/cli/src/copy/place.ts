@@ -14,8 +14,10 @@ export function parsePlace(text: string): Place {
 }
 
 export function checkDirection(from: Place, to: Place): void {
-  if (from.sandboxId === undefined && to.sandboxId === undefined) throw new UsageError("one side must be in a sandbox: <id>:/path");
-  if (from.sandboxId !== undefined && to.sandboxId !== undefined) throw new UsageError("one side must be here: a copy between sandboxes takes two steps");
+  if (from.sandboxId === undefined && to.sandboxId === undefined)
+    throw new UsageError("one side must be in a sandbox: <id>:/path");
+  if (from.sandboxId !== undefined && to.sandboxId !== undefined)
+    throw new UsageError("one side must be here: a copy between sandboxes takes two steps");
 }
 
 /** The last name of a path; what a copy into a folder is called. */

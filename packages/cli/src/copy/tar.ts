@@ -25,7 +25,9 @@ export function packFolder(folder: string): PackedFolder {
 
 /** Unpacks what a sandbox sent: tar itself refuses names that lead out of the folder; owners and special modes are not taken over. */
 export async function unpackInto(folder: string, archive: Readable): Promise<void> {
-  const child = spawn("tar", ["-xf", "-", "-C", folder, "--no-same-owner", "--no-same-permissions"], { stdio: ["pipe", "ignore", "pipe"] });
+  const child = spawn("tar", ["-xf", "-", "-C", folder, "--no-same-owner", "--no-same-permissions"], {
+    stdio: ["pipe", "ignore", "pipe"],
+  });
   const finished = ended(child);
   // tar's own words say more than the broken pipe that they cause.
   const [, outcome] = await Promise.allSettled([pipeline(archive, child.stdin), finished]);
@@ -35,6 +37,8 @@ export async function unpackInto(folder: string, archive: Readable): Promise<voi
 async function ended(child: ReturnType<typeof spawn>): Promise<void> {
   let said = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-2000)));
-  const code = await new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve));
+  const code = await new Promise<number | null>((resolve, reject) =>
+    child.once("error", reject).once("close", resolve),
+  );
   if (code !== 0) throw new Error(`tar failed (${code}): ${said.trim()}`);
 }

@@ -13,7 +13,10 @@ export async function upload(sandbox: Sandbox, from: string, to: string, recursi
   }
   const isFolder = statSync(from, { throwIfNoEntry: true }).isDirectory();
   if (isFolder && !recursive) throw new UsageError(`${from} is a folder: use -r`);
-  const target = to.endsWith("/") || (await isRemoteFolder(sandbox, to)) ? `${to.replace(/\/+$/, "")}/${basename(resolve(from))}` : to;
+  const target =
+    to.endsWith("/") || (await isRemoteFolder(sandbox, to))
+      ? `${to.replace(/\/+$/, "")}/${basename(resolve(from))}`
+      : to;
   if (isFolder) await uploadFolder(sandbox, from, target);
   else await sandbox.files.write(target, webStream(createReadStream(from)));
   return target;
@@ -26,7 +29,9 @@ async function uploadFolder(sandbox: Sandbox, from: string, target: string): Pro
     await using tar = packFolder(from);
     await sandbox.files.write(archive, webStream(tar.output));
     await tar.finished;
-    const result = await sandbox.commands.run('mkdir -p "$TARGET" && tar -xf "$ARCHIVE" -C "$TARGET" --no-same-owner', { env: { ARCHIVE: archive, TARGET: target } });
+    const result = await sandbox.commands.run('mkdir -p "$TARGET" && tar -xf "$ARCHIVE" -C "$TARGET" --no-same-owner', {
+      env: { ARCHIVE: archive, TARGET: target },
+    });
     if (result.exitCode !== 0) throw new Error(`could not unpack in the sandbox: ${result.stderr.trim()}`);
   } finally {
     await sandbox.commands.run('rm -f "$ARCHIVE"', { env: { ARCHIVE: archive } });
@@ -43,5 +48,5 @@ async function isRemoteFolder(sandbox: Sandbox, path: string): Promise<boolean> 
 }
 
 function webStream(stream: Readable): ReadableStream<Uint8Array> {
-  return Readable.toWeb(stream) as unknown as ReadableStream<Uint8Array>;
+  return Readable.toWeb(stream);
 }
