@@ -15,7 +15,9 @@ function project(name: string, include: string[], options: Record<string, unknow
 const vm = { fileParallelism: false, testTimeout: VM_TEST_TIMEOUT_MS, hookTimeout: VM_HOOK_TIMEOUT_MS };
 
 /** Projects with a set-up of their own (a database, a running server) keep their configuration beside their tests. */
-const own = ["packages/control-plane/vitest.config.ts", "tests/e2e/vitest.config.ts"].filter((path) => existsSync(new URL(path, import.meta.url)));
+const own = ["packages/control-plane/vitest.config.ts", "tests/e2e/vitest.config.ts"].filter((path) =>
+  existsSync(new URL(path, import.meta.url)),
+);
 
 export default defineConfig({
   test: {
@@ -25,7 +27,11 @@ export default defineConfig({
         testTimeout: 20_000,
       }),
       // Network namespaces, rules and links of the real kernel: needs root, takes seconds.
-      project("network", ["packages/host-agent/tests/network/**/*.test.ts"], { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 }),
+      project("network", ["packages/host-agent/tests/network/**/*.test.ts"], {
+        fileParallelism: false,
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
+      }),
       project("architecture", ["tests/architecture/**/*.test.ts"]),
       project("conformance-fake", ["tests/conformance/fake.test.ts"], { testTimeout: 30_000 }),
       project("conformance-qemu", ["tests/conformance/qemu.test.ts"], vm),

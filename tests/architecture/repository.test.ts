@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { files, read, ROOT } from "./sources.ts";
 
 const MAX_LINES = 350;
-const TEXT = /\.(ts|mts|mjs|js|rs|json|md|yml|yaml|toml|sh|txt|nft|html|css)$|(^|\/)(\.npmrc|\.gitignore|Dockerfile|run)$/;
+const TEXT =
+  /\.(ts|mts|mjs|js|rs|json|md|yml|yaml|toml|sh|txt|nft|html|css)$|(^|\/)(\.npmrc|\.gitignore|Dockerfile|run)$/;
 
 /** Built from parts: this file must not hold what it looks for. */
 const registryHosts = [
@@ -18,7 +19,8 @@ const registryHosts = [
   ["sum", "golang", "org"],
 ].map((parts) => parts.join("."));
 
-const packageFiles = (): string[] => files().filter((path) => basename(path) === "package.json" && !path.includes("/fixtures/"));
+const packageFiles = (): string[] =>
+  files().filter((path) => basename(path) === "package.json" && !path.includes("/fixtures/"));
 
 describe("files", () => {
   test(`none has more than ${MAX_LINES} lines`, () => {
@@ -26,11 +28,16 @@ describe("files", () => {
       .filter((path) => /\.(ts|mts|mjs|rs)$/.test(path))
       .map((path) => ({ path, lines: read(path).split("\n").length - 1 }))
       .filter(({ lines }) => lines > MAX_LINES);
-    expect(long.map(({ path, lines }) => `${path}: ${lines}`), "near 300 lines a file becomes a folder").toEqual([]);
+    expect(
+      long.map(({ path, lines }) => `${path}: ${lines}`),
+      "near 300 lines a file becomes a folder",
+    ).toEqual([]);
   });
 
   test("none is named after nothing in particular", () => {
-    const vague = files().filter((path) => /(^|\/)(utils?|helpers?|common|misc|manager)(\.[a-z]+|\/)|[-_.](utils?|helpers?|manager)\.[a-z]+$/i.test(path));
+    const vague = files().filter((path) =>
+      /(^|\/)(utils?|helpers?|common|misc|manager)(\.[a-z]+|\/)|[-_.](utils?|helpers?|manager)\.[a-z]+$/i.test(path),
+    );
     expect(vague, "a name says what is inside").toEqual([]);
   });
 
@@ -62,7 +69,10 @@ describe("the repository", () => {
 
   test("pins every dependency to one version", () => {
     const loose = packageFiles().flatMap((path) => {
-      const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read(path)) as Record<string, Record<string, string> | undefined>;
+      const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read(path)) as Record<
+        string,
+        Record<string, string> | undefined
+      >;
       return Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies })
         .filter(([, version]) => !/^(npm:@?[a-z0-9-]+(\/[a-z0-9-]+)?@)?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(version))
         .map(([name, version]) => `${path}: ${name} ${version}`);

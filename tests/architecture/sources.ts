@@ -18,7 +18,11 @@ let cached: string[] | undefined;
 
 /** Every file that is or would be committed, by path from the root. */
 export function files(): string[] {
-  cached ??= execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { cwd: ROOT, encoding: "utf8", maxBuffer: 64 * 1024 * 1024 })
+  cached ??= execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
+    cwd: ROOT,
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  })
     .split("\n")
     .filter((path) => path !== "" && existsSync(join(ROOT, path)));
   return cached;

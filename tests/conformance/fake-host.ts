@@ -75,7 +75,9 @@ export async function openFakeHost(): Promise<FakeHost> {
     },
     async killMachine(sandboxId) {
       const { guestIp } = host.sandbox(sandboxId);
-      const machine = fakeMachines().find((one) => one.disk.startsWith(layout.poolDir) && one.record.slot.hostIp === guestIp);
+      const machine = fakeMachines().find(
+        (one) => one.disk.startsWith(layout.poolDir) && one.record.slot.hostIp === guestIp,
+      );
       if (machine === undefined) throw new Error(`sandbox ${sandboxId} has no machine`);
       await machine.kill();
     },

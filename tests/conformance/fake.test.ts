@@ -21,7 +21,10 @@ async function makeHost(): Promise<Target> {
 
 describeRuntime("fake", makeHost, {
   skip: [
-    { case: "a hundred megabytes pass without staying in the agent's memory", reason: "the fake guest's files are in the agent's memory" },
+    {
+      case: "a hundred megabytes pass without staying in the agent's memory",
+      reason: "the fake guest's files are in the agent's memory",
+    },
     { case: "a running Python process is forked in the middle of its work", reason: "the fake guest has no Python" },
     { case: "every new Python process draws its own hash seed and addresses", reason: "the fake guest has no Python" },
     { case: "orphans are reaped: no zombie stays", reason: "the fake guest has no /proc/PID" },

@@ -45,7 +45,10 @@ export async function openQemuHost(): Promise<Target> {
     await openPool({ dataDir, log, env: { ...process.env, PANDASTACK_POOL_GB: POOL_GB } });
     const network = await openNetwork({ serverId, runDir: HOST_RUN_DIR, dataDir, log, prepareCount: 2 });
     const slots = new NetworkSlots(network);
-    const lease = { acquireSlot: () => slots.acquire(), releaseSlot: (slot: Parameters<NetworkSlots["release"]>[0]) => slots.release(slot) };
+    const lease = {
+      acquireSlot: () => slots.acquire(),
+      releaseSlot: (slot: Parameters<NetworkSlots["release"]>[0]) => slots.release(slot),
+    };
     kvm ??= (await probeKvm({ artifacts, layout, log, ...lease })).works;
     const runtime = new QemuRuntime({ artifacts, layout, kvm });
     const size = { cpus: kvm ? 2 : 1, memoryMb: 512 };
@@ -63,7 +66,9 @@ export async function openQemuHost(): Promise<Target> {
 
   let agent = await open().catch(async (error: unknown) => {
     await opened?.close("hibernate");
-    await removeFolders().catch((failure: unknown) => log.error({ err: failure }, "could not clear away a host that did not open"));
+    await removeFolders().catch((failure: unknown) =>
+      log.error({ err: failure }, "could not clear away a host that did not open"),
+    );
     throw error;
   });
   return {

@@ -6,7 +6,8 @@ describeRuntime("qemu", openQemuHost, {
   skip: [
     {
       case: "the agent may come back: machines live on with their memory, sleepers sleep on, snapshots stay",
-      reason: "within one process the former agent still holds the VMM's only control connection; tests/e2e kills the process instead",
+      reason:
+        "within one process the former agent still holds the VMM's only control connection; tests/e2e kills the process instead",
     },
   ],
 });

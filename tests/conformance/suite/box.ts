@@ -36,27 +36,38 @@ export class Box {
   /** Standard output of a command that must succeed, without its last newline. */
   async text(shell: string, options: Omit<ExecRequest, "shell" | "argv"> = {}): Promise<string> {
     const outcome = await this.run(shell, options);
-    if (outcome.code !== 0) throw new Error(`\`${shell}\` must succeed; it exited with ${outcome.code}: ${outcome.stderr.trim()}`);
+    if (outcome.code !== 0)
+      throw new Error(`\`${shell}\` must succeed; it exited with ${outcome.code}: ${outcome.stderr.trim()}`);
     return outcome.stdout.replace(/\n$/, "");
   }
 
-  async start(request: ExecRequest): Promise<{ process: GuestProcess; events: AsyncIterator<ProcessEvent>; id: string; pid: number }> {
+  async start(
+    request: ExecRequest,
+  ): Promise<{ process: GuestProcess; events: AsyncIterator<ProcessEvent>; id: string; pid: number }> {
     const process = (await this.guest()).exec(request);
     const events = process[Symbol.asyncIterator]();
     const first = await events.next();
-    if (first.done === true || first.value.kind !== "started") throw new Error(`the first event must be "started", not ${JSON.stringify(first.value)}`);
+    if (first.done === true || first.value.kind !== "started")
+      throw new Error(`the first event must be "started", not ${JSON.stringify(first.value)}`);
     return { process, events, id: first.value.id, pid: first.value.pid };
   }
 
   /** A command that goes on by itself. */
-  async background(shell: string, options: Omit<ExecRequest, "shell" | "argv" | "detach"> = {}): Promise<{ id: string; pid: number }> {
+  async background(
+    shell: string,
+    options: Omit<ExecRequest, "shell" | "argv" | "detach"> = {},
+  ): Promise<{ id: string; pid: number }> {
     for await (const event of (await this.guest()).exec({ shell, detach: true, ...options })) {
       if (event.kind === "detached") return { id: event.id, pid: event.pid };
     }
     throw new Error(`\`${shell}\` was to go on by itself, but never said that it does`);
   }
 
-  async write(path: string, content: string | Buffer, options: { user?: string; mode?: number; append?: boolean; offset?: number } = {}): Promise<number> {
+  async write(
+    path: string,
+    content: string | Buffer,
+    options: { user?: string; mode?: number; append?: boolean; offset?: number } = {},
+  ): Promise<number> {
     const guest = await this.guest();
     return (await guest.writeFile({ path, ...options }, chunksOf(Buffer.from(content)))).bytes;
   }
@@ -90,7 +101,11 @@ export async function collect(process: GuestProcess, what: string): Promise<Outc
 }
 
 /** The next events until one satisfies `until`; it is the last of them. */
-export async function eventsUntil(events: AsyncIterator<ProcessEvent>, until: (event: ProcessEvent) => boolean, what: string): Promise<ProcessEvent[]> {
+export async function eventsUntil(
+  events: AsyncIterator<ProcessEvent>,
+  until: (event: ProcessEvent) => boolean,
+  what: string,
+): Promise<ProcessEvent[]> {
   const seen: ProcessEvent[] = [];
   const work = async (): Promise<ProcessEvent[]> => {
     for (;;) {
@@ -104,5 +119,7 @@ export async function eventsUntil(events: AsyncIterator<ProcessEvent>, until: (e
 }
 
 export function textOf(events: readonly ProcessEvent[], kind: "stdout" | "stderr" = "stdout"): string {
-  return Buffer.concat(events.filter((event) => event.kind === kind).map((event) => (event as { data: Buffer }).data)).toString();
+  return Buffer.concat(
+    events.filter((event) => event.kind === kind).map((event) => (event as { data: Buffer }).data),
+  ).toString();
 }

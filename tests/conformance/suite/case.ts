@@ -39,7 +39,14 @@ export function area(name: string): {
   const add =
     (sandbox: Case["sandbox"]) =>
     (title: string, run: (context: CaseContext) => Promise<void>, options: CaseOptions = {}): void => {
-      cases.push({ area: name, name: title, sandbox, origins: options.origins ?? ORIGINS, timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS, run });
+      cases.push({
+        area: name,
+        name: title,
+        sandbox,
+        origins: options.origins ?? ORIGINS,
+        timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+        run,
+      });
     };
   return { cases, inside: add("shared"), alone: add("own") };
 }

@@ -17,7 +17,11 @@ export type Inventory = Record<string, string[]>;
 
 /** Cheap, for after each case: processes, files, descriptors. */
 export function lookOver({ folders, vmmMark }: Pick<Target, "folders" | "vmmMark">): Inventory {
-  return { processes: vmmMark === undefined ? [] : vmmProcesses(vmmMark), files: folders.flatMap(filesIn), descriptors: descriptors() };
+  return {
+    processes: vmmMark === undefined ? [] : vmmProcesses(vmmMark),
+    files: folders.flatMap(filesIn),
+    descriptors: descriptors(),
+  };
 }
 
 /** Everything that a server may leave on a host. */
@@ -27,8 +31,13 @@ export function lookThrough(target: Pick<Target, "folders" | "vmmMark">): Invent
     netns: list("/run/netns"),
     links: list("/sys/class/net"),
     rules: rules(),
-    mounts: readFileSync("/proc/self/mountinfo", "utf8").split("\n").map((line) => line.split(" ")[4] ?? ""),
-    loops: list("/sys/block").filter((name) => name.startsWith("loop")).map(backingFile).filter((file) => file !== ""),
+    mounts: readFileSync("/proc/self/mountinfo", "utf8")
+      .split("\n")
+      .map((line) => line.split(" ")[4] ?? ""),
+    loops: list("/sys/block")
+      .filter((name) => name.startsWith("loop"))
+      .map(backingFile)
+      .filter((file) => file !== ""),
     cgroups: cgroups(),
   };
 }
@@ -41,12 +50,17 @@ export async function expectNothingLeft(
   { before, look, marks }: { before: Inventory; look: () => Inventory; marks: readonly string[] },
   what: string,
 ): Promise<void> {
-  const isOurs = (kind: string, line: string): boolean => OWN_KINDS.has(kind) || marks.some((mark) => line.includes(mark));
+  const isOurs = (kind: string, line: string): boolean =>
+    OWN_KINDS.has(kind) || marks.some((mark) => line.includes(mark));
   let extra: string[] = [];
   await waitFor(
     () => {
       const after = look();
-      extra = Object.entries(after).flatMap(([kind, lines]) => added(before[kind] ?? [], lines).filter((line) => isOurs(kind, line)).map((line) => `${kind}: ${line}`));
+      extra = Object.entries(after).flatMap(([kind, lines]) =>
+        added(before[kind] ?? [], lines)
+          .filter((line) => isOurs(kind, line))
+          .map((line) => `${kind}: ${line}`),
+      );
       return extra.length === 0;
     },
     { timeoutMs: SETTLE_TIMEOUT_MS, intervalMs: 20, message: "not settled" },
@@ -91,14 +105,20 @@ function filesIn(folder: string): string[] {
   } catch {
     return [];
   }
-  return names.filter((name) => !/^nodes(\/|$)/.test(name)).map((name) => join(folder, name.replace(/\b[0-9a-f]{12}\b/g, "MACHINE")));
+  return names
+    .filter((name) => !/^nodes(\/|$)/.test(name))
+    .map((name) => join(folder, name.replace(/\b[0-9a-f]{12}\b/g, "MACHINE")));
 }
 
 function descriptors(): string[] {
   const found: string[] = [];
   for (const fd of list("/proc/self/fd")) {
     try {
-      found.push(readlinkSync(`/proc/self/fd/${fd}`).replace(/:\[\d+\]$/, "").replace(/\/proc\/\d+\/fd$/, "/proc/self/fd"));
+      found.push(
+        readlinkSync(`/proc/self/fd/${fd}`)
+          .replace(/:\[\d+\]$/, "")
+          .replace(/\/proc\/\d+\/fd$/, "/proc/self/fd"),
+      );
     } catch {
       // The descriptor of the listing itself.
     }
@@ -110,7 +130,10 @@ function rules(): string[] {
   try {
     // Counters count on; a rule is the same rule.
     const text = execFileSync("nft", ["list", "ruleset"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-    return text.split("\n").map((line) => line.trim().replace(/packets \d+ bytes \d+/, "")).filter((line) => line !== "" && line !== "}");
+    return text
+      .split("\n")
+      .map((line) => line.trim().replace(/packets \d+ bytes \d+/, ""))
+      .filter((line) => line !== "" && line !== "}");
   } catch {
     return [];
   }
@@ -118,7 +141,12 @@ function rules(): string[] {
 
 function cgroups(): string[] {
   try {
-    return execFileSync("find", ["/sys/fs/cgroup", "-type", "d", "-path", "*pandastack*"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).split("\n").filter(Boolean);
+    return execFileSync("find", ["/sys/fs/cgroup", "-type", "d", "-path", "*pandastack*"], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    })
+      .split("\n")
+      .filter(Boolean);
   } catch {
     return [];
   }

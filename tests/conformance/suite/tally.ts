@@ -39,7 +39,8 @@ export class Tally {
     const reasons = new Map<string, string[]>();
     for (const { what, reason } of this.#notRun) reasons.set(reason, [...(reasons.get(reason) ?? []), what]);
     let text = "";
-    for (const [reason, cases] of reasons) text += `not run (${reason}): ${cases.length > 9 ? `${cases.length} cases` : cases.join("; ")}\n`;
+    for (const [reason, cases] of reasons)
+      text += `not run (${reason}): ${cases.length > 9 ? `${cases.length} cases` : cases.join("; ")}\n`;
     text += `conformance ${this.#runtime}: ${this.#passed} passed, ${this.#failed} failed, ${this.#notRun.length} not run\n`;
     writeSync(1, text);
   }

@@ -54,7 +54,14 @@ export class World {
   ): Promise<Box> {
     const sandboxId = newSandboxId();
     this.#sandboxes.add(sandboxId);
-    await this.execute({ name: "createSandbox", sandboxId, from, runtime: "auto", env: options.env ?? {}, persistent: options.persistent ?? false });
+    await this.execute({
+      name: "createSandbox",
+      sandboxId,
+      from,
+      runtime: "auto",
+      env: options.env ?? {},
+      persistent: options.persistent ?? false,
+    });
     return new Box(this.target, sandboxId);
   }
 

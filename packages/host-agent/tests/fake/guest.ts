@@ -10,7 +10,14 @@ import type { Machine, Runtime, RunningMachine } from "../../src/runtimes/runtim
 import type { NetworkSlot } from "../../src/network/slot.ts";
 
 const SLOT: NetworkSlot = {
-  number: 0, netns: "none", tap: "none", mac: "02:00:00:00:00:00", hostIp: "10.200.0.2", guestIp: "169.254.100.2", gatewayIp: "169.254.100.1", uid: 65_534,
+  number: 0,
+  netns: "none",
+  tap: "none",
+  mac: "02:00:00:00:00:00",
+  hostIp: "10.200.0.2",
+  guestIp: "169.254.100.2",
+  gatewayIp: "169.254.100.1",
+  uid: 65_534,
 };
 const SIZE = { cpus: 1, memoryMb: 512 };
 
@@ -36,15 +43,23 @@ export class Bench {
   async boot(refresh?: GuestRefresh): Promise<{ machine: Machine; guest: GuestClient }> {
     const rootDisk = join(this.#dir, `disk-${newHexId(4)}`);
     await writeFile(rootDisk, "");
-    return this.#greet(await this.runtime.boot({ machineId: newHexId(6), slot: SLOT, size: SIZE, rootDisk, durable: false }), refresh);
+    return this.#greet(
+      await this.runtime.boot({ machineId: newHexId(6), slot: SLOT, size: SIZE, rootDisk, durable: false }),
+      refresh,
+    );
   }
 
   async bootFrom(rootDisk: string): Promise<{ machine: Machine; guest: GuestClient }> {
-    return this.#greet(await this.runtime.boot({ machineId: newHexId(6), slot: SLOT, size: SIZE, rootDisk, durable: false }));
+    return this.#greet(
+      await this.runtime.boot({ machineId: newHexId(6), slot: SLOT, size: SIZE, rootDisk, durable: false }),
+    );
   }
 
   async restore(imageDir: string, refresh?: GuestRefresh): Promise<{ machine: Machine; guest: GuestClient }> {
-    return this.#greet(await this.runtime.restore({ machineId: newHexId(6), slot: SLOT, size: SIZE, imageDir, durable: false }), refresh);
+    return this.#greet(
+      await this.runtime.restore({ machineId: newHexId(6), slot: SLOT, size: SIZE, imageDir, durable: false }),
+      refresh,
+    );
   }
 
   async image(machine: Machine, guest: GuestClient, resume = true): Promise<string> {
@@ -60,7 +75,10 @@ export class Bench {
     await rm(this.#dir, { recursive: true, force: true });
   }
 
-  async #greet({ machine, channel }: RunningMachine, refresh?: GuestRefresh): Promise<{ machine: Machine; guest: GuestClient }> {
+  async #greet(
+    { machine, channel }: RunningMachine,
+    refresh?: GuestRefresh,
+  ): Promise<{ machine: Machine; guest: GuestClient }> {
     this.#machines.push(machine);
     const connection = new GuestConnection(channel);
     await connection.hello({ resync: false, timeoutMs: 5000, ...(refresh === undefined ? {} : { refresh }) });
@@ -68,7 +86,10 @@ export class Bench {
   }
 }
 
-export async function run(guest: GuestClient, request: ExecRequest | string): Promise<{ stdout: string; stderr: string; code: number; result: ExecResult }> {
+export async function run(
+  guest: GuestClient,
+  request: ExecRequest | string,
+): Promise<{ stdout: string; stderr: string; code: number; result: ExecResult }> {
   let [stdout, stderr] = ["", ""];
   for await (const event of guest.exec(typeof request === "string" ? { shell: request } : request)) {
     if (event.kind === "stdout") stdout += event.data.toString();

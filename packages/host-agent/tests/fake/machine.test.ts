@@ -13,19 +13,30 @@ afterAll(() => bench.close());
 test("an image holds memory, disk and a shell in the middle of a loop", async () => {
   const { machine, guest } = await bench.boot();
   await run(guest, "counter; counter; echo disk > /root/file");
-  for await (const event of guest.exec({ shell: "n=0; while :; do n=$((n + 1)); echo $n > /tmp/n; sleep 0.01; done", detach: true })) if (event.kind === "detached") break;
-  await waitFor(async () => Number((await run(guest, "cat /tmp/n 2>/dev/null")).stdout) > 2, { timeoutMs: 5000, message: "the loop must run" });
+  for await (const event of guest.exec({
+    shell: "n=0; while :; do n=$((n + 1)); echo $n > /tmp/n; sleep 0.01; done",
+    detach: true,
+  }))
+    if (event.kind === "detached") break;
+  await waitFor(async () => Number((await run(guest, "cat /tmp/n 2>/dev/null")).stdout) > 2, {
+    timeoutMs: 5000,
+    message: "the loop must run",
+  });
   const image = await bench.image(machine, guest);
   const copy = await bench.restore(image);
   expect((await run(copy.guest, "counter; cat /root/file")).stdout).toBe("3\ndisk\n");
   expect((await run(guest, "counter")).stdout, "the original counts for itself").toBe("3\n");
   const at = Number((await run(copy.guest, "cat /tmp/n")).stdout);
-  await waitFor(async () => Number((await run(copy.guest, "cat /tmp/n")).stdout) > at, { timeoutMs: 5000, message: "the copied loop must go on" });
+  await waitFor(async () => Number((await run(copy.guest, "cat /tmp/n")).stdout) > at, {
+    timeoutMs: 5000,
+    message: "the copied loop must go on",
+  });
 });
 
 test("a ticker counts on the guest's clock, which stands still in a pause", async () => {
   const { machine, guest } = await bench.boot();
-  for await (const event of guest.exec({ shell: "ticker /tmp/ticks 5", detach: true })) if (event.kind === "detached") break;
+  for await (const event of guest.exec({ shell: "ticker /tmp/ticks 5", detach: true }))
+    if (event.kind === "detached") break;
   const ticks = async (): Promise<number> => Number((await run(guest, "cat /tmp/ticks 2>/dev/null || echo 0")).stdout);
   await waitFor(async () => (await ticks()) > 1, { timeoutMs: 5000, message: "it must tick" });
   await machine.pause();
@@ -37,10 +48,17 @@ test("a ticker counts on the guest's clock, which stands still in a pause", asyn
 test("copies that are not refreshed are twins, refreshed ones are not", async () => {
   const { machine, guest } = await bench.boot();
   const image = await bench.image(machine, guest);
-  const draw = async (one: GuestClient): Promise<string> => (await run(one, "od -An -tx1 -N16 /dev/urandom; hostname")).stdout;
+  const draw = async (one: GuestClient): Promise<string> =>
+    (await run(one, "od -An -tx1 -N16 /dev/urandom; hostname")).stdout;
   const twins = [await bench.restore(image), await bench.restore(image)];
-  expect(await draw(twins[0]!.guest), "the fake must show what a missing refresh does").toBe(await draw(twins[1]!.guest));
-  const refreshed = await bench.restore(image, { generation: "g1", entropy: Buffer.alloc(32, 1).toString("base64"), hostname: "other" });
+  expect(await draw(twins[0]!.guest), "the fake must show what a missing refresh does").toBe(
+    await draw(twins[1]!.guest),
+  );
+  const refreshed = await bench.restore(image, {
+    generation: "g1",
+    entropy: Buffer.alloc(32, 1).toString("base64"),
+    hostname: "other",
+  });
   expect((await draw(refreshed.guest)).split("\n")[1]).toBe("other");
   expect(await draw(refreshed.guest)).not.toBe(await draw(twins[0]!.guest));
 });
@@ -51,7 +69,10 @@ test("the clock of a restored guest is old until it is told the time", async () 
   const old = Date.now();
   await waitFor(() => Date.now() - old > 150, { timeoutMs: 5000, message: "time passes" });
   const { guest: restored } = await bench.restore(image);
-  expect(Math.abs(Number((await run(restored, "date +%s%3N")).stdout) - Date.now()), "HELLO brings the time").toBeLessThan(50);
+  expect(
+    Math.abs(Number((await run(restored, "date +%s%3N")).stdout) - Date.now()),
+    "HELLO brings the time",
+  ).toBeLessThan(50);
 });
 
 test("a boot from a disk starts with its files and a new memory", async () => {
@@ -59,7 +80,9 @@ test("a boot from a disk starts with its files and a new memory", async () => {
   await run(guest, "echo kept > /root/kept; echo lost > /tmp/lost; counter");
   const image = await bench.image(machine, guest, false);
   const { guest: cold } = await bench.bootFrom(join(image, "disk.json"));
-  expect((await run(cold, "cat /root/kept; ls /tmp | wc -l | tr -d ' '; counter; ls -d /dev/null")).stdout).toBe("kept\n0\n1\n/dev/null\n");
+  expect((await run(cold, "cat /root/kept; ls /tmp | wc -l | tr -d ' '; counter; ls -d /dev/null")).stdout).toBe(
+    "kept\n0\n1\n/dev/null\n",
+  );
 });
 
 test("a second connection takes the place of the first, and processes live on", async () => {
@@ -81,7 +104,9 @@ test("a second connection takes the place of the first, and processes live on", 
 test("a death is noticed by whoever waits for it, and by the connection", async () => {
   const { machine, guest } = await bench.boot();
   const lost = new Promise<Error>((resolve) => guest.connection.onClose(resolve));
-  await fakeMachines().find((one) => one.record.machineId === machine.record.machineId)!.kill();
+  await fakeMachines()
+    .find((one) => one.record.machineId === machine.record.machineId)!
+    .kill();
   expect(await machine.exited).toMatchObject({ kind: "exited", signal: "SIGKILL" });
   expect(await lost).toBeInstanceOf(Error);
   expect(await bench.runtime.adopt(machine.record), "what has died is not adopted").toBeUndefined();

@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { encodeFrame, FrameParser, FrameType, HEADER_BYTES, INITIAL_CREDIT, MAX_PAYLOAD, RESYNC_PAD_BYTES, TRAILER_BYTES, type Frame } from "../../src/guest/frames.ts";
+import {
+  encodeFrame,
+  FrameParser,
+  FrameType,
+  HEADER_BYTES,
+  INITIAL_CREDIT,
+  MAX_PAYLOAD,
+  RESYNC_PAD_BYTES,
+  TRAILER_BYTES,
+  type Frame,
+} from "../../src/guest/frames.ts";
 import { GuestParser } from "../../src/runtimes/fake/agent/parser.ts";
 import { bytesOf, golden, nameOf, payloadOf } from "./golden.ts";
 
@@ -12,12 +22,16 @@ describe("golden frames", () => {
       header_bytes: HEADER_BYTES,
       trailer_bytes: TRAILER_BYTES,
     });
-    expect(Object.values(golden.frame_types).sort((a, b) => a - b)).toEqual(Object.values(FrameType).sort((a, b) => a - b));
+    expect(Object.values(golden.frame_types).sort((a, b) => a - b)).toEqual(
+      Object.values(FrameType).sort((a, b) => a - b),
+    );
   });
 
   test.each(golden.frames)("$name: encodes and decodes", (frame) => {
     const bytes = Buffer.from(frame.bytes_hex, "hex");
-    expect(encodeFrame(frame.type_byte as FrameType, frame.stream, frame.channel, payloadOf(frame)).toString("hex")).toBe(frame.bytes_hex);
+    expect(
+      encodeFrame(frame.type_byte as FrameType, frame.stream, frame.channel, payloadOf(frame)).toString("hex"),
+    ).toBe(frame.bytes_hex);
     expect([...new FrameParser().push(bytes)].map(nameOf)).toEqual([frame.name]);
   });
 

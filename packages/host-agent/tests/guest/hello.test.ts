@@ -1,3 +1,4 @@
+import type * as nodeCrypto from "node:crypto";
 import { duplexPair } from "node:stream";
 import { expect, test, vi } from "vitest";
 import { GuestConnection } from "../../src/guest/connection.ts";
@@ -6,8 +7,12 @@ import { bytesOf, golden } from "./golden.ts";
 
 /** The connection draws its nonce itself: here it draws the one of the golden cases. */
 vi.mock("node:crypto", async (original) => {
-  const crypto = await original<typeof import("node:crypto")>();
-  return { ...crypto, randomBytes: (size: number) => (size === 16 ? Buffer.from("00112233445566778899aabbccddeeff", "hex") : crypto.randomBytes(size)) };
+  const crypto = await original<typeof nodeCrypto>();
+  return {
+    ...crypto,
+    randomBytes: (size: number) =>
+      size === 16 ? Buffer.from("00112233445566778899aabbccddeeff", "hex") : crypto.randomBytes(size),
+  };
 });
 
 test.each(golden.resync.filter((one) => one.parser === "host"))("$name", async ({ chunks }) => {

@@ -10,7 +10,13 @@ export const execCases = cases;
 
 inside("stdout, stderr and the exit code stand apart", async ({ box }) => {
   const { stdout, stderr, code, result } = await box.run("echo out; echo err >&2; exit 3");
-  expect({ stdout, stderr, code, signal: result.signal, timedOut: result.timed_out }).toEqual({ stdout: "out\n", stderr: "err\n", code: 3, signal: null, timedOut: false });
+  expect({ stdout, stderr, code, signal: result.signal, timedOut: result.timed_out }).toEqual({
+    stdout: "out\n",
+    stderr: "err\n",
+    code: 3,
+    signal: null,
+    timedOut: false,
+  });
 });
 
 inside("argv runs without a shell", async ({ box }) => {
@@ -20,13 +26,18 @@ inside("argv runs without a shell", async ({ box }) => {
 });
 
 inside("a shell has pipes, variables, conditions and here-documents", async ({ box }) => {
-  const script = "x=5\nfor i in 1 2 3; do x=$((x + i)); done\nif [ $x -eq 11 ]; then cat <<END | tr a-z A-Z\nsum $x\nEND\nfi";
+  const script =
+    "x=5\nfor i in 1 2 3; do x=$((x + i)); done\nif [ $x -eq 11 ]; then cat <<END | tr a-z A-Z\nsum $x\nEND\nfi";
   expect(await box.text(script)).toBe("SUM 11");
 });
 
 inside("a command that does not exist exits with 127 and says which", async ({ box }) => {
   const guest = await box.guest();
-  for (const request of [{ shell: "no-such-command-here" }, { argv: ["no-such-command-here"] }, { argv: ["/no/such/file"] }]) {
+  for (const request of [
+    { shell: "no-such-command-here" },
+    { argv: ["no-such-command-here"] },
+    { argv: ["/no/such/file"] },
+  ]) {
     const { code, stderr, stdout } = await collect(guest.exec(request), "a missing command");
     expect({ code, stdout }, JSON.stringify(request)).toEqual({ code: 127, stdout: "" });
     expect(stderr).toContain("argv" in request ? request.argv[0] : "no-such-command-here");
@@ -46,7 +57,11 @@ inside("a script with an interpreter line runs by its path", async ({ box }) => 
 });
 
 inside("death by a signal is 128 + n and named", async ({ box }) => {
-  for (const [name, code] of [["KILL", 137], ["TERM", 143], ["SEGV", 139]] as const) {
+  for (const [name, code] of [
+    ["KILL", 137],
+    ["TERM", 143],
+    ["SEGV", 139],
+  ] as const) {
     const { result } = await box.run(`kill -${name} $$; sleep 5`);
     expect(result).toMatchObject({ exit_code: code, signal: `SIG${name}`, timed_out: false });
   }
@@ -54,12 +69,16 @@ inside("death by a signal is 128 + n and named", async ({ box }) => {
 
 inside("the environment is the base, then the sandbox's, then the command's", async ({ box }) => {
   const command = 'echo "$SUITE|$MINE|$USER|$HOME|$LANG"; case ":$PATH:" in *:/usr/bin:*) echo path;; esac';
-  expect(await box.text(command, { env: { MINE: "a 'b' \"c\"\nd" } })).toBe("conformance|a 'b' \"c\"\nd|root|/root|C.UTF-8\npath");
+  expect(await box.text(command, { env: { MINE: "a 'b' \"c\"\nd" } })).toBe(
+    "conformance|a 'b' \"c\"\nd|root|/root|C.UTF-8\npath",
+  );
   expect(await box.text("echo $SUITE", { env: { SUITE: "other" } })).toBe("other");
 });
 
 inside("user changes identity, home and groups", async ({ box }) => {
-  expect(await box.text("id -un; id -u; id -g; echo $HOME; pwd", { user: "user" })).toBe("user\n1000\n1000\n/home/user\n/home/user");
+  expect(await box.text("id -un; id -u; id -g; echo $HOME; pwd", { user: "user" })).toBe(
+    "user\n1000\n1000\n/home/user\n/home/user",
+  );
   expect(await box.text("id -un", { user: "1000" })).toBe("user");
   expect(await box.text("id -u; pwd")).toBe("0\n/root");
   const denied = await box.run("echo x > /etc/owned-by-root", { user: "user" });
@@ -75,7 +94,11 @@ inside("cwd is where the command starts, and a missing one is refused", async ({
 inside("stdin reaches the command, and so does its end", async ({ box }) => {
   const { process, events } = await box.start({ shell: "cat; echo over", stdin: true });
   await process.writeStdin(Buffer.from("one\n"));
-  await eventsUntil(events, (event) => event.kind === "stdout" && event.data.toString().includes("one"), "an echo of the first line");
+  await eventsUntil(
+    events,
+    (event) => event.kind === "stdout" && event.data.toString().includes("one"),
+    "an echo of the first line",
+  );
   await process.writeStdin(Buffer.from("two\n"));
   process.endStdin();
   expect(textOf(await eventsUntil(events, (event) => event.kind === "result", "the end"))).toBe("two\nover\n");
@@ -145,7 +168,9 @@ inside("a reader that does not read holds up no other command", async ({ box }) 
 inside("signals have their default actions: a writer without a reader dies without a word", async ({ box }) => {
   const { stdout, stderr } = await box.run("yes | head -n 1");
   expect({ stdout, stderr }).toEqual({ stdout: "y\n", stderr: "" });
-  expect(await box.text("sh -c 'kill -PIPE $$; echo ignored'; echo $?; sh -c 'kill -INT $$; echo ignored'; echo $?")).toBe("141\n130");
+  expect(
+    await box.text("sh -c 'kill -PIPE $$; echo ignored'; echo $?; sh -c 'kill -INT $$; echo ignored'; echo $?"),
+  ).toBe("141\n130");
 });
 
 inside("an empty command succeeds", async ({ box }) => {

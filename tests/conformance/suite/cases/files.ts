@@ -25,7 +25,13 @@ inside("what is written is what is read, and what a command sees", async ({ box 
 
 inside("a replaced file keeps its mode and owner, a new one has what was asked for", async ({ box }) => {
   await box.write("/tmp/mode", "1", { mode: 0o640, user: "user" });
-  expect(await stat(box, "/tmp/mode")).toMatchObject({ mode: 0o640, user: "user", group: "user", uid: 1000, mode_string: "-rw-r-----" });
+  expect(await stat(box, "/tmp/mode")).toMatchObject({
+    mode: 0o640,
+    user: "user",
+    group: "user",
+    uid: 1000,
+    mode_string: "-rw-r-----",
+  });
   await box.write("/tmp/mode", "longer");
   expect(await stat(box, "/tmp/mode")).toMatchObject({ mode: 0o640, user: "user", size: 6 });
 });
@@ -57,7 +63,16 @@ inside("any bytes are content", async ({ box }) => {
 });
 
 inside("names may hold spaces, quotes, newlines and any letters", async ({ box }) => {
-  const names = ["with space", "grüße-日本語-🐼", "new\nline", "quote'\"quote", "-dash", "*", "tab\there", "a".repeat(255)];
+  const names = [
+    "with space",
+    "grüße-日本語-🐼",
+    "new\nline",
+    "quote'\"quote",
+    "-dash",
+    "*",
+    "tab\there",
+    "a".repeat(255),
+  ];
   for (const name of names) await box.write(`/tmp/names/${name}`, name);
   expect((await list(box, "/tmp/names")).map((entry) => entry.name).sort()).toEqual([...names].sort());
   for (const name of names) expect((await box.read(`/tmp/names/${name}`)).toString(), JSON.stringify(name)).toBe(name);
@@ -96,9 +111,16 @@ inside("a folder is no file and a file no folder", async ({ box }) => {
 });
 
 inside("lists are sorted, with what an entry is", async ({ box }) => {
-  await box.run("rm -rf /tmp/l; mkdir -p /tmp/l/dir; echo 12345 > /tmp/l/b; ln -s b /tmp/l/link; touch /tmp/l/.hidden; chmod 750 /tmp/l/dir");
+  await box.run(
+    "rm -rf /tmp/l; mkdir -p /tmp/l/dir; echo 12345 > /tmp/l/b; ln -s b /tmp/l/link; touch /tmp/l/.hidden; chmod 750 /tmp/l/dir",
+  );
   const entries = await list(box, "/tmp/l");
-  expect(entries.map((entry) => [entry.name, entry.type])).toEqual([[".hidden", "file"], ["b", "file"], ["dir", "dir"], ["link", "symlink"]]);
+  expect(entries.map((entry) => [entry.name, entry.type])).toEqual([
+    [".hidden", "file"],
+    ["b", "file"],
+    ["dir", "dir"],
+    ["link", "symlink"],
+  ]);
   expect(entries[1]).toMatchObject({ path: "/tmp/l/b", size: 6, user: "root", group: "root", symlink_target: null });
   expect(entries[2]).toMatchObject({ mode: 0o750, mode_string: "drwxr-x---" });
   expect(entries[3]).toMatchObject({ symlink_target: "b" });
@@ -107,14 +129,17 @@ inside("lists are sorted, with what an entry is", async ({ box }) => {
 
 inside("depth reaches into folders", async ({ box }) => {
   await box.run("rm -rf /tmp/d; mkdir -p /tmp/d/a/b/c; touch /tmp/d/a/b/c/deep /tmp/d/a/x");
-  const names = async (depth: number): Promise<string[]> => (await list(box, "/tmp/d", depth)).map((entry) => entry.path).sort();
+  const names = async (depth: number): Promise<string[]> =>
+    (await list(box, "/tmp/d", depth)).map((entry) => entry.path).sort();
   expect(await names(1)).toEqual(["/tmp/d/a"]);
   expect(await names(2)).toEqual(["/tmp/d/a", "/tmp/d/a/b", "/tmp/d/a/x"]);
   expect(await names(9)).toContain("/tmp/d/a/b/c/deep");
 });
 
 inside("a folder of five thousand files is listed whole", async ({ box }) => {
-  await box.run("rm -rf /tmp/many; mkdir /tmp/many; cd /tmp/many; i=0; while [ $i -lt 5000 ]; do : > entry-$i; i=$((i + 1)); done");
+  await box.run(
+    "rm -rf /tmp/many; mkdir /tmp/many; cd /tmp/many; i=0; while [ $i -lt 5000 ]; do : > entry-$i; i=$((i + 1)); done",
+  );
   const entries = await list(box, "/tmp/many");
   expect(entries.length).toBe(5000);
   expect(new Set(entries.map((entry) => entry.name)).size, "each once").toBe(5000);
@@ -122,7 +147,9 @@ inside("a folder of five thousand files is listed whole", async ({ box }) => {
 });
 
 inside("symbolic links are followed, unless asked about themselves", async ({ box }) => {
-  await box.run("rm -rf /tmp/s; mkdir /tmp/s; echo target > /tmp/s/file; ln -s file /tmp/s/link; ln -s /tmp/s /tmp/s/folder");
+  await box.run(
+    "rm -rf /tmp/s; mkdir /tmp/s; echo target > /tmp/s/file; ln -s file /tmp/s/link; ln -s /tmp/s /tmp/s/folder",
+  );
   expect((await box.read("/tmp/s/link")).toString()).toBe("target\n");
   expect(await stat(box, "/tmp/s/link")).toMatchObject({ type: "file", size: 7 });
   expect(await stat(box, "/tmp/s/link", false)).toMatchObject({ type: "symlink", symlink_target: "file" });
@@ -141,7 +168,12 @@ inside("a circle of symbolic links is refused, and listed as links", async ({ bo
 inside("folders are made with their parents, once", async ({ box }) => {
   const guest = await box.guest();
   await box.run("rm -rf /tmp/mk");
-  expect(await guest.fs({ op: "mkdir", path: "/tmp/mk/a/b", mode: 0o700, user: "user" })).toMatchObject({ created: true, type: "dir", mode: 0o700, user: "user" });
+  expect(await guest.fs({ op: "mkdir", path: "/tmp/mk/a/b", mode: 0o700, user: "user" })).toMatchObject({
+    created: true,
+    type: "dir",
+    mode: 0o700,
+    user: "user",
+  });
   expect(await guest.fs({ op: "mkdir", path: "/tmp/mk/a/b" })).toMatchObject({ created: false });
   await refused("file.already_exists", () => guest.fs({ op: "mkdir", path: "/tmp/mk/a/b", parents: false }));
   await refused("file.not_found", () => guest.fs({ op: "mkdir", path: "/tmp/mk/x/y", parents: false }));
@@ -149,11 +181,15 @@ inside("folders are made with their parents, once", async ({ box }) => {
 
 inside("a move replaces, or refuses to, and crosses file systems", async ({ box }) => {
   const guest = await box.guest();
-  await box.run("rm -rf /root/moved /tmp/m; mkdir -p /tmp/m/tree/sub; echo a > /tmp/m/a; echo b > /tmp/m/b; echo c > /tmp/m/tree/sub/c");
+  await box.run(
+    "rm -rf /root/moved /tmp/m; mkdir -p /tmp/m/tree/sub; echo a > /tmp/m/a; echo b > /tmp/m/b; echo c > /tmp/m/tree/sub/c",
+  );
   await guest.fs({ op: "move", from: "/tmp/m/a", to: "/tmp/m/b" });
   expect(await box.text("cat /tmp/m/b; ls /tmp/m")).toBe("a\nb\ntree");
   await box.write("/tmp/m/other", "x");
-  await refused("file.already_exists", () => guest.fs({ op: "move", from: "/tmp/m/other", to: "/tmp/m/b", overwrite: false }));
+  await refused("file.already_exists", () =>
+    guest.fs({ op: "move", from: "/tmp/m/other", to: "/tmp/m/b", overwrite: false }),
+  );
   await guest.fs({ op: "move", from: "/tmp/m/tree", to: "/root/moved" });
   expect(await box.text("cat /root/moved/sub/c; ls /tmp/m")).toBe("c\nb\nother");
   await box.run("rm -rf /root/moved");
@@ -183,7 +219,9 @@ inside("extended attributes are set, listed, read and removed", async ({ box }) 
   await box.write("/root/attributes", "x");
   const path = "/root/attributes";
   await guest.fs({ op: "xattr.set", path, name: "user.note", value: Buffer.from("hello\0").toString("base64") });
-  expect(await guest.fs({ op: "xattr.get", path, name: "user.note" })).toEqual({ value: Buffer.from("hello\0").toString("base64") });
+  expect(await guest.fs({ op: "xattr.get", path, name: "user.note" })).toEqual({
+    value: Buffer.from("hello\0").toString("base64"),
+  });
   expect(await guest.fs({ op: "xattr.list", path })).toMatchObject({ names: expect.arrayContaining(["user.note"]) });
   await guest.fs({ op: "xattr.remove", path, name: "user.note" });
   await expect(guest.fs({ op: "xattr.get", path, name: "user.note" })).rejects.toMatchObject({ name: "Refusal" });

@@ -27,8 +27,13 @@ alone("children have the parent's memory, disk and processes, and each goes its 
     await each.text(`echo ${index} > /root/file; echo ${index} > /dev/shm/file`);
   }
   for (const [index, each] of family.entries()) {
-    expect(await each.text("cat /root/file /dev/shm/file"), `member ${index} must see its own writes alone`).toBe(`${index}\n${index}`);
-    expect(flawIn(await waitForCount(each, (await counted(each)).length + 3)), `the count of member ${index}`).toBeUndefined();
+    expect(await each.text("cat /root/file /dev/shm/file"), `member ${index} must see its own writes alone`).toBe(
+      `${index}\n${index}`,
+    );
+    expect(
+      flawIn(await waitForCount(each, (await counted(each)).length + 3)),
+      `the count of member ${index}`,
+    ).toBeUndefined();
   }
   expect(children.map((child) => world.target.host.sandbox(child.id).bootMode)).toEqual(["fork", "fork", "fork"]);
 });
@@ -91,16 +96,24 @@ alone("a child has the parent's environment and its own on top", async ({ world,
 });
 
 alone("a background process keeps its id and its output in the child", async ({ box, world }) => {
-  const { id } = await box.background("echo said before; while [ ! -e /tmp/gate ]; do sleep 0.05; done; echo said by $(cat /tmp/gate)");
+  const { id } = await box.background(
+    "echo said before; while [ ! -e /tmp/gate ]; do sleep 0.05; done; echo said by $(cat /tmp/gate)",
+  );
   const heard = async (each: typeof box): Promise<string> => {
     await each.text("hostname > /tmp/gate.new; mv /tmp/gate.new /tmp/gate");
     const guest = await each.guest();
-    await waitFor(async () => (await guest.processes()).some((process) => process.id === id && !process.running), { timeoutMs: 20_000, message: "the process must end" });
+    await waitFor(async () => (await guest.processes()).some((process) => process.id === id && !process.running), {
+      timeoutMs: 20_000,
+      message: "the process must end",
+    });
     let text = "";
     for await (const event of guest.attach({ id })) if (event.kind === "stdout") text += event.data.toString();
     return text;
   };
-  await waitFor(async () => (await box.run("pgrep -f 'said befor[e]'")).code === 0, { timeoutMs: 10_000, message: "the process must run" });
+  await waitFor(async () => (await box.run("pgrep -f 'said befor[e]'")).code === 0, {
+    timeoutMs: 10_000,
+    message: "the process must run",
+  });
   const [child] = await world.fork(box, 1);
   expect(await heard(child!)).toBe(`said before\nsaid by ${child!.id}\n`);
   expect(await heard(box)).toBe(`said before\nsaid by ${box.id}\n`);

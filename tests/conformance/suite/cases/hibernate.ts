@@ -40,24 +40,32 @@ alone("a woken sandbox has its memory, disk, environment and processes", async (
   expect((await (await box.guest()).processes()).map((process) => process.id)).toContain(id);
 });
 
-alone("a client that listens is told when the sandbox goes to sleep, and finds its process again", async ({ box, world }) => {
-  const { events, id } = await box.start({ shell: "while [ ! -e /tmp/gate ]; do sleep 0.05; done; echo through" });
-  const waiting = events.next();
-  waiting.catch(() => undefined);
-  await world.hibernate(box);
-  await expect(waiting, "the listener").rejects.toMatchObject({ code: "sandbox.guest_unreachable" });
-  await world.wake(box);
-  await box.text("touch /tmp/gate");
-  let text = "";
-  for await (const event of (await box.guest()).attach({ id })) if (event.kind === "stdout") text += event.data.toString();
-  expect(text).toBe("through\n");
-});
+alone(
+  "a client that listens is told when the sandbox goes to sleep, and finds its process again",
+  async ({ box, world }) => {
+    const { events, id } = await box.start({ shell: "while [ ! -e /tmp/gate ]; do sleep 0.05; done; echo through" });
+    const waiting = events.next();
+    waiting.catch(() => undefined);
+    await world.hibernate(box);
+    await expect(waiting, "the listener").rejects.toMatchObject({ code: "sandbox.guest_unreachable" });
+    await world.wake(box);
+    await box.text("touch /tmp/gate");
+    let text = "";
+    for await (const event of (await box.guest()).attach({ id }))
+      if (event.kind === "stdout") text += event.data.toString();
+    expect(text).toBe("through\n");
+  },
+);
 
-alone("a persistent sandbox keeps its disk through sleep as well", async ({ world }) => {
-  const box = await world.create({ template: "base" }, { persistent: true });
-  await box.text("echo kept > /root/file; sync");
-  await world.hibernate(box);
-  await world.wake(box);
-  expect(await box.text("cat /root/file")).toBe("kept");
-  expect(world.target.host.sandbox(box.id).persistent).toBe(true);
-}, { origins: ["fresh"] });
+alone(
+  "a persistent sandbox keeps its disk through sleep as well",
+  async ({ world }) => {
+    const box = await world.create({ template: "base" }, { persistent: true });
+    await box.text("echo kept > /root/file; sync");
+    await world.hibernate(box);
+    await world.wake(box);
+    expect(await box.text("cat /root/file")).toBe("kept");
+    expect(world.target.host.sandbox(box.id).persistent).toBe(true);
+  },
+  { origins: ["fresh"] },
+);

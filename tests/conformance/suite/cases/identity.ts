@@ -31,13 +31,22 @@ async function identityOf(box: Box): Promise<Record<string, string>> {
       "hostname; cat /etc/machine-id; cat /proc/sys/kernel/random/boot_id; cat /proc/sys/kernel/random/uuid; od -An -tx1 -N16 /dev/urandom; mktemp -u /tmp/XXXXXXXXXXXXXXXX",
     )
   ).split("\n");
-  return { hostname: hostname!, machineId: machineId!, bootId: bootId!, uuid: uuid!, random: random!, temporary: temporary! };
+  return {
+    hostname: hostname!,
+    machineId: machineId!,
+    bootId: bootId!,
+    uuid: uuid!,
+    random: random!,
+    temporary: temporary!,
+  };
 }
 
 function expectAllDifferent(identities: readonly Record<string, string>[]): void {
   for (const key of Object.keys(identities[0]!)) {
     const values = identities.map((identity) => identity[key]);
-    expect(new Set(values).size, `${key} of ${values.length} siblings must differ: ${values.join(", ")}`).toBe(values.length);
+    expect(new Set(values).size, `${key} of ${values.length} siblings must differ: ${values.join(", ")}`).toBe(
+      values.length,
+    );
     for (const value of values) expect(value, key).toMatch(/\S/);
   }
 }
@@ -47,7 +56,9 @@ inside("the clock is right", async ({ box }) => {
 });
 
 inside("the sandbox is called by its id everywhere", async ({ box }) => {
-  expect(await box.text("hostname; cat /etc/hostname; cat /proc/sys/kernel/hostname")).toBe(`${box.id}\n${box.id}\n${box.id}`);
+  expect(await box.text("hostname; cat /etc/hostname; cat /proc/sys/kernel/hostname")).toBe(
+    `${box.id}\n${box.id}\n${box.id}`,
+  );
   expect(await box.text("cat /etc/machine-id")).toMatch(/^[0-9a-f]{32}$/);
 });
 
@@ -81,7 +92,11 @@ alone("parent, forked children and grandchildren share no identity and no random
 
 alone("sandboxes of one snapshot share no identity and no randomness", async ({ box, world }) => {
   const snapshotId = await world.snapshot(box);
-  const siblings = [await world.create({ snapshotId }), await world.create({ snapshotId }), await world.create({ snapshotId })];
+  const siblings = [
+    await world.create({ snapshotId }),
+    await world.create({ snapshotId }),
+    await world.create({ snapshotId }),
+  ];
   expectAllDifferent(await Promise.all([box, ...siblings].map(identityOf)));
 });
 
@@ -96,18 +111,25 @@ alone("a woken sandbox is not who it was in its image", async ({ box, world }) =
 
 alone("every new Python process draws its own hash seed and addresses", async ({ box, world }) => {
   const family = [box, ...(await world.fork(box, 2))];
-  const draw = (each: Box): Promise<string> => each.text("python3 -c 'import os, random; print(hash(\"x\"), id(object()), random.random(), os.urandom(8).hex())'");
+  const draw = (each: Box): Promise<string> =>
+    each.text("python3 -c 'import os, random; print(hash(\"x\"), id(object()), random.random(), os.urandom(8).hex())'");
   const drawn = await Promise.all([...family, ...family].map(draw));
   for (const column of [0, 1, 2, 3]) {
     const values = drawn.map((line) => line.split(" ")[column]);
     // Addresses have few random bits; a hash seed or a random number never repeats.
-    expect(new Set(values).size, `column ${column}: ${values.join(", ")}`).toBeGreaterThanOrEqual(column === 1 ? 2 : values.length);
+    expect(new Set(values).size, `column ${column}: ${values.join(", ")}`).toBeGreaterThanOrEqual(
+      column === 1 ? 2 : values.length,
+    );
   }
 });
 
 alone("hooks in /etc/pandastack/on-restore.d run in what was restored", async ({ box, world }) => {
   await box.write("/etc/pandastack/on-restore.d/10-mark", "#!/bin/sh\necho ran >> /dev/shm/hook\n", { mode: 0o755 });
   const [child] = await world.fork(box, 1);
-  expect(await child!.text("i=0; while [ ! -e /dev/shm/hook ] && [ $i -lt 100 ]; do sleep 0.05; i=$((i + 1)); done; cat /dev/shm/hook")).toBe("ran");
+  expect(
+    await child!.text(
+      "i=0; while [ ! -e /dev/shm/hook ] && [ $i -lt 100 ]; do sleep 0.05; i=$((i + 1)); done; cat /dev/shm/hook",
+    ),
+  ).toBe("ran");
   expect((await box.run("cat /dev/shm/hook")).code, "the parent was not restored").not.toBe(0);
 });

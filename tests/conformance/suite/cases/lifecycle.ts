@@ -101,11 +101,16 @@ alone("a repeated operation has the same answer and is not done twice", async ({
   const { host } = world.target;
   const [operationId, snapshotId] = [newHexId(16), randomUUID()];
   const command = { name: "createSnapshot", sandboxId: box.id, snapshotId } as const;
-  const [first, joined] = await Promise.all([host.execute({ operationId, command }), host.execute({ operationId, command })]);
+  const [first, joined] = await Promise.all([
+    host.execute({ operationId, command }),
+    host.execute({ operationId, command }),
+  ]);
   const again = await host.execute({ operationId, command });
   expect([joined, again]).toEqual([first, first]);
   expect(host.snapshots().filter((snapshot) => snapshot.id === snapshotId).length).toBe(1);
-  await refused("host.operation_conflict", () => host.execute({ operationId, command: { name: "pauseSandbox", sandboxId: box.id } }));
+  await refused("host.operation_conflict", () =>
+    host.execute({ operationId, command: { name: "pauseSandbox", sandboxId: box.id } }),
+  );
   await world.deleteSnapshot(snapshotId);
 });
 
@@ -120,16 +125,34 @@ alone(
   "a command for another life of the host is refused",
   async ({ box, world }) => {
     const command = { name: "pauseSandbox", sandboxId: box.id } as const;
-    await refused("host.wrong_epoch", () => world.target.host.execute({ operationId: newHexId(16), epoch: "another", command }));
-    await refused("host.wrong_epoch", () => world.target.host.execute({ operationId: newHexId(16), hostId: "another", command }));
+    await refused("host.wrong_epoch", () =>
+      world.target.host.execute({ operationId: newHexId(16), epoch: "another", command }),
+    );
+    await refused("host.wrong_epoch", () =>
+      world.target.host.execute({ operationId: newHexId(16), hostId: "another", command }),
+    );
   },
   { origins: ["fresh"] },
 );
 
 alone("commands for one sandbox run in the order of their arrival", async ({ box, world }) => {
   await box.text("echo kept > /dev/shm/kept");
-  const steps = [world.pause(box), world.resume(box), world.hibernate(box), world.wake(box), world.pause(box), world.resume(box)];
-  expect((await Promise.all(steps)).map((sandbox) => sandbox.state)).toEqual(["paused", "running", "hibernated", "running", "paused", "running"]);
+  const steps = [
+    world.pause(box),
+    world.resume(box),
+    world.hibernate(box),
+    world.wake(box),
+    world.pause(box),
+    world.resume(box),
+  ];
+  expect((await Promise.all(steps)).map((sandbox) => sandbox.state)).toEqual([
+    "paused",
+    "running",
+    "hibernated",
+    "running",
+    "paused",
+    "running",
+  ]);
   expect(await box.text("cat /dev/shm/kept")).toBe("kept");
 });
 
@@ -157,10 +180,16 @@ alone(
     const { id } = await startCounting(box);
     await world.target.restart();
     const { host } = world.target;
-    expect([box, sleeper, paused].map((each) => host.sandbox(each.id).state)).toEqual(["running", "hibernated", "paused"]);
+    expect([box, sleeper, paused].map((each) => host.sandbox(each.id).state)).toEqual([
+      "running",
+      "hibernated",
+      "paused",
+    ]);
     const before = (await counted(box)).length;
     expect(flawIn(await waitForCount(box, before + 3)), "the count must go on without a gap").toBeUndefined();
-    expect((await (await box.guest()).processes()).find((process) => process.id === id)).toMatchObject({ running: true });
+    expect((await (await box.guest()).processes()).find((process) => process.id === id)).toMatchObject({
+      running: true,
+    });
     await world.wake(sleeper);
     expect(await sleeper.text("cat /dev/shm/slept")).toBe("slept");
     await world.resume(paused);
@@ -176,6 +205,8 @@ alone("a machine that dies by itself fails its sandbox, which says why and can b
   expect(world.target.host.sandbox(box.id).reason).toBeTruthy();
   await refused("sandbox.invalid_state", () => box.run("true"));
   await refused("sandbox.invalid_state", () => world.hibernate(box));
-  expect(world.target.host.events(0).some((event) => event.sandboxId === box.id && event.type === "vm.died")).toBe(true);
+  expect(world.target.host.events(0).some((event) => event.sandboxId === box.id && event.type === "vm.died")).toBe(
+    true,
+  );
   await world.delete(box.id);
 });

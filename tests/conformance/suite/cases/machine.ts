@@ -23,15 +23,20 @@ inside("host-side usage and the console can be asked for", async ({ box, world }
 
 inside("orphans are reaped: no zombie stays", async ({ box }) => {
   await box.run("for i in 1 2 3 4 5; do ( sleep 0.01 & ) ; done");
-  const zombies = "n=0; for stat in /proc/[0-9]*/stat; do read line < $stat || continue; case $line in *') Z '*) n=$((n + 1));; esac; done 2>/dev/null; echo $n";
-  expect(await box.text(`i=0; while [ $(${zombies}) != 0 ] && [ $i -lt 40 ]; do sleep 0.05; i=$((i + 1)); done; ${zombies}`)).toBe("0");
+  const zombies =
+    "n=0; for stat in /proc/[0-9]*/stat; do read line < $stat || continue; case $line in *') Z '*) n=$((n + 1));; esac; done 2>/dev/null; echo $n";
+  expect(
+    await box.text(`i=0; while [ $(${zombies}) != 0 ] && [ $i -lt 40 ]; do sleep 0.05; i=$((i + 1)); done; ${zombies}`),
+  ).toBe("0");
 });
 
 alone(
   "sixteen sandboxes live side by side, each for itself",
   async ({ world }) => {
     const boxes = await Promise.all(Array.from({ length: 16 }, () => world.create({ template: "base" })));
-    const names = await Promise.all(boxes.map((box) => box.text("echo $(hostname) > /dev/shm/name; cat /dev/shm/name")));
+    const names = await Promise.all(
+      boxes.map((box) => box.text("echo $(hostname) > /dev/shm/name; cat /dev/shm/name")),
+    );
     expect(names).toEqual(boxes.map((box) => box.id));
     const addresses = boxes.map((box) => world.target.host.sandbox(box.id).guestIp);
     expect(new Set(addresses).size, "each has an address of its own").toBe(16);

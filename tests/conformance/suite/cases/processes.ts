@@ -28,7 +28,16 @@ async function ended(box: Box, id: string) {
 
 inside("a background process outlives its client and is listed", async ({ box }) => {
   const { id, pid } = await box.background("sleep 600", { tag: "mine", user: "user", cwd: "/tmp" });
-  expect(await find(box, id)).toMatchObject({ id, pid, tag: "mine", user: "user", cwd: "/tmp", running: true, exit_code: null, pty: false });
+  expect(await find(box, id)).toMatchObject({
+    id,
+    pid,
+    tag: "mine",
+    user: "user",
+    cwd: "/tmp",
+    running: true,
+    exit_code: null,
+    pty: false,
+  });
   await (await box.guest()).signal({ id, signal: "SIGKILL" });
   expect((await ended(box, id)).exit_code).toBe(137);
 });
@@ -65,7 +74,10 @@ inside("the replay holds the newest output and is bounded", async ({ box }) => {
 inside("attach without replay says only what comes", async ({ box }) => {
   await box.run("rm -f /tmp/gate-2");
   const { id } = await box.background(`echo old; ${gate("/tmp/gate-2")}; echo new`);
-  await waitFor(async () => (await collectReplay(box, id)).includes("old"), { timeoutMs: LONG_MS, message: "the first line must be printed" });
+  await waitFor(async () => (await collectReplay(box, id)).includes("old"), {
+    timeoutMs: LONG_MS,
+    message: "the first line must be printed",
+  });
   const events = (await box.guest()).attach({ id, replay: false })[Symbol.asyncIterator]();
   await eventsUntil(events, (event) => event.kind === "started", "the attachment");
   await box.run("touch /tmp/gate-2");
@@ -78,7 +90,8 @@ async function collectReplay(box: Box, id: string): Promise<string> {
   const seen = await eventsUntil(events, (event) => event.kind === "replay", "the replay's head");
   const announced = seen.at(-1) as { stdoutBytes: number };
   let text = "";
-  while (text.length < announced.stdoutBytes) text += textOf(await eventsUntil(events, (event) => event.kind === "stdout", "the replay"));
+  while (text.length < announced.stdoutBytes)
+    text += textOf(await eventsUntil(events, (event) => event.kind === "stdout", "the replay"));
   process.release({ kill: false });
   return text;
 }
@@ -99,13 +112,18 @@ inside("a client that lets go leaves the process running, one that kills does no
   killed.process.release({ kill: true });
   expect((await ended(box, killed.id)).exit_code).toBe(137);
   expect(await find(box, left.id)).toMatchObject({ running: true });
-  await waitFor(async () => (await box.run("pgrep -f 'sleep 60[1]'")).stdout === "", { timeoutMs: 5000, message: "its group must die with it" });
+  await waitFor(async () => (await box.run("pgrep -f 'sleep 60[1]'")).stdout === "", {
+    timeoutMs: 5000,
+    message: "its group must die with it",
+  });
   await (await box.guest()).signal({ pid: left.pid, signal: "SIGTERM" });
   expect((await ended(box, left.id)).exit_code).toBe(143);
 });
 
 inside("a signal can be caught", async ({ box }) => {
-  const { process, events } = await box.start({ shell: "trap 'echo caught; exit 7' TERM; echo ready; while :; do sleep 0.05; done" });
+  const { process, events } = await box.start({
+    shell: "trap 'echo caught; exit 7' TERM; echo ready; while :; do sleep 0.05; done",
+  });
   await eventsUntil(events, (event) => event.kind === "stdout", "readiness");
   process.signal("SIGTERM");
   const rest = await eventsUntil(events, (event) => event.kind === "result", "the end");
@@ -124,7 +142,9 @@ inside("input reaches a process that was attached to", async ({ box }) => {
 inside("an id may be chosen, and is refused while it is in use", async ({ box }) => {
   const id = `chosen-${box.id}`;
   await box.background("sleep 600", { id });
-  await expect(box.background("sleep 1", { id }), "a second process of the same id").rejects.toMatchObject({ name: "Refusal" });
+  await expect(box.background("sleep 1", { id }), "a second process of the same id").rejects.toMatchObject({
+    name: "Refusal",
+  });
   await (await box.guest()).signal({ id, signal: "SIGKILL" });
   await ended(box, id);
 });

@@ -21,7 +21,10 @@ async function untilText(events: AsyncIterator<ProcessEvent>, text: string): Pro
 }
 
 inside("a terminal has the size it was given and TERM", async ({ box }) => {
-  const { stdout, stderr } = await box.run("stty size; echo $TERM; test -t 0 && test -t 1 && test -t 2 && echo terminal", { pty: { rows: 31, cols: 97 } });
+  const { stdout, stderr } = await box.run(
+    "stty size; echo $TERM; test -t 0 && test -t 1 && test -t 2 && echo terminal",
+    { pty: { rows: 31, cols: 97 } },
+  );
   expect(stdout).toBe("31 97\r\nxterm-256color\r\nterminal\r\n");
   expect(stderr, "a terminal has one output").toBe("");
 });
@@ -35,7 +38,7 @@ inside("a resize is seen inside", async ({ box }) => {
 });
 
 inside("what is typed is echoed and read by lines", async ({ box }) => {
-  const { process, events } = await box.start({ shell: "echo ready; read line; echo \"got <$line>\"", pty: SIZE });
+  const { process, events } = await box.start({ shell: 'echo ready; read line; echo "got <$line>"', pty: SIZE });
   await untilText(events, "ready\r\n");
   await process.writeStdin(Buffer.from("hexx\x7f\x7fllo\r"));
   const text = textOf(await eventsUntil(events, (event) => event.kind === "result", "the answer"));
@@ -54,7 +57,10 @@ inside("an interactive shell answers commands and exits with their code", async 
 
 inside("control-C interrupts what runs in the foreground", async ({ box }) => {
   // With a trap of its own: a shell between two commands may swallow an interrupt.
-  const { process, events } = await box.start({ shell: "trap 'echo interrupted; exit 9' INT; echo ready; while :; do sleep 0.05; done", pty: SIZE });
+  const { process, events } = await box.start({
+    shell: "trap 'echo interrupted; exit 9' INT; echo ready; while :; do sleep 0.05; done",
+    pty: SIZE,
+  });
   await untilText(events, "ready\r\n");
   await process.writeStdin(Buffer.from("\x03"));
   const rest = await eventsUntil(events, (event) => event.kind === "result", "the end of an interrupted command");
@@ -72,10 +78,13 @@ inside("control-D ends the input", async ({ box }) => {
 });
 
 inside("a terminal can be left and found again", async ({ box }) => {
-  const { process, id } = await box.start({ shell: "echo before; read line; echo \"after $line\"", pty: SIZE });
+  const { process, id } = await box.start({ shell: 'echo before; read line; echo "after $line"', pty: SIZE });
   process.release({ kill: false });
   const guest = await box.guest();
-  await waitFor(async () => (await guest.processes()).some((one) => one.id === id && one.running && one.pty), { timeoutMs: 5000, message: "the process must live on" });
+  await waitFor(async () => (await guest.processes()).some((one) => one.id === id && one.running && one.pty), {
+    timeoutMs: 5000,
+    message: "the process must live on",
+  });
   const again = guest.attach({ id });
   const events = again[Symbol.asyncIterator]();
   await untilText(events, "before");

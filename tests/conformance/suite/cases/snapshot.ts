@@ -12,10 +12,15 @@ alone("a snapshot holds disk, memory and processes of its instant, and the sandb
   const snapshotId = await world.snapshot(box);
   await box.text("echo later > /root/on-disk; echo later > /dev/shm/in-memory");
   const restored = await world.create({ snapshotId });
-  expect(world.target.host.sandbox(restored.id)).toMatchObject({ fromSnapshot: snapshotId, bootMode: "snapshot", template: "base" });
+  expect(world.target.host.sandbox(restored.id)).toMatchObject({
+    fromSnapshot: snapshotId,
+    bootMode: "snapshot",
+    template: "base",
+  });
   expect(await restored.text("cat /root/on-disk /dev/shm/in-memory")).toBe("disk\nmemory");
   expect(await box.text("cat /root/on-disk /dev/shm/in-memory")).toBe("later\nlater");
-  for (const each of [box, restored]) expect(flawIn(await waitForCount(each, (await counted(each)).length + 3)), each.id).toBeUndefined();
+  for (const each of [box, restored])
+    expect(flawIn(await waitForCount(each, (await counted(each)).length + 3)), each.id).toBeUndefined();
 });
 
 alone("two sandboxes of one snapshot never see each other's writes", async ({ box, world }) => {
@@ -23,7 +28,9 @@ alone("two sandboxes of one snapshot never see each other's writes", async ({ bo
   const snapshotId = await world.snapshot(box);
   const [one, two] = await Promise.all([world.create({ snapshotId }), world.create({ snapshotId })]);
   await one.text("echo one > /root/file; echo one > /dev/shm/file; echo one > /root/only-one");
-  expect(await two.text("cat /root/file /dev/shm/file; ls /root/only-one 2>/dev/null || echo none")).toBe("common\ncommon\nnone");
+  expect(await two.text("cat /root/file /dev/shm/file; ls /root/only-one 2>/dev/null || echo none")).toBe(
+    "common\ncommon\nnone",
+  );
   expect(await box.text("cat /root/file /dev/shm/file")).toBe("common\ncommon");
   const third = await world.create({ snapshotId });
   expect(await third.text("cat /root/file /dev/shm/file"), "the snapshot itself is as it was").toBe("common\ncommon");
@@ -57,7 +64,9 @@ alone("a snapshot outlives its sandbox, and sandboxes outlive their snapshot", a
   await world.deleteSnapshot(snapshotId);
   await refused("snapshot.not_found", () => world.create({ snapshotId }));
   await refused("snapshot.not_found", () => world.deleteSnapshot(snapshotId));
-  expect(await child.text("cat /root/heritage; echo more >> /root/heritage; cat /root/heritage")).toBe("heritage\nheritage\nmore");
+  expect(await child.text("cat /root/heritage; echo more >> /root/heritage; cat /root/heritage")).toBe(
+    "heritage\nheritage\nmore",
+  );
   await world.hibernate(child);
   await world.wake(child);
   expect(await child.text("cat /root/heritage")).toBe("heritage\nmore");

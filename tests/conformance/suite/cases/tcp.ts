@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { expect } from "vitest";
 import { waitFor, withTimeout } from "@pandastack/platform";
-import { Box } from "../box.ts";
+import type { Box } from "../box.ts";
 import { area } from "../case.ts";
 import { refused } from "../refusal.ts";
 import type { World } from "../world.ts";
@@ -14,7 +14,11 @@ async function withServer(world: World, box: Box, port: number, work: () => Prom
   const guest = await box.guest();
   const { id } = await box.background(world.target.programs.echoServer(port));
   try {
-    await waitFor(async () => (await guest.ports()).some((one) => one.port === port), { timeoutMs: 30_000, intervalMs: 50, message: `port ${port} must be listened on` });
+    await waitFor(async () => (await guest.ports()).some((one) => one.port === port), {
+      timeoutMs: 30_000,
+      intervalMs: 50,
+      message: `port ${port} must be listened on`,
+    });
     await work();
   } finally {
     await guest.signal({ id, signal: "SIGKILL" }).catch(() => undefined);

@@ -23,7 +23,13 @@ async function watch(box: Box, path: string, recursive = false): Promise<Watchin
     for await (const event of guest.watch({ path, recursive, signal: controller.signal })) seen.push(event);
   })();
   reading.catch(() => undefined);
-  await Promise.race([waitFor(() => seen.some((event) => event.event === "ready"), { timeoutMs: 10_000, message: `the watch of ${path} must get ready` }), reading]);
+  await Promise.race([
+    waitFor(() => seen.some((event) => event.event === "ready"), {
+      timeoutMs: 10_000,
+      message: `the watch of ${path} must get ready`,
+    }),
+    reading,
+  ]);
   return {
     seen,
     until: (kind, where) =>
@@ -58,7 +64,10 @@ inside("writes through the API are reported too", async ({ box }) => {
   await box.run("rm -rf /tmp/wa; mkdir /tmp/wa");
   const watching = await watch(box, "/tmp/wa");
   await box.write("/tmp/wa/by-api", "x");
-  await waitFor(() => watching.seen.some((event) => event.path === "/tmp/wa/by-api"), { timeoutMs: 10_000, message: "a file written by the API must be reported" });
+  await waitFor(() => watching.seen.some((event) => event.path === "/tmp/wa/by-api"), {
+    timeoutMs: 10_000,
+    message: "a file written by the API must be reported",
+  });
   await watching.stop();
 });
 
@@ -82,5 +91,7 @@ inside("a plain watch does not look into folders", async ({ box }) => {
 
 inside("a missing folder can't be watched", async ({ box }) => {
   const guest = await box.guest();
-  await refused("file.not_found", () => drain(guest.watch({ path: "/no/such/folder", signal: new AbortController().signal })));
+  await refused("file.not_found", () =>
+    drain(guest.watch({ path: "/no/such/folder", signal: new AbortController().signal })),
+  );
 });

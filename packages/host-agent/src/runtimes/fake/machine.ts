@@ -86,7 +86,11 @@ export class FakeMachine implements Machine {
   }
 
   async usage(): Promise<{ pid: number; rssBytes: number; cpuMs: number }> {
-    return { pid: this.record.pid, rssBytes: 20 * 1024 * 1024, cpuMs: Math.round(this.#guest.kernel.monotonicMs() / 100) };
+    return {
+      pid: this.record.pid,
+      rssBytes: 20 * 1024 * 1024,
+      cpuMs: Math.round(this.#guest.kernel.monotonicMs() / 100),
+    };
   }
 
   async consoleLog(): Promise<string> {

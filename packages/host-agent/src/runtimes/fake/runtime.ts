@@ -2,7 +2,15 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { BootPlan, Machine, MachinePlan, MachineRecord, RestorePlan, RunningMachine, Runtime } from "../runtime.ts";
+import type {
+  BootPlan,
+  Machine,
+  MachinePlan,
+  MachineRecord,
+  RestorePlan,
+  RunningMachine,
+  Runtime,
+} from "../runtime.ts";
 import { bootWorld } from "./guest.ts";
 import { DISK_FILE, readDisk, readImage } from "./image.ts";
 import { FakeMachine, placeDisk } from "./machine.ts";

@@ -147,7 +147,11 @@ export class FakeAgent {
   }
 
   #open(id: number, request: { op: string; args?: Record<string, unknown> }): void {
-    const stream = new GuestStream(id, (frame) => this.#send(frame), () => this.#streams.delete(id));
+    const stream = new GuestStream(
+      id,
+      (frame) => this.#send(frame),
+      () => this.#streams.delete(id),
+    );
     this.#streams.set(id, stream);
     const operation = operations[request.op];
     try {

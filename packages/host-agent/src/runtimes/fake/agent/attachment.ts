@@ -43,7 +43,8 @@ export class Attachment {
     stream.event({ event: "started", id: record.id, pid: record.pid });
     if (replay) {
       this.#queue = [...record.replay];
-      const bytes = (channel: number): number => record.replay.reduce((sum, part) => sum + (part.channel === channel ? part.data.length : 0), 0);
+      const bytes = (channel: number): number =>
+        record.replay.reduce((sum, part) => sum + (part.channel === channel ? part.data.length : 0), 0);
       stream.event({ event: "replay", stdout_bytes: bytes(1), stderr_bytes: bytes(2) });
     }
     attachmentsOf(record).add(this);
@@ -109,7 +110,8 @@ export class Attachment {
   #control(message: { signal?: string; resize?: { rows: number; cols: number } }): void {
     const name = message.signal === undefined ? undefined : signalName(message.signal);
     if (name !== undefined && this.#record.result === null) this.#kernel.signalGroup(this.#record.pid, name);
-    const terminal = this.#record.terminal === null ? undefined : this.#kernel.world.terminals.get(this.#record.terminal);
+    const terminal =
+      this.#record.terminal === null ? undefined : this.#kernel.world.terminals.get(this.#record.terminal);
     if (message.resize !== undefined && terminal !== undefined) {
       terminal.rows = message.resize.rows;
       terminal.cols = message.resize.cols;

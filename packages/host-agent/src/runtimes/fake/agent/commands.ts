@@ -70,15 +70,22 @@ export function start(kernel: Kernel, args: Record<string, unknown>): CommandRec
   const argv = Array.isArray(args["argv"]) ? (args["argv"] as string[]) : null;
   if ((shell === null) === (argv === null)) throw new OperationError("bad_request", "give either argv or shell");
   const id = typeof args["id"] === "string" ? args["id"] : `p-${randomUUID().slice(0, 8)}`;
-  if (world.commands.get(id)?.result === null) throw new OperationError("already_exists", `a process ${id} runs already`);
+  if (world.commands.get(id)?.result === null)
+    throw new OperationError("already_exists", `a process ${id} runs already`);
   const cwd = folderFor(kernel, args, who);
   const pty = args["pty"] as { rows: number; cols: number } | undefined;
-  const env: Record<string, string> = { ...baseEnv(who.name, who.home, who.shell), ...(pty === undefined ? {} : { TERM: "xterm-256color" }), ...world.baseEnv, ...(args["env"] as Record<string, string> | undefined) };
+  const env: Record<string, string> = {
+    ...baseEnv(who.name, who.home, who.shell),
+    ...(pty === undefined ? {} : { TERM: "xterm-256color" }),
+    ...world.baseEnv,
+    ...(args["env"] as Record<string, string> | undefined),
+  };
   const words = shell === null ? argv! : ["/bin/sh", "-c", shell];
   const found = findExecutable(world, words, { path: env["PATH"] ?? "", cwd, who });
-  const plan = "code" in found
-    ? { program: "sh", argv: ["sh", "-c", `printf '%s\\n' "$1" >&2; exit ${found.code}`, "sh", found.message] }
-    : { program: found.program, argv: shell === null ? found.argv : ["sh", "-c", shell] };
+  const plan =
+    "code" in found
+      ? { program: "sh", argv: ["sh", "-c", `printf '%s\\n' "$1" >&2; exit ${found.code}`, "sh", found.message] }
+      : { program: found.program, argv: shell === null ? found.argv : ["sh", "-c", shell] };
 
   const fds = new Map<number, OpenFile>();
   const terminal = pty === undefined ? null : newTerminal(world, pty);
@@ -98,7 +105,12 @@ export function start(kernel: Kernel, args: Record<string, unknown>): CommandRec
   const timeoutMs = typeof args["timeout_ms"] === "number" ? args["timeout_ms"] : 0;
   const now = kernel.monotonicMs();
   const record: CommandRecord = {
-    id, pid: process.pid, argv, shell, cwd, user: who.name,
+    id,
+    pid: process.pid,
+    argv,
+    shell,
+    cwd,
+    user: who.name,
     tag: typeof args["tag"] === "string" ? args["tag"] : null,
     hasStdin: stdin !== null || terminal !== null,
     terminal: terminal?.id ?? null,
@@ -106,7 +118,8 @@ export function start(kernel: Kernel, args: Record<string, unknown>): CommandRec
     stdoutPipe: stdout.id,
     stderrPipe: stderr?.id ?? null,
     replayLimit: typeof args["replay_bytes"] === "number" ? args["replay_bytes"] : DEFAULT_REPLAY_BYTES,
-    replay: [], replayBytes: 0,
+    replay: [],
+    replayBytes: 0,
     startedAtMs: kernel.wallMs(),
     startedMonotonicMs: now,
     deadlineMs: timeoutMs > 0 ? now + timeoutMs : null,
@@ -121,13 +134,18 @@ export function start(kernel: Kernel, args: Record<string, unknown>): CommandRec
 
 function forgetOld(kernel: Kernel): void {
   const finished = [...kernel.world.commands.values()].filter((record) => record.result !== null);
-  for (const record of finished.slice(0, Math.max(0, finished.length - MAX_FINISHED))) kernel.world.commands.delete(record.id);
+  for (const record of finished.slice(0, Math.max(0, finished.length - MAX_FINISHED)))
+    kernel.world.commands.delete(record.id);
 }
 
-function folderFor(kernel: Kernel, args: Record<string, unknown>, who: { uid: number; gid: number; groups: number[]; home: string }): string {
+function folderFor(
+  kernel: Kernel,
+  args: Record<string, unknown>,
+  who: { uid: number; gid: number; groups: number[]; home: string },
+): string {
   const asked = args["cwd"];
   if (asked === undefined) return exists(kernel.world, who.home, ROOT)?.kind === "dir" ? who.home : "/";
-  const path = absolute(who.home, String(asked));
+  const path = absolute(who.home, text(args, "cwd"));
   try {
     const inode = find(kernel.world, path, who);
     if (inode.kind === "dir" && may(inode, who, 1)) return path;

@@ -56,9 +56,11 @@ export const chmod: Operation = ({ kernel, stream }, args) => {
 
 export const chown: Operation = ({ kernel, stream }, args) => {
   const owner = args["user"] === undefined ? undefined : findUser(kernel.world, text(args, "user"));
-  if (args["user"] !== undefined && owner === undefined) throw new OperationError("user_not_found", `no user ${text(args, "user")}`);
+  if (args["user"] !== undefined && owner === undefined)
+    throw new OperationError("user_not_found", `no user ${text(args, "user")}`);
   const group = args["group"] === undefined ? undefined : findGroup(kernel.world, text(args, "group"));
-  if (args["group"] !== undefined && group === undefined) throw new OperationError("user_not_found", `no group ${text(args, "group")}`);
+  if (args["group"] !== undefined && group === undefined)
+    throw new OperationError("user_not_found", `no group ${text(args, "group")}`);
   eachInode(kernel.world, find(kernel.world, path(args), ROOT), args["recursive"] === true, (inode) => {
     inode.uid = owner?.uid ?? inode.uid;
     inode.gid = group ?? inode.gid;
@@ -74,7 +76,8 @@ export const xattrGet: Operation = ({ kernel, stream }, args) => {
 };
 
 export const xattrSet: Operation = ({ kernel, stream }, args) => {
-  if (!/^(user|trusted|security)\./.test(text(args, "name"))) throw new OperationError("unsupported", "only user., trusted. and security. attributes");
+  if (!/^(user|trusted|security)\./.test(text(args, "name")))
+    throw new OperationError("unsupported", "only user., trusted. and security. attributes");
   find(kernel.world, path(args), ROOT).xattrs.set(text(args, "name"), text(args, "value"));
   stream.ok({});
 };

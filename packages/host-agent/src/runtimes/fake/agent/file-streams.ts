@@ -99,12 +99,24 @@ export const writeFile: Operation = (context, args) => {
   const where = normalise(path(args));
   const who = user(kernel, args);
   const parent = where.slice(0, where.lastIndexOf("/")) || "/";
-  if (args["parents"] !== false && exists(kernel.world, parent, ROOT) === undefined) makeFolders(kernel, parent, ROOT, 0o755);
+  if (args["parents"] !== false && exists(kernel.world, parent, ROOT) === undefined)
+    makeFolders(kernel, parent, ROOT, 0o755);
   const { node } = findPlace(kernel.world, where, ROOT);
   if (node?.kind === "dir") throw new KernelError("EISDIR", where);
-  const isInPlace = args["append"] === true || typeof args["offset"] === "number" || (node !== undefined && (node.kind !== "file" || node.device !== ""));
+  const isInPlace =
+    args["append"] === true ||
+    typeof args["offset"] === "number" ||
+    (node !== undefined && (node.kind !== "file" || node.device !== ""));
   const mode = typeof args["mode"] === "number" ? args["mode"] : undefined;
-  const target = isInPlace ? openInPlace(kernel, where, who, mode, node === undefined) : newInode(kernel.world, "file", { mode: mode ?? node?.mode ?? 0o644, uid: node?.uid ?? who.uid, gid: node?.gid ?? who.gid, nowMs: kernel.now(), inMemory: false });
+  const target = isInPlace
+    ? openInPlace(kernel, where, who, mode, node === undefined)
+    : newInode(kernel.world, "file", {
+        mode: mode ?? node?.mode ?? 0o644,
+        uid: node?.uid ?? who.uid,
+        gid: node?.gid ?? who.gid,
+        nowMs: kernel.now(),
+        inMemory: false,
+      });
   if (!isInPlace) target.isUnlinked = true;
   target.opens++;
   const start = args["append"] === true ? target.size : typeof args["offset"] === "number" ? args["offset"] : 0;
@@ -116,7 +128,13 @@ export const writeFile: Operation = (context, args) => {
   });
 };
 
-function openInPlace(kernel: Kernel, where: string, who: { uid: number; gid: number }, mode: number | undefined, isNew: boolean): Inode {
+function openInPlace(
+  kernel: Kernel,
+  where: string,
+  who: { uid: number; gid: number },
+  mode: number | undefined,
+  isNew: boolean,
+): Inode {
   const inode = openForWriting(kernel, where, ROOT, { truncate: false, mode: mode ?? 0o644 });
   if (isNew) {
     inode.uid = who.uid;
@@ -125,7 +143,12 @@ function openInPlace(kernel: Kernel, where: string, who: { uid: number; gid: num
   return inode;
 }
 
-function receive({ kernel, stream }: OperationContext, target: Inode, start: number, done: (bytes: number) => void): void {
+function receive(
+  { kernel, stream }: OperationContext,
+  target: Inode,
+  start: number,
+  done: (bytes: number) => void,
+): void {
   let bytes = 0;
   const close = (): void => {
     target.opens--;

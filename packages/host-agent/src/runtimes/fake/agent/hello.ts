@@ -54,10 +54,26 @@ export function runHooks(kernel: Kernel, folder: string): void {
     if (hook === undefined || content(hook).length === 0) continue;
     const found = findExecutable(kernel.world, argv, { path: "", cwd: "/", who: ROOT });
     if ("code" in found) continue;
-    spawn(kernel, { ppid: 1, who: ROOT, argv: found.argv, env: baseEnv("root", "/root", "/bin/sh"), cwd: "/", umask: 0o022, fds: new Map(), program: found.program });
+    spawn(kernel, {
+      ppid: 1,
+      who: ROOT,
+      argv: found.argv,
+      env: baseEnv("root", "/root", "/bin/sh"),
+      cwd: "/",
+      umask: 0o022,
+      fds: new Map(),
+      program: found.program,
+    });
   }
 }
 
 export function baseEnv(user: string, home: string, shell: string): Record<string, string> {
-  return { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: home, USER: user, LOGNAME: user, SHELL: shell, LANG: "C.UTF-8" };
+  return {
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    HOME: home,
+    USER: user,
+    LOGNAME: user,
+    SHELL: shell,
+    LANG: "C.UTF-8",
+  };
 }

@@ -21,7 +21,8 @@ export function text(args: Record<string, unknown>, name: string): string {
 /** A path of the guest: absolute, without NUL. */
 export function path(args: Record<string, unknown>, name = "path"): string {
   const value = text(args, name);
-  if (!value.startsWith("/") || value.includes("\0")) throw new OperationError("bad_request", `${name} must be absolute and without NUL`);
+  if (!value.startsWith("/") || value.includes("\0"))
+    throw new OperationError("bad_request", `${name} must be absolute and without NUL`);
   return value;
 }
 

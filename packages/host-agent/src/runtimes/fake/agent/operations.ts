@@ -1,5 +1,16 @@
 import { attachCommand, exec, listCommands, signalCommand } from "./commands.ts";
-import { chmod, chown, mkdir, move, removePath, stat, xattrGet, xattrList, xattrRemove, xattrSet } from "./file-changes.ts";
+import {
+  chmod,
+  chown,
+  mkdir,
+  move,
+  removePath,
+  stat,
+  xattrGet,
+  xattrList,
+  xattrRemove,
+  xattrSet,
+} from "./file-changes.ts";
 import { list, readFile, writeFile } from "./file-streams.ts";
 import { listPorts, metrics, quiesce, shutdown, unsupported } from "./machine.ts";
 import type { Operation } from "./operation.ts";

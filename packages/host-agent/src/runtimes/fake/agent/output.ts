@@ -9,7 +9,12 @@ const CHUNK_BYTES = 65_536;
 export function pumpOutput(kernel: Kernel): boolean {
   let hasMoved = false;
   for (const record of kernel.world.commands.values()) {
-    if (record.deadlineMs !== null && record.result === null && !record.isTimedOut && kernel.monotonicMs() >= record.deadlineMs) {
+    if (
+      record.deadlineMs !== null &&
+      record.result === null &&
+      !record.isTimedOut &&
+      kernel.monotonicMs() >= record.deadlineMs
+    ) {
       record.isTimedOut = true;
       kernel.signalGroup(record.pid, "SIGKILL");
       hasMoved = true;
@@ -25,7 +30,8 @@ function drain(kernel: Kernel, record: CommandRecord, channel: number, pipeId: n
   if (pipe === undefined || pipe.bytes === 0) return false;
   let room = CHUNK_BYTES;
   // Once the command has ended, what others write into its pipes is kept for nobody in particular.
-  if (record.result === null) for (const attachment of attachmentsOf(record)) room = Math.min(room, attachment.room(channel));
+  if (record.result === null)
+    for (const attachment of attachmentsOf(record)) room = Math.min(room, attachment.room(channel));
   if (room === 0) return false;
   const data = readPipe(pipe, room);
   keep(record, channel, data);
@@ -49,7 +55,10 @@ function keep(record: CommandRecord, channel: number, data: Buffer): void {
 export function finishCommand(kernel: Kernel, process: Process, status: ExitStatus): void {
   const record = [...kernel.world.commands.values()].find((one) => one.pid === process.pid && one.result === null);
   if (record === undefined) return;
-  for (const [channel, id] of [[1, record.stdoutPipe], [2, record.stderrPipe]] as const) {
+  for (const [channel, id] of [
+    [1, record.stdoutPipe],
+    [2, record.stderrPipe],
+  ] as const) {
     const pipe = id === null ? undefined : kernel.world.pipes.get(id);
     if (pipe === undefined || pipe.bytes === 0) continue;
     const data = readPipe(pipe, pipe.bytes);
@@ -62,7 +71,8 @@ export function finishCommand(kernel: Kernel, process: Process, status: ExitStat
     timed_out: record.isTimedOut,
     duration_ms: Math.round(kernel.monotonicMs() - record.startedMonotonicMs),
   };
-  if (record.stdinPipe !== null && kernel.world.pipes.has(record.stdinPipe)) closePipeEnd(kernel.world, record.stdinPipe, "write");
+  if (record.stdinPipe !== null && kernel.world.pipes.has(record.stdinPipe))
+    closePipeEnd(kernel.world, record.stdinPipe, "write");
   const terminal = record.terminal === null ? undefined : kernel.world.terminals.get(record.terminal);
   if (terminal !== undefined) terminal.isHungUp = true;
 }

@@ -1,4 +1,12 @@
-import { FrameError, FrameParser, FrameType, HEADER_BYTES, MAX_PAYLOAD, TRAILER_BYTES, type Frame } from "../../../guest/frames.ts";
+import {
+  FrameError,
+  FrameParser,
+  FrameType,
+  HEADER_BYTES,
+  MAX_PAYLOAD,
+  TRAILER_BYTES,
+  type Frame,
+} from "../../../guest/frames.ts";
 
 const RESYNC_ZEROS = 64;
 

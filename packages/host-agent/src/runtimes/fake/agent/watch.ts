@@ -25,15 +25,21 @@ export const watch: Operation = ({ agent, kernel, stream }, args) => {
     const isHere = isInside(at);
     const wasHere = change.from !== undefined && isInside(change.from);
     if (!isHere && !wasHere) return;
-    const event = { event: "change", kind: change.kind as string, path: shown(at), is_dir: change.inode.kind === "dir" };
+    const event = {
+      event: "change",
+      kind: change.kind as string,
+      path: shown(at),
+      is_dir: change.inode.kind === "dir",
+    };
     if (change.kind === "rename") {
-      if (isHere && wasHere) Object.assign(event, { from: shown(change.from!) });
+      if (isHere && wasHere) Object.assign(event, { from: shown(change.from) });
       else if (isHere) event.kind = "create";
       else Object.assign(event, { kind: "remove", path: shown(change.from!) });
     }
     // Writes in a row are one event until it is sent, as inotify merges them.
     const last = queue.at(-1);
-    if (last !== undefined && last["kind"] === event.kind && last["path"] === event.path && event.kind === "write") return;
+    if (last !== undefined && last["kind"] === event.kind && last["path"] === event.path && event.kind === "write")
+      return;
     if (queue.length < MAX_QUEUED) queue.push(event);
     else queue = [{ event: "overflow" }];
     kernel.wake();

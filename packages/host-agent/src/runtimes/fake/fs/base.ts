@@ -12,7 +12,18 @@ export function buildRootDisk(context: FsContext): void {
   const { world } = context;
   const root = newInode(world, "dir", { mode: 0o755, uid: 0, gid: 0, nowMs: context.now(), inMemory: false });
   if (root.ino !== ROOT_INO) throw new Error(`the root folder must be the first inode, not ${root.ino}`);
-  for (const path of ["/etc/pandastack", "/home", "/opt", "/srv", "/usr/bin", "/usr/local/bin", "/usr/lib", "/var/lib", "/var/log", "/mnt"]) {
+  for (const path of [
+    "/etc/pandastack",
+    "/home",
+    "/opt",
+    "/srv",
+    "/usr/bin",
+    "/usr/local/bin",
+    "/usr/lib",
+    "/var/lib",
+    "/var/log",
+    "/mnt",
+  ]) {
     makeFolders(context, path, ROOT, 0o755);
   }
   makeFolders(context, "/root", ROOT, 0o700);
@@ -21,8 +32,13 @@ export function buildRootDisk(context: FsContext): void {
   create(context, "/home/user", user, { kind: "dir", mode: 0o755 });
   find(world, "/home", ROOT).mode = 0o755;
   makeFolders(context, "/var/tmp", ROOT, 0o1777).mode = 0o1777;
-  for (const name of ["bin", "sbin"]) create(context, `/${name}`, ROOT, { kind: "symlink", mode: 0o777, target: "usr/bin" });
-  writeText(context, "/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/bin/sh\nuser:x:1000:1000::/home/user:/bin/bash\n");
+  for (const name of ["bin", "sbin"])
+    create(context, `/${name}`, ROOT, { kind: "symlink", mode: 0o777, target: "usr/bin" });
+  writeText(
+    context,
+    "/etc/passwd",
+    "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/bin/sh\nuser:x:1000:1000::/home/user:/bin/bash\n",
+  );
   writeText(context, "/etc/group", "root:x:0:\nsudo:x:27:user\nuser:x:1000:\nnogroup:x:65534:\n");
   writeText(context, "/etc/os-release", 'PRETTY_NAME="PandaStack fake guest"\nNAME="Fake"\nID=fake\n');
   writeText(context, "/etc/hosts", "127.0.0.1 localhost\n");
@@ -32,7 +48,13 @@ export function buildRootDisk(context: FsContext): void {
 
 /** The parts of the tree that are memory: made at every boot, kept by a restore. */
 export function mountMemory(context: FsContext): void {
-  const mounts: [string, number][] = [["/tmp", 0o1777], ["/run", 0o755], ["/dev", 0o755], ["/proc", 0o555], ["/sys", 0o555]];
+  const mounts: [string, number][] = [
+    ["/tmp", 0o1777],
+    ["/run", 0o755],
+    ["/dev", 0o755],
+    ["/proc", 0o555],
+    ["/sys", 0o555],
+  ];
   for (const [path, mode] of mounts) mount(context, path, mode);
   makeFolders(context, "/dev/shm", ROOT, 0o1777).mode = 0o1777;
   makeFolders(context, "/dev/pts", ROOT, 0o755);
@@ -40,11 +62,13 @@ export function mountMemory(context: FsContext): void {
   makeFolders(context, "/proc/sys/kernel/random", ROOT, 0o555);
   const devices = { null: "null", zero: "zero", full: "full", random: "random", urandom: "random", tty: "tty" };
   for (const [name, device] of Object.entries(devices)) special(context, `/dev/${name}`, "char", 0o666, device);
-  for (const [fd, name] of ["stdin", "stdout", "stderr"].entries()) special(context, `/dev/${name}`, "char", 0o666, `fd:${fd}`);
+  for (const [fd, name] of ["stdin", "stdout", "stderr"].entries())
+    special(context, `/dev/${name}`, "char", 0o666, `fd:${fd}`);
   for (const name of ["uptime", "loadavg", "meminfo", "cpuinfo", "mounts", "version"]) {
     special(context, `/proc/${name}`, "file", 0o444, `proc:${name}`);
   }
-  for (const name of ["uuid", "boot_id"]) special(context, `/proc/sys/kernel/random/${name}`, "file", 0o444, `proc:${name}`);
+  for (const name of ["uuid", "boot_id"])
+    special(context, `/proc/sys/kernel/random/${name}`, "file", 0o444, `proc:${name}`);
   special(context, "/proc/sys/kernel/hostname", "file", 0o644, "proc:hostname");
   // In the real guest these are bind mounts over files in /run, so that a refresh writes no disk.
   for (const path of ["/etc/hostname", "/etc/machine-id"]) {

@@ -76,7 +76,8 @@ export function openForWriting(
   options: { truncate: boolean; mode: number },
 ): Inode {
   const { node } = findPlace(context.world, path, who);
-  if (node === undefined) return create(context, resolveDangling(context, path, who), who, { kind: "file", mode: options.mode });
+  if (node === undefined)
+    return create(context, resolveDangling(context, path, who), who, { kind: "file", mode: options.mode });
   if (node.kind === "dir") throw new KernelError("EISDIR", path);
   if (!may(node, who, 2)) throw new KernelError("EACCES", path);
   if (options.truncate && node.kind === "file") {

@@ -17,7 +17,8 @@ const procFiles: Record<string, (world: World, clocks: Clocks) => string> = {
   "proc:loadavg": (world) => `0.00 0.00 0.00 1/${world.processes.size} ${world.nextPid}\n`,
   "proc:meminfo": () => "MemTotal:         524288 kB\nMemFree:          400000 kB\nMemAvailable:     400000 kB\n",
   "proc:cpuinfo": () => "processor\t: 0\nmodel name\t: fake\n",
-  "proc:mounts": () => "/dev/vda / ext4 rw 0 0\nproc /proc proc rw 0 0\ntmpfs /tmp tmpfs rw 0 0\ntmpfs /run tmpfs rw 0 0\n",
+  "proc:mounts": () =>
+    "/dev/vda / ext4 rw 0 0\nproc /proc proc rw 0 0\ntmpfs /tmp tmpfs rw 0 0\ntmpfs /run tmpfs rw 0 0\n",
   "proc:version": () => "Linux version 0.0.0-fake\n",
 };
 

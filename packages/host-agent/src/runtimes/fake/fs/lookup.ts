@@ -64,7 +64,9 @@ export function findPlace(world: World, path: string, who: Credentials, follow =
     }
     if (isLast) {
       if (wantsFolder && node.kind !== "dir") throw new KernelError("ENOTDIR", path);
-      return name === ".." ? { folder: inodeOf(world, node.parent || ROOT_INO), name: node.name, node } : { folder, name, node };
+      return name === ".."
+        ? { folder: inodeOf(world, node.parent || ROOT_INO), name: node.name, node }
+        : { folder, name, node };
     }
     folder = node;
   }

@@ -97,7 +97,9 @@ export function open(kernel: Kernel, process: Process, path: string, mode: OpenM
   if (mode === "read" && !may(inode, process, 4)) throw new KernelError("EACCES", path);
   if (inode.device.startsWith("fd:")) return fileAt(kernel, process, Number(inode.device.slice(3)));
   if (inode.device === "tty") {
-    const terminal = [...process.fds.values()].map((id) => kernel.world.files.get(id)).find((file) => file?.kind === "terminal");
+    const terminal = [...process.fds.values()]
+      .map((id) => kernel.world.files.get(id))
+      .find((file) => file?.kind === "terminal");
     if (terminal === undefined) throw new KernelError("ENOENT", path);
     return terminal;
   }

@@ -133,7 +133,9 @@ export class Kernel implements Clocks, FsContext {
   }
 
   signalGroup(pgid: number, name: string): boolean {
-    const members = [...this.world.processes.values()].filter((process) => process.pgid === pgid && process.status === null);
+    const members = [...this.world.processes.values()].filter(
+      (process) => process.pgid === pgid && process.status === null,
+    );
     for (const process of members) this.signal(process, name);
     return members.length > 0;
   }
@@ -147,7 +149,8 @@ export class Kernel implements Clocks, FsContext {
     process.pending = [];
     process.wait = null;
     process.status = status;
-    for (const [port, listener] of this.world.listeners) if (listener.pid === process.pid) this.world.listeners.delete(port);
+    for (const [port, listener] of this.world.listeners)
+      if (listener.pid === process.pid) this.world.listeners.delete(port);
     for (const child of this.world.processes.values()) {
       if (child.ppid !== process.pid) continue;
       child.ppid = 1;

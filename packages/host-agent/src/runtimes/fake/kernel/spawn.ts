@@ -81,9 +81,11 @@ export function findExecutable(
     }
     const text = content(inode).subarray(0, 256).toString("latin1");
     if (text.startsWith(PROGRAM_MAGIC)) return { program: text.slice(PROGRAM_MAGIC.length).trim(), argv: [...argv] };
-    if (!text.startsWith("#!") && text.startsWith("\x7fELF")) return { code: 126, message: `${name}: cannot execute binary file in a fake guest` };
+    if (!text.startsWith("#!") && text.startsWith("\x7fELF"))
+      return { code: 126, message: `${name}: cannot execute binary file in a fake guest` };
     const interpreter = /^#!\s*(\S+)(?:[ \t]+(\S+))?/.exec(text);
-    const words = interpreter === null ? ["/bin/sh"] : [interpreter[1]!, ...(interpreter[2] === undefined ? [] : [interpreter[2]])];
+    const words =
+      interpreter === null ? ["/bin/sh"] : [interpreter[1]!, ...(interpreter[2] === undefined ? [] : [interpreter[2]])];
     const resolved = interpreter === null ? { program: "sh", argv: words } : findInterpreter(world, words, options);
     if (resolved === undefined) return { code: 126, message: `${name}: bad interpreter` };
     return { program: resolved.program, argv: [...resolved.argv, path, ...argv.slice(1)] };
@@ -92,10 +94,15 @@ export function findExecutable(
   return { code: 127, message: name.includes("/") ? `${name}: No such file or directory` : `${name}: not found` };
 }
 
-function findInterpreter(world: World, words: string[], options: { path: string; cwd: string; who: Credentials }): Executable | undefined {
-  const found = words[0]!.endsWith("/env") && words[1] !== undefined
-    ? findExecutable(world, [words[1]], options)
-    : findExecutable(world, words, options);
+function findInterpreter(
+  world: World,
+  words: string[],
+  options: { path: string; cwd: string; who: Credentials },
+): Executable | undefined {
+  const found =
+    words[0]!.endsWith("/env") && words[1] !== undefined
+      ? findExecutable(world, [words[1]], options)
+      : findExecutable(world, words, options);
   return "program" in found ? found : undefined;
 }
 

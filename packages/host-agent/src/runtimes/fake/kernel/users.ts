@@ -39,5 +39,9 @@ export function groupName(world: World, gid: number): string {
 function table(world: World, path: string): string[][] {
   const inode = exists(world, path, ROOT);
   if (inode === undefined) return [];
-  return content(inode).toString().split("\n").filter(Boolean).map((line) => line.split(":"));
+  return content(inode)
+    .toString()
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => line.split(":"));
 }

@@ -9,7 +9,12 @@ import type { Inode } from "../world/world.ts";
 import { parseFlags, type ProgramContext, type SimpleProgram } from "./program.ts";
 
 /** Does something for each operand; a failure is said and the others go on. */
-function each(context: ProgramContext, name: string, operands: readonly string[], act: (path: string, shown: string) => void): number {
+function each(
+  context: ProgramContext,
+  name: string,
+  operands: readonly string[],
+  act: (path: string, shown: string) => void,
+): number {
   let status = 0;
   for (const operand of operands) {
     try {
@@ -26,7 +31,9 @@ function each(context: ProgramContext, name: string, operands: readonly string[]
 /** `mv a b`, `cp a b`: into a folder, the source keeps its name. */
 function destination({ kernel, process }: ProgramContext, source: string, target: string): string {
   const path = pathIn(process, target);
-  return exists(kernel.world, path, process)?.kind === "dir" ? `${path}/${source.replace(/\/+$/, "").split("/").at(-1)}` : path;
+  return exists(kernel.world, path, process)?.kind === "dir"
+    ? `${path}/${source.replace(/\/+$/, "").split("/").at(-1)}`
+    : path;
 }
 
 function mode(text: string, current: number): number {
@@ -52,7 +59,8 @@ function checkOwner({ process }: ProgramContext, inode: Inode, path: string): vo
 
 function withInside(context: ProgramContext, inode: Inode, recursive: boolean, act: (inode: Inode) => void): void {
   act(inode);
-  if (recursive) for (const ino of inode.entries.values()) withInside(context, inodeOf(context.kernel.world, ino), true, act);
+  if (recursive)
+    for (const ino of inode.entries.values()) withInside(context, inodeOf(context.kernel.world, ino), true, act);
 }
 
 function copy(context: ProgramContext, from: string, to: string, recursive: boolean): void {
@@ -85,7 +93,8 @@ export const fileCommands: Record<string, SimpleProgram> = {
       else create(context.kernel, path.replace(/\/+$/, ""), context.process, { kind: "dir", mode: bits });
     });
   },
-  rmdir: (context, args, name) => each(context, name, args, (path) => remove(context.kernel, path, context.process, { recursive: false })),
+  rmdir: (context, args, name) =>
+    each(context, name, args, (path) => remove(context.kernel, path, context.process, { recursive: false })),
   rm(context, args, name) {
     const { flags, operands } = parseFlags(args);
     const isRecursive = flags.has("r") || flags.has("R");
@@ -99,13 +108,17 @@ export const fileCommands: Record<string, SimpleProgram> = {
   mv(context, args, name) {
     const { operands } = parseFlags(args);
     const target = operands.pop() ?? "";
-    return each(context, name, operands, (path, shown) => rename(context.kernel, path, destination(context, shown, target), context.process));
+    return each(context, name, operands, (path, shown) =>
+      rename(context.kernel, path, destination(context, shown, target), context.process),
+    );
   },
   cp(context, args, name) {
     const { flags, operands } = parseFlags(args);
     const target = operands.pop() ?? "";
     const isRecursive = flags.has("r") || flags.has("R") || flags.has("a");
-    return each(context, name, operands, (path, shown) => copy(context, path, destination(context, shown, target), isRecursive));
+    return each(context, name, operands, (path, shown) =>
+      copy(context, path, destination(context, shown, target), isRecursive),
+    );
   },
   ln(context, args, name) {
     const { flags, operands } = parseFlags(args);
@@ -165,7 +178,9 @@ export const fileCommands: Record<string, SimpleProgram> = {
     return each(context, name, operands.length === 0 ? ["."] : operands, (path, shown) => {
       const inode = find(kernel.world, path, process, !flags.has("l") || flags.has("d") === false);
       const isListed = inode.kind === "dir" && !flags.has("d");
-      const names = isListed ? [...inode.entries.keys()].filter((each) => flags.has("a") || flags.has("A") || !each.startsWith(".")).sort() : [shown];
+      const names = isListed
+        ? [...inode.entries.keys()].filter((each) => flags.has("a") || flags.has("A") || !each.startsWith(".")).sort()
+        : [shown];
       for (const entry of names) {
         const node = isListed ? inodeOf(kernel.world, inode.entries.get(entry)!) : inode;
         write(kernel, process, 1, `${flags.has("l") ? line(context, node, entry) : entry}\n`);
@@ -178,20 +193,47 @@ export const fileCommands: Record<string, SimpleProgram> = {
     return each(context, name, operands, (path, shown) => {
       const inode = find(kernel.world, path, process, flags.has("L"));
       const values: Record<string, string> = {
-        n: shown, s: String(inode.size), a: inode.mode.toString(8), A: modeString(inode), u: String(inode.uid), g: String(inode.gid),
-        U: userName(kernel.world, inode.uid), G: groupName(kernel.world, inode.gid), Y: String(Math.floor(inode.mtimeMs / 1000)),
-        i: String(inode.ino), F: { file: "regular file", dir: "directory", symlink: "symbolic link", char: "character special file", fifo: "fifo", socket: "socket" }[inode.kind],
+        n: shown,
+        s: String(inode.size),
+        a: inode.mode.toString(8),
+        A: modeString(inode),
+        u: String(inode.uid),
+        g: String(inode.gid),
+        U: userName(kernel.world, inode.uid),
+        G: groupName(kernel.world, inode.gid),
+        Y: String(Math.floor(inode.mtimeMs / 1000)),
+        i: String(inode.ino),
+        F: {
+          file: "regular file",
+          dir: "directory",
+          symlink: "symbolic link",
+          char: "character special file",
+          fifo: "fifo",
+          socket: "socket",
+        }[inode.kind],
       };
-      write(kernel, process, 1, `${(flags.get("c") ?? "%n %s").replace(/%([a-zA-Z])/g, (whole, letter: string) => values[letter] ?? whole)}\n`);
+      write(
+        kernel,
+        process,
+        1,
+        `${(flags.get("c") ?? "%n %s").replace(/%([a-zA-Z])/g, (whole, letter: string) => values[letter] ?? whole)}\n`,
+      );
     });
   },
   mktemp(context, args) {
     const { flags, operands } = parseFlags(args, "p");
     const { kernel, process } = context;
-    const random = (): string => randomBytes(kernel.world, 32).toString("base64").replace(/[^A-Za-z0-9]/g, "");
+    const random = (): string =>
+      randomBytes(kernel.world, 32)
+        .toString("base64")
+        .replace(/[^A-Za-z0-9]/g, "");
     const template = operands[0] ?? `${flags.get("p") ?? process.env["TMPDIR"] ?? "/tmp"}/tmp.XXXXXXXXXX`;
-    const path = pathIn(process, template.replace(/X+$/, (xs) => random().slice(0, xs.length)));
-    if (!flags.has("u")) create(kernel, path, process, { kind: flags.has("d") ? "dir" : "file", mode: flags.has("d") ? 0o700 : 0o600 });
+    const path = pathIn(
+      process,
+      template.replace(/X+$/, (xs) => random().slice(0, xs.length)),
+    );
+    if (!flags.has("u"))
+      create(kernel, path, process, { kind: flags.has("d") ? "dir" : "file", mode: flags.has("d") ? 0o700 : 0o600 });
     write(kernel, process, 1, `${path}\n`);
     return 0;
   },

@@ -8,7 +8,11 @@ import { inputFailed, nextChunk, slurp } from "./input.ts";
 import { parseFlags, type Program } from "./program.ts";
 
 /** Programs that read everything, then answer. */
-type Transform = (input: string, flags: Map<string, string>, operands: string[]) => string | { text: string; code: number };
+type Transform = (
+  input: string,
+  flags: Map<string, string>,
+  operands: string[],
+) => string | { text: string; code: number };
 
 /** `text` is one character for each byte, so that any bytes pass. `own` operands come before the files. */
 function filter(withValue: string, own: number, transform: Transform): Program {
@@ -50,7 +54,12 @@ function digestFiles(kernel: Kernel, process: Process, algorithm: string, paths:
   for (const path of paths) {
     const inode = exists(kernel.world, pathIn(process, path), process);
     if (inode === undefined || inode.kind !== "file" || !may(inode, process, 4)) {
-      write(kernel, process, 2, `${process.argv[0]}: ${path}: ${inode === undefined ? "No such file or directory" : "Permission denied"}\n`);
+      write(
+        kernel,
+        process,
+        2,
+        `${process.argv[0]}: ${path}: ${inode === undefined ? "No such file or directory" : "Permission denied"}\n`,
+      );
       status = 1;
     } else write(kernel, process, 1, `${createHash(algorithm).update(content(inode)).digest("hex")}  ${path}\n`);
   }
@@ -75,7 +84,9 @@ export const filterPrograms: Record<string, Program> = {
     return join(groups.map(([line, count]) => (flags.has("c") ? `${String(count).padStart(7)} ${line}` : line)));
   }),
   grep: filter("e", 1, (text, flags, [pattern]) => {
-    const source = flags.has("F") ? bytes(pattern ?? "").replace(/[\\^$.*+?()[\]{}|]/g, "\\$&") : basicRegex(bytes(pattern ?? ""), flags.has("E"));
+    const source = flags.has("F")
+      ? bytes(pattern ?? "").replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")
+      : basicRegex(bytes(pattern ?? ""), flags.has("E"));
     const regex = new RegExp(flags.has("x") ? `^(?:${source})$` : source, flags.has("i") ? "i" : "");
     const hits = lines(text).filter((line) => regex.test(line) !== flags.has("v"));
     const code = hits.length > 0 ? 0 : 1;
@@ -91,7 +102,10 @@ export const filterPrograms: Record<string, Program> = {
     const replace = /^s(.)((?:\\.|(?!\1).)*)\1((?:\\.|(?!\1).)*)\1([g]*)$/.exec(bytes(script ?? ""));
     if (replace === null) return { text: "", code: 1 };
     const regex = new RegExp(basicRegex(replace[2]!, flags.has("E")), replace[4]);
-    const to = replace[3]!.replace(/\$/g, "$$$$").replace(/\\(\d)/g, "$$$1").replace(/(?<!\\)&/g, "$$&");
+    const to = replace[3]!
+      .replace(/\$/g, "$$$$")
+      .replace(/\\(\d)/g, "$$$1")
+      .replace(/(?<!\\)&/g, "$$&");
     return join(lines(text).map((line) => line.replace(regex, to)));
   }),
   tr: filter("", 2, (text, flags, [from, to]) => {
@@ -114,7 +128,14 @@ export const filterPrograms: Record<string, Program> = {
       return { from: Number(from || 1), to: to === undefined ? Number(from) : Number(to || Infinity) };
     });
     const isWanted = (index: number): boolean => wanted.some(({ from, to }) => index + 1 >= from && index + 1 <= to);
-    return join(lines(text).map((line) => line.split(separator).filter((_, index) => isWanted(index)).join(separator)));
+    return join(
+      lines(text).map((line) =>
+        line
+          .split(separator)
+          .filter((_, index) => isWanted(index))
+          .join(separator),
+      ),
+    );
   }),
   base64: filter("w", 0, (text, flags) => {
     if (flags.has("d")) return Buffer.from(text.replace(/\s/g, ""), "base64").toString("latin1");
@@ -147,12 +168,18 @@ export const filterPrograms: Record<string, Program> = {
       if (data !== "eof") {
         state.bytes += data.length;
         for (let at = data.indexOf(10); at >= 0; at = data.indexOf(10, at + 1)) state.lines++;
-        if (flags.size === 0 || flags.has("w")) state.words += data.toString("latin1").split(/\s+/).filter(Boolean).length;
+        if (flags.size === 0 || flags.has("w"))
+          state.words += data.toString("latin1").split(/\s+/).filter(Boolean).length;
         return;
       }
       const shown = flags.size === 0 ? ["l", "w", "c"] : [...flags.keys()];
       const values: Record<string, number> = { l: state.lines, w: state.words, c: state.bytes, m: state.bytes };
-      write(kernel, process, 1, `${shown.map((flag) => values[flag]).join(" ")}${operands[0] === undefined ? "" : ` ${operands[0]}`}\n`);
+      write(
+        kernel,
+        process,
+        1,
+        `${shown.map((flag) => values[flag]).join(" ")}${operands[0] === undefined ? "" : ` ${operands[0]}`}\n`,
+      );
       exit(kernel, process, inputFailed(process) ? 1 : 0);
     },
   },
@@ -160,12 +187,16 @@ export const filterPrograms: Record<string, Program> = {
 
 function characters(set: string): string[] {
   const classes: Record<string, string> = { "[:lower:]": "a-z", "[:upper:]": "A-Z", "[:digit:]": "0-9" };
-  const text = set.replace(/\[:\w+:\]/g, (name) => classes[name] ?? name).replace(/\\([n0t\\])/g, (_, letter: string) => ({ n: "\n", 0: "\0", t: "\t", "\\": "\\" })[letter]!);
-  return [...bytes(text).replace(/(.)-(.)/g, (_, from: string, to: string) => {
-    let range = "";
-    for (let code = from.charCodeAt(0); code <= to.charCodeAt(0); code++) range += String.fromCharCode(code);
-    return range;
-  })];
+  const text = set
+    .replace(/\[:\w+:\]/g, (name) => classes[name] ?? name)
+    .replace(/\\([n0t\\])/g, (_, letter: string) => ({ n: "\n", 0: "\0", t: "\t", "\\": "\\" })[letter]!);
+  return [
+    ...bytes(text).replace(/(.)-(.)/g, (_, from: string, to: string) => {
+      let range = "";
+      for (let code = from.charCodeAt(0); code <= to.charCodeAt(0); code++) range += String.fromCharCode(code);
+      return range;
+    }),
+  ];
 }
 
 /** A basic regular expression in JavaScript's notation. */

@@ -21,15 +21,20 @@ export const identityCommands: Record<string, SimpleProgram> = {
     if (flags.has("u")) return print(context, flags.has("n") ? name : String(user.uid));
     if (flags.has("g")) return print(context, flags.has("n") ? groupName(world, user.gid) : String(user.gid));
     const groups = [user.gid, ...user.groups];
-    if (flags.has("G")) return print(context, groups.map((gid) => (flags.has("n") ? groupName(world, gid) : String(gid))).join(" "));
+    if (flags.has("G"))
+      return print(context, groups.map((gid) => (flags.has("n") ? groupName(world, gid) : String(gid))).join(" "));
     const list = groups.map((gid) => `${gid}(${groupName(world, gid)})`).join(",");
     return print(context, `uid=${user.uid}(${name}) gid=${user.gid}(${groupName(world, user.gid)}) groups=${list}`);
   },
   whoami: (context) => print(context, userName(context.kernel.world, context.process.uid)),
   hostname: (context) => print(context, context.kernel.world.hostname),
   uname(context, args) {
-    if (args.includes("-a")) return print(context, `Linux ${context.kernel.world.hostname} 0.0.0-fake x86_64 GNU/Linux`);
-    return print(context, { "-r": "0.0.0-fake", "-m": "x86_64", "-n": context.kernel.world.hostname }[args[0] ?? ""] ?? "Linux");
+    if (args.includes("-a"))
+      return print(context, `Linux ${context.kernel.world.hostname} 0.0.0-fake x86_64 GNU/Linux`);
+    return print(
+      context,
+      { "-r": "0.0.0-fake", "-m": "x86_64", "-n": context.kernel.world.hostname }[args[0] ?? ""] ?? "Linux",
+    );
   },
   nproc: (context) => print(context, "1"),
   date(context, args) {
@@ -39,13 +44,26 @@ export const identityCommands: Record<string, SimpleProgram> = {
     if (pattern === undefined) return print(context, iso);
     const seconds = Math.floor(ms / 1000);
     const nanos = String(Math.floor((ms - seconds * 1000) * 1e6)).padStart(9, "0");
-    return print(context, pattern.replace(/%(3N|[sNFTYmdHMS%])/g, (_whole, letter: string) => {
-      const values: Record<string, string> = {
-        s: String(seconds), N: nanos, "3N": nanos.slice(0, 3), F: iso.slice(0, 10), T: iso.slice(11, 19), Y: iso.slice(0, 4),
-        m: iso.slice(5, 7), d: iso.slice(8, 10), H: iso.slice(11, 13), M: iso.slice(14, 16), S: iso.slice(17, 19), "%": "%",
-      };
-      return values[letter]!;
-    }));
+    return print(
+      context,
+      pattern.replace(/%(3N|[sNFTYmdHMS%])/g, (_whole, letter: string) => {
+        const values: Record<string, string> = {
+          s: String(seconds),
+          N: nanos,
+          "3N": nanos.slice(0, 3),
+          F: iso.slice(0, 10),
+          T: iso.slice(11, 19),
+          Y: iso.slice(0, 4),
+          m: iso.slice(5, 7),
+          d: iso.slice(8, 10),
+          H: iso.slice(11, 13),
+          M: iso.slice(14, 16),
+          S: iso.slice(17, 19),
+          "%": "%",
+        };
+        return values[letter]!;
+      }),
+    );
   },
   /** Counts in the guest's memory, nowhere on its disk. */
   counter: (context) => print(context, String(++context.kernel.world.counter)),
@@ -57,7 +75,9 @@ export const identityCommands: Record<string, SimpleProgram> = {
   },
   stty(context, args) {
     const { kernel, process } = context;
-    const file = [...process.fds.values()].map((id) => kernel.world.files.get(id)).find((one) => one?.kind === "terminal");
+    const file = [...process.fds.values()]
+      .map((id) => kernel.world.files.get(id))
+      .find((one) => one?.kind === "terminal");
     const terminal = file?.kind === "terminal" ? kernel.world.terminals.get(file.terminal) : undefined;
     if (terminal === undefined) {
       write(kernel, process, 2, "stty: 'standard input': Inappropriate ioctl for device\n");
@@ -73,7 +93,11 @@ export const identityCommands: Record<string, SimpleProgram> = {
   },
   which(context, args) {
     const { kernel, process } = context;
-    const found = findExecutable(kernel.world, [args[0] ?? ""], { path: process.env["PATH"] ?? "/usr/bin", cwd: process.cwd, who: process });
+    const found = findExecutable(kernel.world, [args[0] ?? ""], {
+      path: process.env["PATH"] ?? "/usr/bin",
+      cwd: process.cwd,
+      who: process,
+    });
     return "code" in found ? 1 : print(context, args[0]!.includes("/") ? args[0]! : `/usr/bin/${args[0]}`);
   },
   printenv(context, args) {
@@ -93,7 +117,10 @@ export const identityCommands: Record<string, SimpleProgram> = {
     const { flags, operands } = parseFlags(args);
     const pattern = new RegExp(operands[0] ?? "");
     const hits = [...context.kernel.world.processes.values()].filter(
-      (one) => one.pid !== context.process.pid && one.status === null && pattern.test(flags.has("f") ? one.argv.join(" ") : (one.argv[0] ?? "")),
+      (one) =>
+        one.pid !== context.process.pid &&
+        one.status === null &&
+        pattern.test(flags.has("f") ? one.argv.join(" ") : (one.argv[0] ?? "")),
     );
     for (const { pid } of hits) print(context, String(pid));
     return hits.length > 0 ? 0 : 1;
@@ -103,7 +130,8 @@ export const identityCommands: Record<string, SimpleProgram> = {
     const operands = [...args];
     let signal: string | undefined = "SIGTERM";
     if (operands[0] === "-s") [, signal] = operands.splice(0, 2).map(signalName);
-    else if (/^-[A-Z0-9]/.test(operands[0] ?? "")) signal = operands[0] === "-0" ? (operands.shift(), "0") : signalName(operands.shift()!.slice(1));
+    else if (/^-[A-Z0-9]/.test(operands[0] ?? ""))
+      signal = operands[0] === "-0" ? (operands.shift(), "0") : signalName(operands.shift()!.slice(1));
     if (operands[0] === "--") operands.shift();
     let status = 0;
     for (const operand of operands) {
@@ -115,11 +143,17 @@ export const identityCommands: Record<string, SimpleProgram> = {
     }
     return status;
   },
-  df: (context) => print(context, "Filesystem     1K-blocks   Used Available Use% Mounted on\n/dev/vda         2097152 262144   1835008  13% /"),
+  df: (context) =>
+    print(
+      context,
+      "Filesystem     1K-blocks   Used Available Use% Mounted on\n/dev/vda         2097152 262144   1835008  13% /",
+    ),
 };
 
 function deliver(kernel: ProgramContext["kernel"], sender: Process, pid: number, signal: string): boolean {
-  const members = [...kernel.world.processes.values()].filter((one) => (pid < 0 ? one.pgid === -pid : pid === 0 ? one.pgid === sender.pgid : one.pid === pid));
+  const members = [...kernel.world.processes.values()].filter((one) =>
+    pid < 0 ? one.pgid === -pid : pid === 0 ? one.pgid === sender.pgid : one.pid === pid,
+  );
   const living = members.filter((one) => one.status === null);
   const allowed = living.filter((one) => sender.uid === 0 || sender.uid === one.uid);
   if (signal !== "0" && signal !== "") for (const one of allowed) kernel.signal(one, signal);

@@ -12,7 +12,11 @@ interface InputState {
 
 /** The next bytes of the operands in order (none: standard input); a file that can't be read is said and skipped. */
 export function nextChunk(kernel: Kernel, process: Process, operands: readonly string[]): Buffer | "eof" | "blocked" {
-  const state = (process.state["input"] ??= { index: 0, fd: operands.length === 0 ? 0 : -1, hasFailed: false }) as InputState;
+  const state = (process.state["input"] ??= {
+    index: 0,
+    fd: operands.length === 0 ? 0 : -1,
+    hasFailed: false,
+  }) as InputState;
   for (;;) {
     if (state.fd < 0) {
       const operand = operands[state.index++];

@@ -20,7 +20,10 @@ function interpreter(name: string, print: RegExp, flag: string, version: string)
         if (data === undefined) return;
         program = data.toString();
       }
-      for (const line of program.split(/[\n;]/).map((each) => each.trim()).filter((each) => each !== "" && !each.startsWith("#"))) {
+      for (const line of program
+        .split(/[\n;]/)
+        .map((each) => each.trim())
+        .filter((each) => each !== "" && !each.startsWith("#"))) {
         if (/^(?:import|from) [\w., ]+$|^\d+$/.test(line)) continue;
         const value = print.exec(line);
         const text = value === null ? undefined : evaluateLiteral(value[1]!);
@@ -59,7 +62,8 @@ class Arithmetic {
   }
   #sum(): number {
     let left = this.#product();
-    while (this.#tokens[0] === "+" || this.#tokens[0] === "-") left = this.#tokens.shift() === "+" ? left + this.#product() : left - this.#product();
+    while (this.#tokens[0] === "+" || this.#tokens[0] === "-")
+      left = this.#tokens.shift() === "+" ? left + this.#product() : left - this.#product();
     return left;
   }
   #product(): number {

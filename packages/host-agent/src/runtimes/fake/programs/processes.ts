@@ -9,7 +9,11 @@ import type { Program } from "./program.ts";
 
 /** Becomes another program: what `env`, `nohup`, `setsid` end with. */
 function becomeCommand(kernel: Kernel, process: Process, argv: string[]): void {
-  const found = findExecutable(kernel.world, argv, { path: process.env["PATH"] ?? "/usr/bin", cwd: process.cwd, who: process });
+  const found = findExecutable(kernel.world, argv, {
+    path: process.env["PATH"] ?? "/usr/bin",
+    cwd: process.cwd,
+    who: process,
+  });
   if ("code" in found) {
     write(kernel, process, 2, `${process.argv[0]}: ${found.message}\n`);
     return exit(kernel, process, found.code);
@@ -47,7 +51,14 @@ export const processPrograms: Record<string, Program> = {
         process.env = { ...process.env, [name!]: args.shift()!.slice(name!.length + 1) };
       }
       if (args.length > 0) return becomeCommand(kernel, process, args);
-      write(kernel, process, 1, Object.entries(process.env).map(([name, value]) => `${name}=${value}\n`).join(""));
+      write(
+        kernel,
+        process,
+        1,
+        Object.entries(process.env)
+          .map(([name, value]) => `${name}=${value}\n`)
+          .join(""),
+      );
       exit(kernel, process, 0);
     },
   },
@@ -61,10 +72,16 @@ export const processPrograms: Record<string, Program> = {
     step(kernel, process) {
       process.pgid = process.pid;
       process.sid = process.pid;
-      becomeCommand(kernel, process, process.argv.slice(1).filter((arg, index) => index > 0 || !arg.startsWith("-")));
+      becomeCommand(
+        kernel,
+        process,
+        process.argv.slice(1).filter((arg, index) => index > 0 || !arg.startsWith("-")),
+      );
     },
   },
-  nice: { step: (kernel, process) => becomeCommand(kernel, process, process.argv.slice(process.argv[1] === "-n" ? 3 : 1)) },
+  nice: {
+    step: (kernel, process) => becomeCommand(kernel, process, process.argv.slice(process.argv[1] === "-n" ? 3 : 1)),
+  },
   sudo: {
     step(kernel, process) {
       if (!process.groups.includes(27) && process.uid !== 0) {
@@ -91,7 +108,10 @@ export const processPrograms: Record<string, Program> = {
       if (state.nextMs !== undefined && now < state.nextMs) return void (process.wait = { untilMs: state.nextMs });
       state.count = (state.count ?? 0) + 1;
       state.nextMs = now + everyMs;
-      const inode = openForWriting(kernel, pathIn(process, process.argv[1] ?? "/tmp/ticker"), process, { truncate: true, mode: 0o644 });
+      const inode = openForWriting(kernel, pathIn(process, process.argv[1] ?? "/tmp/ticker"), process, {
+        truncate: true,
+        mode: 0o644,
+      });
       writeAt(inode, 0, Buffer.from(`${state.count}\n`));
     },
   },
@@ -115,7 +135,12 @@ function runFind(kernel: Kernel, process: Process): number {
     const kinds: Record<string, string> = { f: "file", d: "dir", l: "symlink" };
     if (args[i] === "-type") tests.push((inode) => inode.kind === kinds[value]);
     else if (args[i] === "-name") {
-      const pattern = new RegExp(`^${value.replace(/[.+^${}()|\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`);
+      const pattern = new RegExp(
+        `^${value
+          .replace(/[.+^${}()|\\]/g, "\\$&")
+          .replaceAll("*", ".*")
+          .replaceAll("?", ".")}$`,
+      );
       tests.push((inode) => pattern.test(inode.name));
     } else if (args[i] === "-newer") {
       const { mtimeMs } = find(kernel.world, pathIn(process, value), process);
@@ -131,8 +156,10 @@ function runFind(kernel: Kernel, process: Process): number {
   const visit = (inode: Inode, shown: string, depth: number): void => {
     if (tests.every((test) => test(inode, depth))) write(kernel, process, 1, `${shown}\n`);
     if (depth >= maxDepth) return;
-    for (const [name, ino] of [...inode.entries].sort()) visit(inodeOf(kernel.world, ino), `${shown.replace(/\/$/, "")}/${name}`, depth + 1);
+    for (const [name, ino] of [...inode.entries].sort())
+      visit(inodeOf(kernel.world, ino), `${shown.replace(/\/$/, "")}/${name}`, depth + 1);
   };
-  for (const root of roots.length === 0 ? ["."] : roots) visit(find(kernel.world, pathIn(process, root), process), root, 0);
+  for (const root of roots.length === 0 ? ["."] : roots)
+    visit(find(kernel.world, pathIn(process, root), process), root, 0);
   return 0;
 }

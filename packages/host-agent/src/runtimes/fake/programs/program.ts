@@ -18,7 +18,10 @@ export interface ProgramContext {
 export type SimpleProgram = (context: ProgramContext, args: string[], name: string) => number;
 
 /** Splits `-abc` and `-n 5` (for letters in `withValue`) from operands. */
-export function parseFlags(args: readonly string[], withValue = ""): { flags: Map<string, string>; operands: string[] } {
+export function parseFlags(
+  args: readonly string[],
+  withValue = "",
+): { flags: Map<string, string>; operands: string[] } {
   const flags = new Map<string, string>();
   const operands: string[] = [];
   for (let i = 0; i < args.length; i++) {

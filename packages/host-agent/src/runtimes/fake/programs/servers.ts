@@ -37,7 +37,8 @@ const listen: Program = {
       state.sockets = state.sockets!.filter((other) => other !== socket);
     }
     // One of many connections may move next: look again whenever anything in the guest does.
-    process.wait = state.sockets!.length === 0 ? { accept: state.port } : { accept: state.port, untilMs: kernel.monotonicMs() + 1 };
+    process.wait =
+      state.sockets!.length === 0 ? { accept: state.port } : { accept: state.port, untilMs: kernel.monotonicMs() + 1 };
   },
 };
 

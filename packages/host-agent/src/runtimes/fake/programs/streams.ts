@@ -16,7 +16,10 @@ export const streamPrograms: Record<string, Program> = {
   },
   head: {
     step(kernel, process) {
-      const { flags, operands } = parseFlags(process.argv.slice(1).map((arg) => (/^-\d+$/.test(arg) ? `-n${arg.slice(1)}` : arg)), "nc");
+      const { flags, operands } = parseFlags(
+        process.argv.slice(1).map((arg) => (/^-\d+$/.test(arg) ? `-n${arg.slice(1)}` : arg)),
+        "nc",
+      );
       const isBytes = flags.has("c");
       const state = process.state as { left?: number };
       state.left ??= bytesOf(flags.get(isBytes ? "c" : "n") ?? "10");
@@ -60,7 +63,10 @@ export const streamPrograms: Record<string, Program> = {
   },
   dd: {
     step(kernel, process) {
-      const options = Object.fromEntries(process.argv.slice(1).map((arg) => arg.split("=", 2))) as Record<string, string>;
+      const options = Object.fromEntries(process.argv.slice(1).map((arg) => arg.split("=", 2))) as Record<
+        string,
+        string
+      >;
       const state = process.state as { blocks?: number; bytes?: number };
       const size = bytesOf(options["bs"] ?? "512");
       if (state.blocks === undefined) {
@@ -83,7 +89,10 @@ export const streamPrograms: Record<string, Program> = {
   },
   tail: {
     step(kernel, process) {
-      const { flags, operands } = parseFlags(process.argv.slice(1).map((arg) => (/^-\d+$/.test(arg) ? `-n${arg.slice(1)}` : arg)), "nc");
+      const { flags, operands } = parseFlags(
+        process.argv.slice(1).map((arg) => (/^-\d+$/.test(arg) ? `-n${arg.slice(1)}` : arg)),
+        "nc",
+      );
       const state = process.state as { kept?: Buffer; isFollowing?: boolean };
       state.kept ??= Buffer.alloc(0);
       if (state.isFollowing === true) return follow(kernel, process);
@@ -105,11 +114,15 @@ export const streamPrograms: Record<string, Program> = {
 function lastOf(data: Buffer, flags: Map<string, string>): Buffer {
   if (flags.has("c")) {
     const count = flags.get("c")!;
-    return count.startsWith("+") ? data.subarray(Number(count) - 1) : data.subarray(Math.max(0, data.length - Number(count)));
+    return count.startsWith("+")
+      ? data.subarray(Number(count) - 1)
+      : data.subarray(Math.max(0, data.length - Number(count)));
   }
   const count = flags.get("n") ?? "10";
   const lines = data.toString("latin1").split(/(?<=\n)/);
-  const kept = count.startsWith("+") ? lines.slice(Number(count) - 1) : lines.slice(Math.max(0, lines.length - Number(count)));
+  const kept = count.startsWith("+")
+    ? lines.slice(Number(count) - 1)
+    : lines.slice(Math.max(0, lines.length - Number(count)));
   return Buffer.from(Number(count) === 0 && !count.startsWith("+") ? "" : kept.join(""), "latin1");
 }
 
@@ -122,5 +135,7 @@ function follow(kernel: Kernel, process: Process): void {
 export function bytesOf(text: string): number {
   const match = /^(\d+)([kKMG]?)B?$/.exec(text);
   if (match === null) return Number.NaN;
-  return Number(match[1]) * { "": 1, k: 1024, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }[match[2]! as "" | "k" | "K" | "M" | "G"];
+  return (
+    Number(match[1]) * { "": 1, k: 1024, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }[match[2]! as "" | "k" | "K" | "M" | "G"]
+  );
 }

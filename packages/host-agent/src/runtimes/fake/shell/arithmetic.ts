@@ -1,5 +1,16 @@
 /** `$((…))`: integers, variables, assignment, the usual operators and precedence. */
-const LEVELS = [["||"], ["&&"], ["|"], ["^"], ["&"], ["==", "!="], ["<=", ">=", "<", ">"], ["<<", ">>"], ["+", "-"], ["*", "/", "%"]];
+const LEVELS = [
+  ["||"],
+  ["&&"],
+  ["|"],
+  ["^"],
+  ["&"],
+  ["==", "!="],
+  ["<=", ">=", "<", ">"],
+  ["<<", ">>"],
+  ["+", "-"],
+  ["*", "/", "%"],
+];
 
 export interface Variables {
   get(name: string): string;
@@ -11,13 +22,19 @@ export class ArithmeticError extends Error {
 }
 
 export function evaluate(text: string, variables: Variables): number {
-  const tokens = text.match(/\d+|[A-Za-z_]\w*|<<=|>>=|[-+*/%]=|\|\||&&|[=!<>]=|<<|>>|\+\+|--|[-+*/%()<>=!~^&|?:]/g) ?? [];
+  const tokens =
+    text.match(/\d+|[A-Za-z_]\w*|<<=|>>=|[-+*/%]=|\|\||&&|[=!<>]=|<<|>>|\+\+|--|[-+*/%()<>=!~^&|?:]/g) ?? [];
   let at = 0;
   const take = (): string | undefined => tokens[at++];
 
   function assignment(): number {
     const [name, operator] = [tokens[at], tokens[at + 1]];
-    if (name !== undefined && /^[A-Za-z_]/.test(name) && operator !== undefined && /^(?:[-+*/%]|<<|>>)?=$/.test(operator)) {
+    if (
+      name !== undefined &&
+      /^[A-Za-z_]/.test(name) &&
+      operator !== undefined &&
+      /^(?:[-+*/%]|<<|>>)?=$/.test(operator)
+    ) {
       at += 2;
       const value = assignment();
       const result = operator === "=" ? value : apply(operator.slice(0, -1), number(variables.get(name)), value);
@@ -52,7 +69,8 @@ export function evaluate(text: string, variables: Variables): number {
       if (take() !== ")") throw new ArithmeticError(`arithmetic expression: expecting ")": "${text}"`);
       return value;
     }
-    if (token === undefined || !/^\w/.test(token)) throw new ArithmeticError(`arithmetic expression: expecting primary: "${text}"`);
+    if (token === undefined || !/^\w/.test(token))
+      throw new ArithmeticError(`arithmetic expression: expecting primary: "${text}"`);
     return /^\d/.test(token) ? Number(token) : number(variables.get(token));
   }
 
@@ -71,23 +89,41 @@ function number(text: string): number {
 function apply(operator: string, left: number, right: number): number {
   if ((operator === "/" || operator === "%") && right === 0) throw new ArithmeticError("division by zero");
   switch (operator) {
-    case "+": return left + right;
-    case "-": return left - right;
-    case "*": return left * right;
-    case "/": return Math.trunc(left / right);
-    case "%": return left % right;
-    case "<<": return left * 2 ** right;
-    case ">>": return Math.floor(left / 2 ** right);
-    case "&": return Number(BigInt(left) & BigInt(right));
-    case "|": return Number(BigInt(left) | BigInt(right));
-    case "^": return Number(BigInt(left) ^ BigInt(right));
-    case "==": return Number(left === right);
-    case "!=": return Number(left !== right);
-    case "<": return Number(left < right);
-    case ">": return Number(left > right);
-    case "<=": return Number(left <= right);
-    case ">=": return Number(left >= right);
-    case "&&": return Number(left !== 0 && right !== 0);
-    default: return Number(left !== 0 || right !== 0);
+    case "+":
+      return left + right;
+    case "-":
+      return left - right;
+    case "*":
+      return left * right;
+    case "/":
+      return Math.trunc(left / right);
+    case "%":
+      return left % right;
+    case "<<":
+      return left * 2 ** right;
+    case ">>":
+      return Math.floor(left / 2 ** right);
+    case "&":
+      return Number(BigInt(left) & BigInt(right));
+    case "|":
+      return Number(BigInt(left) | BigInt(right));
+    case "^":
+      return Number(BigInt(left) ^ BigInt(right));
+    case "==":
+      return Number(left === right);
+    case "!=":
+      return Number(left !== right);
+    case "<":
+      return Number(left < right);
+    case ">":
+      return Number(left > right);
+    case "<=":
+      return Number(left <= right);
+    case ">=":
+      return Number(left >= right);
+    case "&&":
+      return Number(left !== 0 && right !== 0);
+    default:
+      return Number(left !== 0 || right !== 0);
   }
 }

@@ -4,7 +4,12 @@ import type { OpenFile } from "../world/world.ts";
 import type { ExpandContext } from "./expand.ts";
 
 /** `execve`: the same process, another program. */
-export function become({ kernel, process }: ExpandContext, found: Executable, env: Record<string, string>, files: Map<number, OpenFile>): void {
+export function become(
+  { kernel, process }: ExpandContext,
+  found: Executable,
+  env: Record<string, string>,
+  files: Map<number, OpenFile>,
+): void {
   const old = [...process.fds.values()].map((id) => kernel.world.files.get(id)!);
   for (const file of files.values()) file.refs++;
   process.fds = new Map([...files].map(([fd, file]) => [fd, file.id]));

@@ -106,7 +106,11 @@ export const builtins: Record<string, Builtin> = {
     if (args.length === 0) return 0;
     const env = exportedEnv(context.shell);
     const { kernel, process } = context;
-    const found = findExecutable(kernel.world, args, { path: env["PATH"] ?? "/usr/bin", cwd: process.cwd, who: process });
+    const found = findExecutable(kernel.world, args, {
+      path: env["PATH"] ?? "/usr/bin",
+      cwd: process.cwd,
+      who: process,
+    });
     if ("code" in found) failStart(context, found.code, found.message);
     else become(context, found, env, inherited(kernel, process));
     return "done";
@@ -124,7 +128,9 @@ export const builtins: Record<string, Builtin> = {
     return 0;
   },
   wait({ kernel, process, shell, frame }, args) {
-    const living = [...kernel.world.processes.values()].filter((child) => child.ppid === process.pid && child.status === null);
+    const living = [...kernel.world.processes.values()].filter(
+      (child) => child.ppid === process.pid && child.status === null,
+    );
     const pids = args.length > 0 ? args.map(Number) : living.map((child) => child.pid);
     frame.pc++;
     if (args.length === 0) shell.statuses = {};

@@ -16,7 +16,11 @@ export function inherited(kernel: Kernel, process: Process): Map<number, OpenFil
 }
 
 /** The descriptors after these redirections. Files opened on the way have no reference yet. */
-export function redirect(context: ExpandContext, files: Map<number, OpenFile>, redirects: readonly Redirect[]): Map<number, OpenFile> {
+export function redirect(
+  context: ExpandContext,
+  files: Map<number, OpenFile>,
+  redirects: readonly Redirect[],
+): Map<number, OpenFile> {
   const { kernel, process } = context;
   const result = new Map(files);
   for (const { fd, op, word } of redirects) {

@@ -20,21 +20,31 @@ export interface ExpandContext {
 
 export function variable(shell: ShellState, name: string): string | undefined {
   switch (name) {
-    case "?": return String(shell.status);
-    case "$": return String(shell.pid);
-    case "!": return shell.backgroundPid === null ? "" : String(shell.backgroundPid);
-    case "#": return String(shell.args.length);
-    case "-": return `${shell.errexit ? "e" : ""}${shell.nounset ? "u" : ""}${shell.xtrace ? "x" : ""}`;
+    case "?":
+      return String(shell.status);
+    case "$":
+      return String(shell.pid);
+    case "!":
+      return shell.backgroundPid === null ? "" : String(shell.backgroundPid);
+    case "#":
+      return String(shell.args.length);
+    case "-":
+      return `${shell.errexit ? "e" : ""}${shell.nounset ? "u" : ""}${shell.xtrace ? "x" : ""}`;
     case "*":
-    case "@": return shell.args.length === 0 ? undefined : shell.args.join(" ");
-    case "0": return shell.name;
-    default: return /^[0-9]+$/.test(name) ? shell.args[Number(name) - 1] : shell.vars[name];
+    case "@":
+      return shell.args.length === 0 ? undefined : shell.args.join(" ");
+    case "0":
+      return shell.name;
+    default:
+      return /^[0-9]+$/.test(name) ? shell.args[Number(name) - 1] : shell.vars[name];
   }
 }
 
 /** One string: assignments, targets of redirections, `case` subjects. */
 export function expandText(context: ExpandContext, word: Word): string {
-  return expandPieces(context, word).map((piece) => piece.s).join("");
+  return expandPieces(context, word)
+    .map((piece) => piece.s)
+    .join("");
 }
 
 export function expandPattern(context: ExpandContext, word: Word): RegExp {
@@ -99,13 +109,20 @@ function expandPieces(context: ExpandContext, word: Word): Piece[] {
 
 function expandPart(context: ExpandContext, part: Part): Piece[] {
   switch (part.t) {
-    case "text": return [{ s: part.s, isLiteral: false }];
-    case "quoted": return [{ s: part.s, isLiteral: true }];
-    case "tilde": return [{ s: home(context, part.user), isLiteral: true }];
-    case "length": return [{ s: String((variable(context.shell, part.name) ?? "").length), isLiteral: true }];
-    case "command": return [{ s: context.frame.slots[part.slot] ?? "", isLiteral: part.quoted }];
-    case "arithmetic": return [{ s: String(calculate(context, expandText(context, part.word))), isLiteral: part.quoted }];
-    case "var": return expandVariable(context, part);
+    case "text":
+      return [{ s: part.s, isLiteral: false }];
+    case "quoted":
+      return [{ s: part.s, isLiteral: true }];
+    case "tilde":
+      return [{ s: home(context, part.user), isLiteral: true }];
+    case "length":
+      return [{ s: String((variable(context.shell, part.name) ?? "").length), isLiteral: true }];
+    case "command":
+      return [{ s: context.frame.slots[part.slot] ?? "", isLiteral: part.quoted }];
+    case "arithmetic":
+      return [{ s: String(calculate(context, expandText(context, part.word))), isLiteral: part.quoted }];
+    case "var":
+      return expandVariable(context, part);
   }
 }
 
@@ -130,7 +147,11 @@ function expandVariable(context: ExpandContext, part: Part & { t: "var" }): Piec
   const { shell } = context;
   const value = variable(shell, part.name);
   const given = (text: string): Piece[] => [{ s: text, isLiteral: part.quoted }];
-  const argument = (): Piece[] => expandPieces(context, part.argument ?? []).map((piece) => ({ s: piece.s, isLiteral: part.quoted || piece.isLiteral }));
+  const argument = (): Piece[] =>
+    expandPieces(context, part.argument ?? []).map((piece) => ({
+      s: piece.s,
+      isLiteral: part.quoted || piece.isLiteral,
+    }));
   const isMissing = value === undefined || (part.op.startsWith(":") && value === "");
   switch (part.op.replace(":", "")) {
     case "-":
@@ -141,7 +162,8 @@ function expandVariable(context: ExpandContext, part: Part & { t: "var" }): Piec
     case "+":
       return isMissing ? [] : argument();
     case "?":
-      if (isMissing) throw new ExpansionError(`${part.name}: ${expandText(context, part.argument ?? []) || "parameter not set"}`);
+      if (isMissing)
+        throw new ExpansionError(`${part.name}: ${expandText(context, part.argument ?? []) || "parameter not set"}`);
       return given(value);
     case "#":
     case "##":

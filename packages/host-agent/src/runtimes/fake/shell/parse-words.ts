@@ -95,7 +95,12 @@ export class WordReader {
       const close = /^`((?:[^`\\]|\\[^])*)`/.exec(this.text.slice(this.pos));
       if (close === null) throw new IncompleteScript("unterminated backquote");
       this.pos += close[0].length;
-      parts.push({ t: "command", slot: this.#nextSlot(), code: this.#compile(close[1]!.replace(/\\([`\\$])/g, "$1")), quoted });
+      parts.push({
+        t: "command",
+        slot: this.#nextSlot(),
+        code: this.#compile(close[1]!.replace(/\\([`\\$])/g, "$1")),
+        quoted,
+      });
       return;
     }
     this.pos++;
@@ -106,7 +111,12 @@ export class WordReader {
       parts.push({ t: "arithmetic", word: inner, quoted });
     } else if (this.peek() === "(") {
       const close = this.#matching(this.pos, "(", ")");
-      parts.push({ t: "command", slot: this.#nextSlot(), code: this.#compile(this.text.slice(this.pos + 1, close)), quoted });
+      parts.push({
+        t: "command",
+        slot: this.#nextSlot(),
+        code: this.#compile(this.text.slice(this.pos + 1, close)),
+        quoted,
+      });
       this.pos = close + 1;
     } else if (this.peek() === "{") {
       const close = this.#matching(this.pos, "{", "}");

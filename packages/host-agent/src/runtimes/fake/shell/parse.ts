@@ -1,27 +1,18 @@
-import { IncompleteScript, isName, ShellSyntaxError, WordReader } from "./parse-words.ts";
-import type { Code, Node, Redirect, Word } from "./tree.ts";
-
-const RESERVED = new Set(["if", "then", "elif", "else", "fi", "while", "until", "do", "done", "for", "in", "case", "esac", "{", "}", "!"]);
-const REDIRECT = /^(\d?)(<<-?|<>|>>|>\||[<>]&|[<>])/;
+import { IncompleteScript, ShellSyntaxError } from "./parse-words.ts";
+import { Tokens } from "./tokens.ts";
+import type { Node, Redirect, Word } from "./tree.ts";
 
 /** The grammar of POSIX sh, without here-strings, arrays and job control. */
-export class Parser {
-  readonly #reader: WordReader;
-  #documents: { redirect: Redirect; delimiter: string; isQuoted: boolean; stripTabs: boolean }[] = [];
-  readonly #make: (text: string) => WordReader;
-
-  constructor(text: string, compile: (script: string) => Code, nextSlot: () => number) {
-    this.#make = (inner) => new WordReader(inner, compile, nextSlot);
-    this.#reader = this.#make(text);
-  }
-
+export class Parser extends Tokens {
   script(): Node {
     const node = this.#list([]);
-    this.#blank();
-    if (this.#reader.pos < this.#reader.text.length) {
-      throw new ShellSyntaxError(`syntax error: unexpected "${this.#reader.text.slice(this.#reader.pos).split(/\s/)[0]}"`);
+    this.blank();
+    if (this.reader.pos < this.reader.text.length) {
+      throw new ShellSyntaxError(
+        `syntax error: unexpected "${this.reader.text.slice(this.reader.pos).split(/\s/)[0]}"`,
+      );
     }
-    if (this.#documents.length > 0) throw new IncompleteScript("here-document without its end");
+    if (this.documents.length > 0) throw new IncompleteScript("here-document without its end");
     return node;
   }
 
@@ -29,18 +20,18 @@ export class Parser {
   #list(stops: readonly string[]): Node {
     const items: Node[] = [];
     for (;;) {
-      this.#blank(true);
-      const at = this.#reader;
+      this.blank(true);
+      const at = this.reader;
       if (at.pos >= at.text.length || at.peek() === ")" || at.peek(2) === ";;") break;
-      const word = this.#reserved();
+      const word = this.reserved();
       if (word !== undefined && stops.includes(word)) break;
       let node = this.#andOr();
-      this.#blank();
+      this.blank();
       if (at.peek() === "&" && at.peek(2) !== "&&") {
         at.pos++;
         node = { t: "background", body: node };
       } else if (at.peek() === ";" && at.peek(2) !== ";;") at.pos++;
-      else if (at.peek() === "\n") this.#newline();
+      else if (at.peek() === "\n") this.newline();
       else {
         items.push(node);
         break;
@@ -53,25 +44,25 @@ export class Parser {
   #andOr(): Node {
     let left = this.#pipeline();
     for (;;) {
-      this.#blank();
-      const op = this.#reader.peek(2);
+      this.blank();
+      const op = this.reader.peek(2);
       if (op !== "&&" && op !== "||") return left;
-      this.#reader.pos += 2;
-      this.#blank(true);
+      this.reader.pos += 2;
+      this.blank(true);
       left = { t: op === "&&" ? "and" : "or", left, right: this.#pipeline() };
     }
   }
 
   #pipeline(): Node {
-    this.#blank();
-    const isNegated = this.#reserved() === "!";
-    if (isNegated) this.#take("!");
+    this.blank();
+    const isNegated = this.reserved() === "!";
+    if (isNegated) this.take("!");
     const parts = [this.#command()];
     for (;;) {
-      this.#blank();
-      if (this.#reader.peek() !== "|" || this.#reader.peek(2) === "||") break;
-      this.#reader.pos++;
-      this.#blank(true);
+      this.blank();
+      if (this.reader.peek() !== "|" || this.reader.peek(2) === "||") break;
+      this.reader.pos++;
+      this.blank(true);
       parts.push(this.#command());
     }
     const node: Node = parts.length === 1 ? parts[0]! : { t: "pipe", parts };
@@ -79,37 +70,37 @@ export class Parser {
   }
 
   #command(): Node {
-    this.#blank();
-    const at = this.#reader;
+    this.blank();
+    const at = this.reader;
     if (at.pos >= at.text.length) throw new IncompleteScript("a command is missing");
     const body = this.#compound();
     if (body === undefined) return this.#simple();
     const redirects: Redirect[] = [];
-    do this.#blank();
-    while (this.#redirect(redirects));
+    do this.blank();
+    while (this.redirect(redirects));
     return redirects.length === 0 ? body : { t: "redirected", body, redirects };
   }
 
   #compound(): Node | undefined {
-    if (this.#reader.peek() === "(") {
-      this.#reader.pos++;
+    if (this.reader.peek() === "(") {
+      this.reader.pos++;
       const body = this.#list([]);
-      this.#symbol(")");
+      this.symbol(")");
       return { t: "subshell", body };
     }
-    switch (this.#reserved()) {
+    switch (this.reserved()) {
       case "{": {
-        this.#take("{");
+        this.take("{");
         const body = this.#list(["}"]);
-        this.#take("}");
+        this.take("}");
         return body;
       }
       case "if":
         return this.#if();
       case "while":
       case "until": {
-        const until = this.#reserved() === "until";
-        this.#take(until ? "until" : "while");
+        const until = this.reserved() === "until";
+        this.take(until ? "until" : "while");
         const test = this.#list(["do"]);
         return { t: "loop", until, test, body: this.#doGroup() };
       }
@@ -125,87 +116,87 @@ export class Parser {
   #if(): Node {
     const branches: { test: Node; body: Node }[] = [];
     let otherwise: Node | null = null;
-    this.#take("if");
+    this.take("if");
     for (;;) {
       const test = this.#list(["then"]);
-      this.#take("then");
+      this.take("then");
       branches.push({ test, body: this.#list(["elif", "else", "fi"]) });
-      if (this.#reserved() !== "elif") break;
-      this.#take("elif");
+      if (this.reserved() !== "elif") break;
+      this.take("elif");
     }
-    if (this.#reserved() === "else") {
-      this.#take("else");
+    if (this.reserved() === "else") {
+      this.take("else");
       otherwise = this.#list(["fi"]);
     }
-    this.#take("fi");
+    this.take("fi");
     return { t: "if", branches, otherwise };
   }
 
   #doGroup(): Node {
-    this.#take("do");
+    this.take("do");
     const body = this.#list(["done"]);
-    this.#take("done");
+    this.take("done");
     return body;
   }
 
   #for(): Node {
-    this.#take("for");
-    this.#blank();
-    const name = this.#plain();
+    this.take("for");
+    this.blank();
+    const name = this.plain();
     let words: Word[] | null = null;
-    this.#blank(true);
-    if (this.#reserved() === "in") {
-      this.#take("in");
+    this.blank(true);
+    if (this.reserved() === "in") {
+      this.take("in");
       words = this.#words();
     }
-    this.#blank();
-    if (this.#reader.peek() === ";") this.#reader.pos++;
+    this.blank();
+    if (this.reader.peek() === ";") this.reader.pos++;
     return { t: "for", name, words, body: this.#doGroup() };
   }
 
   #words(): Word[] {
     const words: Word[] = [];
     for (;;) {
-      this.#blank();
-      const word = this.#reader.word();
+      this.blank();
+      const word = this.reader.word();
       if (word === undefined) return words;
       words.push(word);
     }
   }
 
   #case(): Node {
-    this.#take("case");
-    this.#blank();
-    const subject = this.#reader.word() ?? [];
-    this.#blank(true);
-    this.#take("in");
+    this.take("case");
+    this.blank();
+    const subject = this.reader.word() ?? [];
+    this.blank(true);
+    this.take("in");
     const branches: { patterns: Word[]; body: Node | null }[] = [];
     for (;;) {
-      this.#blank(true);
-      if (this.#reserved() === "esac") break;
-      if (this.#reader.peek() === "(") this.#reader.pos++;
+      this.blank(true);
+      if (this.reserved() === "esac") break;
+      if (this.reader.peek() === "(") this.reader.pos++;
       const patterns: Word[] = [];
       do {
-        if (this.#reader.peek() === "|") this.#reader.pos++;
-        this.#blank();
-        patterns.push(this.#reader.word() ?? []);
-        this.#blank();
-      } while (this.#reader.peek() === "|");
-      this.#symbol(")");
+        if (this.reader.peek() === "|") this.reader.pos++;
+        this.blank();
+        patterns.push(this.reader.word() ?? []);
+        this.blank();
+      } while (this.reader.peek() === "|");
+      this.symbol(")");
       branches.push({ patterns, body: this.#list(["esac"]) });
-      this.#blank(true);
-      if (this.#reader.peek(2) === ";;") this.#reader.pos += 2;
-      else if (this.#reserved() !== "esac") this.#unexpected("esac");
+      this.blank(true);
+      if (this.reader.peek(2) === ";;") this.reader.pos += 2;
+      else if (this.reserved() !== "esac") this.unexpected("esac");
     }
-    this.#take("esac");
+    this.take("esac");
     return { t: "case", subject, branches };
   }
 
   #function(): Node | undefined {
-    const head = /^([A-Za-z_][A-Za-z0-9_-]*)[ \t]*\([ \t]*\)/.exec(this.#reader.text.slice(this.#reader.pos));
+    const head = /^([A-Za-z_][A-Za-z0-9_-]*)[ \t]*\([ \t]*\)/.exec(this.reader.text.slice(this.reader.pos));
     if (head === null) return undefined;
-    this.#reader.pos += head[0].length;
-    this.#blank(true);
+    this.reader.pos += head[0].length;
+    this.blank(true);
     return { t: "function", name: head[1]!, body: this.#command() };
   }
 
@@ -214,98 +205,20 @@ export class Parser {
     const words: Word[] = [];
     const redirects: Redirect[] = [];
     for (;;) {
-      this.#blank();
-      if (this.#redirect(redirects)) continue;
-      const assignment = words.length > 0 ? null : /^([A-Za-z_][A-Za-z0-9_]*)=/.exec(this.#reader.text.slice(this.#reader.pos));
+      this.blank();
+      if (this.redirect(redirects)) continue;
+      const assignment =
+        words.length > 0 ? null : /^([A-Za-z_][A-Za-z0-9_]*)=/.exec(this.reader.text.slice(this.reader.pos));
       if (assignment !== null) {
-        this.#reader.pos += assignment[0].length;
-        assigns.push({ name: assignment[1]!, word: this.#reader.word() ?? [] });
+        this.reader.pos += assignment[0].length;
+        assigns.push({ name: assignment[1]!, word: this.reader.word() ?? [] });
         continue;
       }
-      const word = this.#reader.word();
+      const word = this.reader.word();
       if (word === undefined) break;
       words.push(word);
     }
-    if (assigns.length + words.length + redirects.length === 0) this.#unexpected("a command");
+    if (assigns.length + words.length + redirects.length === 0) this.unexpected("a command");
     return { t: "simple", assigns, words, redirects };
-  }
-
-  #redirect(redirects: Redirect[]): boolean {
-    const match = REDIRECT.exec(this.#reader.text.slice(this.#reader.pos, this.#reader.pos + 8));
-    if (match === null) return false;
-    this.#reader.pos += match[0].length;
-    this.#blank();
-    const op = match[2]!;
-    const from = this.#reader.pos;
-    const word = this.#reader.word();
-    if (word === undefined) this.#unexpected("the target of a redirection");
-    const fd = match[1] === "" ? (op.startsWith("<") ? 0 : 1) : Number(match[1]);
-    if (op.startsWith("<<")) {
-      const raw = this.#reader.text.slice(from, this.#reader.pos);
-      const redirect: Redirect = { fd, op: "heredoc", word: [] };
-      this.#documents.push({ redirect, delimiter: raw.replace(/['"\\]/g, ""), isQuoted: /['"\\]/.test(raw), stripTabs: op === "<<-" });
-      redirects.push(redirect);
-    } else redirects.push({ fd, op: (op === ">|" ? ">" : op) as Redirect["op"], word: word! });
-    return true;
-  }
-
-  #newline(): void {
-    this.#reader.pos++;
-    const { text } = this.#reader;
-    for (const document of this.#documents.splice(0)) {
-      let body = "";
-      for (;;) {
-        if (this.#reader.pos >= text.length) throw new IncompleteScript(`here-document without "${document.delimiter}"`);
-        const end = text.indexOf("\n", this.#reader.pos);
-        let line = text.slice(this.#reader.pos, end < 0 ? text.length : end);
-        this.#reader.pos = end < 0 ? text.length : end + 1;
-        if (document.stripTabs) line = line.replace(/^\t+/, "");
-        if (line === document.delimiter) break;
-        body += `${line}\n`;
-      }
-      document.redirect.word = document.isQuoted ? [{ t: "quoted", s: body }] : this.#make(body).hereDocument();
-    }
-  }
-
-  /** Skips blanks, comments and escaped newlines; newlines too when they mean nothing here. */
-  #blank(newlines = false): void {
-    for (;;) {
-      const at = this.#reader.peek();
-      if (at === " " || at === "\t") this.#reader.pos++;
-      else if (this.#reader.peek(2) === "\\\n") this.#reader.pos += 2;
-      else if (at === "#") while (this.#reader.pos < this.#reader.text.length && this.#reader.peek() !== "\n") this.#reader.pos++;
-      else if (at === "\n" && newlines) this.#newline();
-      else return;
-    }
-  }
-
-  #reserved(): string | undefined {
-    const match = /^(?:[a-z]+|[{}!])(?=[\s;&|<>()]|$)/.exec(this.#reader.text.slice(this.#reader.pos, this.#reader.pos + 8));
-    return match !== null && RESERVED.has(match[0]) ? match[0] : undefined;
-  }
-
-  #take(word: string): void {
-    this.#blank(true);
-    if (this.#reserved() !== word) this.#unexpected(`"${word}"`);
-    this.#reader.pos += word.length;
-  }
-
-  #symbol(symbol: string): void {
-    this.#blank(true);
-    if (this.#reader.peek() !== symbol) this.#unexpected(`"${symbol}"`);
-    this.#reader.pos++;
-  }
-
-  #plain(): string {
-    const match = /^[A-Za-z0-9_]+/.exec(this.#reader.text.slice(this.#reader.pos));
-    if (match === null || !isName(match[0])) this.#unexpected("a name");
-    this.#reader.pos += match![0].length;
-    return match![0];
-  }
-
-  #unexpected(expected: string): never {
-    const rest = this.#reader.text.slice(this.#reader.pos);
-    if (rest === "") throw new IncompleteScript(`expected ${expected}`);
-    throw new ShellSyntaxError(`syntax error: unexpected "${rest.split(/\s/)[0] || "newline"}" (expecting ${expected})`);
   }
 }

@@ -17,7 +17,9 @@ export function patternOf(pieces: readonly Piece[], options: { forPaths: boolean
         if (token === "*") return `${any}*`;
         if (token === "?") return any;
         if (token.length > 2 && token.startsWith("[")) {
-          return token.startsWith("[!") ? `[^${token.slice(2, -1).replaceAll("\\", "\\\\")}]` : token.replaceAll("\\", "\\\\");
+          return token.startsWith("[!")
+            ? `[^${token.slice(2, -1).replaceAll("\\", "\\\\")}]`
+            : token.replaceAll("\\", "\\\\");
         }
         return escape(token);
       });

@@ -26,12 +26,20 @@ export const shellProgram: Program = {
       if (flag.includes("s")) break;
     }
     const file = command === undefined ? args.shift() : undefined;
-    const shell = newShellState({ name: command === undefined ? (file ?? name) : (args.shift() ?? name), args, pid: process.pid, env: process.env });
+    const shell = newShellState({
+      name: command === undefined ? (file ?? name) : (args.shift() ?? name),
+      args,
+      pid: process.pid,
+      env: process.env,
+    });
     shell.vars["PWD"] = process.cwd;
     shell.errexit = isErrexit;
     try {
       if (command !== undefined) shell.frames.push(newFrame("script", compileScript(command)));
-      else if (file !== undefined) shell.frames.push(newFrame("script", compileScript(content(find(kernel.world, pathIn(process, file), process)).toString())));
+      else if (file !== undefined)
+        shell.frames.push(
+          newFrame("script", compileScript(content(find(kernel.world, pathIn(process, file), process)).toString())),
+        );
       else {
         const isTerminal = kernel.world.files.get(process.fds.get(0) ?? -1)?.kind === "terminal";
         shell.input = { text: "", isInteractive: isInteractive || isTerminal, hasEnded: false, hasPrompted: false };

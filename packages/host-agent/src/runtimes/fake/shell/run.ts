@@ -81,7 +81,8 @@ function execute(context: ExpandContext, instruction: Instruction): void {
       shell.status = 0;
       return;
     case "forInit":
-      frame.loops[instruction.loop] = instruction.words === null ? [...shell.args] : expandFields(context, instruction.words);
+      frame.loops[instruction.loop] =
+        instruction.words === null ? [...shell.args] : expandFields(context, instruction.words);
       shell.status = 0;
       return;
     case "forNext": {
@@ -92,7 +93,8 @@ function execute(context: ExpandContext, instruction: Instruction): void {
     }
     case "caseTest": {
       const subject = expandText(context, instruction.subject);
-      if (!instruction.patterns.some((pattern) => expandPattern(context, pattern).test(subject))) frame.pc = instruction.to;
+      if (!instruction.patterns.some((pattern) => expandPattern(context, pattern).test(subject)))
+        frame.pc = instruction.to;
       else shell.status = 0;
       return;
     }
@@ -116,7 +118,11 @@ function execute(context: ExpandContext, instruction: Instruction): void {
       return;
     }
     case "pipeline":
-      frame.job = { kind: "children", pids: spawnPipeline(kernel, process, instruction.codes), tested: instruction.tested };
+      frame.job = {
+        kind: "children",
+        pids: spawnPipeline(kernel, process, instruction.codes),
+        tested: instruction.tested,
+      };
       return;
     case "capture": {
       const pipe = newPipe(kernel.world);

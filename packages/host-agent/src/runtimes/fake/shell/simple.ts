@@ -30,7 +30,11 @@ export function runSimple(context: ExpandContext, command: SimpleCommand, tested
   const [name, ...args] = words;
   if (name === undefined) {
     for (const { name: variable, value } of assigns) shell.vars[variable] = value;
-    if (!command.words.concat(command.assigns.map((assign) => assign.word)).some((word) => word.some((part) => part.t === "command"))) {
+    if (
+      !command.words
+        .concat(command.assigns.map((assign) => assign.word))
+        .some((word) => word.some((part) => part.t === "command"))
+    ) {
       shell.status = 0;
     }
     if (command.redirects.length > 0) restore(kernel, process, install(kernel, process, files));
@@ -38,8 +42,10 @@ export function runSimple(context: ExpandContext, command: SimpleCommand, tested
     return checkErrexit(kernel, process, tested);
   }
   const code = shell.functions[name];
-  if (code !== undefined) return callFunction(context, code, args, assigns, command.redirects.length > 0 ? files : undefined);
-  if (builtins[name] !== undefined) return runBuiltin(context, name, args, assigns, files, command.redirects.length > 0, tested);
+  if (code !== undefined)
+    return callFunction(context, code, args, assigns, command.redirects.length > 0 ? files : undefined);
+  if (builtins[name] !== undefined)
+    return runBuiltin(context, name, args, assigns, files, command.redirects.length > 0, tested);
   runProgram(context, words, assigns, files, tested);
 }
 
@@ -102,7 +108,12 @@ function runBuiltin(
 
 /** True when nothing of this shell is needed any more after the command: it may become the command. */
 function isLast({ shell, frame }: ExpandContext): boolean {
-  return shell.frames.length === 1 && frame.pc === frame.code.length - 1 && shell.input === null && Object.keys(shell.traps).length === 0;
+  return (
+    shell.frames.length === 1 &&
+    frame.pc === frame.code.length - 1 &&
+    shell.input === null &&
+    Object.keys(shell.traps).length === 0
+  );
 }
 
 function runProgram(
@@ -115,7 +126,11 @@ function runProgram(
   const { kernel, process, shell, frame } = context;
   const env = exportedEnv(shell);
   for (const { name, value } of assigns) env[name] = value;
-  const found = findExecutable(kernel.world, words, { path: env["PATH"] ?? "/usr/bin", cwd: process.cwd, who: process });
+  const found = findExecutable(kernel.world, words, {
+    path: env["PATH"] ?? "/usr/bin",
+    cwd: process.cwd,
+    who: process,
+  });
   if ("code" in found) {
     const saved = install(kernel, process, files);
     write(kernel, process, 2, `${shell.name}: ${found.message}\n`);

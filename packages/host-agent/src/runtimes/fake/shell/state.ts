@@ -47,10 +47,26 @@ export interface ShellState {
 }
 
 export function newFrame(kind: Frame["kind"], code: Code): Frame {
-  return { kind, code, pc: 0, slots: {}, loops: {}, job: null, savedFds: [], savedArgs: null, savedVars: {}, savedStatus: 0 };
+  return {
+    kind,
+    code,
+    pc: 0,
+    slots: {},
+    loops: {},
+    job: null,
+    savedFds: [],
+    savedArgs: null,
+    savedVars: {},
+    savedStatus: 0,
+  };
 }
 
-export function newShellState(options: { name: string; args: string[]; pid: number; env: Record<string, string> }): ShellState {
+export function newShellState(options: {
+  name: string;
+  args: string[];
+  pid: number;
+  env: Record<string, string>;
+}): ShellState {
   return {
     frames: [],
     vars: { IFS: " \t\n", ...options.env },

@@ -25,7 +25,8 @@ function fromPlain(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(fromPlain);
   if ("$bytes" in value) return Buffer.from(value.$bytes as string, "base64");
-  if ("$map" in value) return new Map((value.$map as [unknown, unknown][]).map(([key, item]) => [key, fromPlain(item)]));
+  if ("$map" in value)
+    return new Map((value.$map as [unknown, unknown][]).map(([key, item]) => [key, fromPlain(item)]));
   for (const [key, item] of Object.entries(value)) (value as Record<string, unknown>)[key] = fromPlain(item);
   return value;
 }

@@ -5,7 +5,12 @@ import type { World } from "./world.ts";
 export function randomBytes(world: World, count: number): Buffer {
   const blocks: Buffer[] = [];
   for (let have = 0; have < count; have += 32) {
-    blocks.push(createHash("sha256").update(world.random.seed).update(String(world.random.counter++)).digest());
+    blocks.push(
+      createHash("sha256")
+        .update(world.random.seed)
+        .update(String(world.random.counter++))
+        .digest(),
+    );
   }
   return Buffer.concat(blocks).subarray(0, count);
 }
