@@ -39,7 +39,8 @@ let sandbox: string;
 let snapshot: string;
 let process: string;
 
-const token = async (workspace: string, role: Role): Promise<string> => (await server.api("POST", `/v1/workspaces/${workspace}/tokens`, { role })).body.token;
+const token = async (workspace: string, role: Role): Promise<string> =>
+  (await server.api("POST", `/v1/workspaces/${workspace}/tokens`, { role })).body.token;
 
 beforeAll(async () => {
   server = await startTestServer({ sandboxesPerWorkspace: 10_000 });
@@ -50,7 +51,9 @@ beforeAll(async () => {
   tokens["revoked"] = await token("mine", "admin");
   await server.api("DELETE", `/v1/workspaces/mine/tokens/${tokens["revoked"].slice(0, 12)}`);
   tokens["expired"] = await token("mine", "admin");
-  await server.database.query(`update tokens set expires_at = now() - interval '1 hour' where prefix = '${tokens["expired"].slice(0, 12)}'`);
+  await server.database.query(
+    `update tokens set expires_at = now() - interval '1 hour' where prefix = '${tokens["expired"].slice(0, 12)}'`,
+  );
 });
 afterAll(() => server.stop());
 
@@ -59,7 +62,8 @@ async function prepare(): Promise<void> {
   const member = { token: tokens["mine member"]! };
   sandbox = (await server.api("POST", "/v1/sandboxes", {}, member)).body.id;
   snapshot = (await server.api("POST", `/v1/sandboxes/${sandbox}/snapshots`, undefined, member)).body.id;
-  process = (await server.api("POST", `/v1/sandboxes/${sandbox}/exec`, { cmd: "sleep 60", detach: true }, member)).body.id;
+  process = (await server.api("POST", `/v1/sandboxes/${sandbox}/exec`, { cmd: "sleep 60", detach: true }, member)).body
+    .id;
   await server.api("PUT", `/v1/sandboxes/${sandbox}/fs?path=/file`, "x", member);
 }
 
@@ -67,16 +71,26 @@ function pathOf(name: OperationName, operation: Operation): string {
   const isSnapshot = operation.path.startsWith("/v1/snapshots/");
   const query = queries[name] === undefined ? "" : `?${queries[name]}`;
   return (
-    operation.path.replace("{id}", isSnapshot ? snapshot : sandbox).replace("{pid}", process).replace("{slug}", "mine").replace("{name}", "base").replace("{prefix}", "pds_ffffffff") + query
+    operation.path
+      .replace("{id}", isSnapshot ? snapshot : sandbox)
+      .replace("{pid}", process)
+      .replace("{slug}", "mine")
+      .replace("{name}", "base")
+      .replace("{prefix}", "pds_ffffffff") + query
   );
 }
 
 /** Status and body of a call; 101 for a socket that opened. */
-async function call(name: OperationName, given: string | null): Promise<{ status: number; code: string | undefined; error: string | undefined }> {
+async function call(
+  name: OperationName,
+  given: string | null,
+): Promise<{ status: number; code: string | undefined; error: string | undefined }> {
   const operation: Operation = operations[name];
   const path = pathOf(name, operation);
   if (operation.replies[101] !== undefined) {
-    const socket = new TestSocket(server.url + path, { headers: given === null ? {} : { authorization: `Bearer ${given}` } });
+    const socket = new TestSocket(server.url + path, {
+      headers: given === null ? {} : { authorization: `Bearer ${given}` },
+    });
     const outcome = await Promise.race([
       socket.open().then(() => ({ status: 101, body: {} as { code?: string; error?: string } })),
       socket.refused(),
@@ -87,7 +101,10 @@ async function call(name: OperationName, given: string | null): Promise<{ status
   const controller = new AbortController();
   const response = await fetch(server.url + path, {
     method: operation.method,
-    headers: { ...(given === null ? {} : { authorization: `Bearer ${given}` }), ...(bodies[name] === undefined ? {} : { "content-type": "application/json" }) },
+    headers: {
+      ...(given === null ? {} : { authorization: `Bearer ${given}` }),
+      ...(bodies[name] === undefined ? {} : { "content-type": "application/json" }),
+    },
     ...(bodies[name] === undefined ? {} : { body: JSON.stringify(bodies[name]) }),
     signal: controller.signal,
   });
@@ -120,28 +137,44 @@ describe.each(guarded)("%s", (name, operation) => {
       await prepare();
       const reply = await call(name, tokens[`mine ${role}`]!);
       // What the matrix cannot prepare for is still past the door: made before, or a token that nobody has.
-      const isPast = reply.status < 300 || (name === "createWorkspace" && reply.code === "workspace.conflict") || (name.startsWith("revoke") && reply.code === "token.not_found");
+      const isPast =
+        reply.status < 300 ||
+        (name === "createWorkspace" && reply.code === "workspace.conflict") ||
+        (name.startsWith("revoke") && reply.code === "token.not_found");
       expect(isPast, `${role}: ${JSON.stringify(reply)}`).toBe(true);
     }
   });
 
-  test.runIf(operation.path.includes("{id}"))("from another workspace: what an unknown id gets, for admins too", async () => {
-    await prepare();
-    for (const given of [tokens["other admin"]!, ADMIN_TOKEN]) {
-      const foreign = await call(name, given);
-      const kept = [sandbox, snapshot];
-      [sandbox, snapshot] = ["z".repeat(20), "00000000-0000-4000-8000-000000000000"];
-      const unknown = await call(name, given);
-      [sandbox, snapshot] = kept as [string, string];
-      expect(foreign).toEqual(unknown);
-      expect(foreign).toMatchObject({ status: 404, code: operation.path.startsWith("/v1/snapshots/") ? "snapshot.not_found" : "sandbox.not_found" });
-    }
-  });
+  test.runIf(operation.path.includes("{id}"))(
+    "from another workspace: what an unknown id gets, for admins too",
+    async () => {
+      await prepare();
+      for (const given of [tokens["other admin"]!, ADMIN_TOKEN]) {
+        const foreign = await call(name, given);
+        const kept = [sandbox, snapshot];
+        [sandbox, snapshot] = ["z".repeat(20), "00000000-0000-4000-8000-000000000000"];
+        const unknown = await call(name, given);
+        [sandbox, snapshot] = kept as [string, string];
+        expect(foreign).toEqual(unknown);
+        expect(foreign).toMatchObject({
+          status: 404,
+          code: operation.path.startsWith("/v1/snapshots/") ? "snapshot.not_found" : "sandbox.not_found",
+        });
+      }
+    },
+  );
 });
 
 describe("what needs no token", () => {
   test("is about the server, and nothing else", () => {
-    expect(all.filter(([, { role }]) => role === "public").map(([name]) => name)).toEqual(["getHealth", "getReadiness", "getVersion", "getServerMetrics", "getOpenApi", "getOpenApiV1"]);
+    expect(all.filter(([, { role }]) => role === "public").map(([name]) => name)).toEqual([
+      "getHealth",
+      "getReadiness",
+      "getVersion",
+      "getServerMetrics",
+      "getOpenApi",
+      "getOpenApiV1",
+    ]);
   });
 
   test.each(all.filter(([, { role }]) => role === "public"))("%s answers anyone", async (name) => {
@@ -156,6 +189,7 @@ describe("the registry", () => {
   });
 
   test("whoever changes accounts is admin", () => {
-    for (const [name, { role, path }] of guarded) if (/^\/v1\/(workspaces|me\/tokens)/.test(path)) expect(role, name).toBe("admin");
+    for (const [name, { role, path }] of guarded)
+      if (/^\/v1\/(workspaces|me\/tokens)/.test(path)) expect(role, name).toBe("admin");
   });
 });

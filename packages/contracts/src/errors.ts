@@ -54,7 +54,7 @@ export const errorRegistry = {
   "workspace.not_found": { status: 404, retryable: false },
   "workspace.conflict": { status: 409, retryable: false },
   "token.not_found": { status: 404, retryable: false },
-  "not_implemented": { status: 501, retryable: false },
+  not_implemented: { status: 501, retryable: false },
   "internal.error": { status: 500, retryable: false },
   "internal.database": { status: 503, retryable: true },
 } as const satisfies Record<string, { status: number; retryable: boolean }>;

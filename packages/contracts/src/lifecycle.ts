@@ -20,7 +20,17 @@ export const sandboxStates = ["creating", "running", "paused", "stopping", "hibe
 export type SandboxState = (typeof sandboxStates)[number];
 
 /** What can be done to a sandbox, as far as its state matters. `use` is whatever needs a living guest: commands, files, terminals. */
-export const lifecycleVerbs = ["use", "pause", "resume", "hibernate", "wake", "snapshot", "fork", "configure", "delete"] as const;
+export const lifecycleVerbs = [
+  "use",
+  "pause",
+  "resume",
+  "hibernate",
+  "wake",
+  "snapshot",
+  "fork",
+  "configure",
+  "delete",
+] as const;
 export type LifecycleVerb = (typeof lifecycleVerbs)[number];
 
 export type LifecycleStep =

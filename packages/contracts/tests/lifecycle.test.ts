@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import { lifecycleVerbs, operations, sandboxStates, step, type Operation } from "../src/index.ts";
 
 test("every state answers every verb", () => {
-  const table = sandboxStates.map((state) => `${state}: ${lifecycleVerbs.map((verb) => `${verb} ${describeStep(step(state, verb))}`).join(", ")}`);
+  const table = sandboxStates.map(
+    (state) => `${state}: ${lifecycleVerbs.map((verb) => `${verb} ${describeStep(step(state, verb))}`).join(", ")}`,
+  );
   expect(table).toMatchInlineSnapshot(`
     [
       "creating: use refused, pause refused, resume refused, hibernate refused, wake refused, snapshot refused, fork refused, configure → creating, delete → deleted",
@@ -39,8 +41,13 @@ test("waking first leads to a state in which the verb runs", () => {
 test("activity and waking, as the contract's table has them", () => {
   const all = Object.entries(operations) as [string, Operation][];
   const onSandboxes = all.filter(([, { path }]) => path.startsWith("/v1/sandboxes/{id}"));
-  const names = (keep: (operation: Operation) => boolean) => onSandboxes.filter(([, operation]) => keep(operation)).map(([name]) => name).toSorted();
-  const wakes = (operation: Operation) => operation.verb !== null && step("hibernated", operation.verb).kind === "wake-first";
+  const names = (keep: (operation: Operation) => boolean) =>
+    onSandboxes
+      .filter(([, operation]) => keep(operation))
+      .map(([name]) => name)
+      .toSorted();
+  const wakes = (operation: Operation) =>
+    operation.verb !== null && step("hibernated", operation.verb).kind === "wake-first";
   expect(names((operation) => !operation.isActivity && !wakes(operation))).toEqual([
     "deleteSandbox",
     "getLifecycle",
@@ -55,6 +62,17 @@ test("activity and waking, as the contract's table has them", () => {
     "stopSandbox",
     "wakeSandbox",
   ]);
-  expect(names((operation) => !operation.isActivity && wakes(operation))).toEqual(["getProcess", "listFiles", "listProcesses", "statFile"]);
-  expect(names((operation) => operation.isActivity && !wakes(operation))).toEqual(["forkSandbox", "forkTree", "promoteSandbox", "resumeSandbox", "updateLifecycle"]);
+  expect(names((operation) => !operation.isActivity && wakes(operation))).toEqual([
+    "getProcess",
+    "listFiles",
+    "listProcesses",
+    "statFile",
+  ]);
+  expect(names((operation) => operation.isActivity && !wakes(operation))).toEqual([
+    "forkSandbox",
+    "forkTree",
+    "promoteSandbox",
+    "resumeSandbox",
+    "updateLifecycle",
+  ]);
 });

@@ -31,16 +31,30 @@ describe("tokens", () => {
   test("created, listed, used, revoked: which acts at once", async () => {
     const created = await server.api("POST", "/v1/me/tokens", { label: "ci" });
     expect(created.status).toBe(200);
-    expect(created.body).toMatchObject({ token: expect.stringMatching(/^pds_[0-9a-f]{32}$/), label: "ci", role: "member", workspace: "default", expires_at: null });
+    expect(created.body).toMatchObject({
+      token: expect.stringMatching(/^pds_[0-9a-f]{32}$/),
+      label: "ci",
+      role: "member",
+      workspace: "default",
+      expires_at: null,
+    });
     expect(created.body.prefix).toBe(created.body.token.slice(0, 12));
     const list = await server.api("GET", "/v1/me/tokens");
     expect(list.body.items[0]).toMatchObject({ prefix: created.body.prefix, label: "ci" });
     expect(JSON.stringify(list.body)).not.toContain(created.body.token);
     expect((await server.api("GET", "/v1/sandboxes", undefined, { token: created.body.token })).status).toBe(200);
     expect((await server.api("DELETE", `/v1/me/tokens/${created.body.prefix}`)).status).toBe(204);
-    expect(await server.api("GET", "/v1/sandboxes", undefined, { token: created.body.token })).toMatchObject({ status: 401, body: { code: "auth.token_revoked" } });
-    expect(await server.api("DELETE", `/v1/me/tokens/${created.body.prefix}`)).toMatchObject({ status: 404, body: { code: "token.not_found" } });
-    expect((await server.api("GET", "/v1/me/tokens")).body.items.map((token: { prefix: string }) => token.prefix)).not.toContain(created.body.prefix);
+    expect(await server.api("GET", "/v1/sandboxes", undefined, { token: created.body.token })).toMatchObject({
+      status: 401,
+      body: { code: "auth.token_revoked" },
+    });
+    expect(await server.api("DELETE", `/v1/me/tokens/${created.body.prefix}`)).toMatchObject({
+      status: 404,
+      body: { code: "token.not_found" },
+    });
+    expect(
+      (await server.api("GET", "/v1/me/tokens")).body.items.map((token: { prefix: string }) => token.prefix),
+    ).not.toContain(created.body.prefix);
   });
 
   test("created without a body, as the published client may", async () => {
@@ -52,16 +66,33 @@ describe("tokens", () => {
     const { body } = await server.api("POST", "/v1/me/tokens", { expires_in_days: 1 });
     expect(Date.parse(body.expires_at) - Date.now()).toBeGreaterThan(86_000_000);
     expect((await server.api("GET", "/v1/me", undefined, { token: body.token })).status).toBe(200);
-    await server.database.query(`update tokens set expires_at = now() - interval '1 second' where prefix = '${body.prefix}'`);
-    expect(await server.api("GET", "/v1/me", undefined, { token: body.token })).toMatchObject({ status: 401, body: { code: "auth.invalid_token" } });
+    await server.database.query(
+      `update tokens set expires_at = now() - interval '1 second' where prefix = '${body.prefix}'`,
+    );
+    expect(await server.api("GET", "/v1/me", undefined, { token: body.token })).toMatchObject({
+      status: 401,
+      body: { code: "auth.invalid_token" },
+    });
   });
 
   test("the last admin token cannot be revoked", async () => {
-    expect(await server.api("DELETE", "/v1/me/tokens/pds_00000000")).toMatchObject({ status: 409, body: { code: "workspace.conflict" } });
+    expect(await server.api("DELETE", "/v1/me/tokens/pds_00000000")).toMatchObject({
+      status: 409,
+      body: { code: "workspace.conflict" },
+    });
   });
 
-  test.each(["", "x", "pds_", "pds_00000000111111111111111111111111", "pds_" + "f".repeat(32), "é".repeat(10), "a".repeat(5000), "' or 1=1 --"])("%j is not valid", async (token) => {
-    const reply = await fetch(`${server.url}/v1/me?${new URLSearchParams({ access_token: token })}`);
+  test.each([
+    "",
+    "x",
+    "pds_",
+    "pds_00000000111111111111111111111111",
+    "pds_" + "f".repeat(32),
+    "é".repeat(10),
+    "a".repeat(5000),
+    "' or 1=1 --",
+  ])("%j is not valid", async (token) => {
+    const reply = await fetch(`${server.url}/v1/me?access_token=${encodeURIComponent(token)}`);
     expect(reply.status).toBe(401);
     expect(await reply.json()).toMatchObject({ code: token === "" ? "auth.missing_token" : "auth.invalid_token" });
   });
@@ -79,22 +110,43 @@ describe("tokens", () => {
   });
 
   test.each([{ role: "owner" }, { label: 5 }, { expires_in_days: -1 }])("refuses %j", async (body) => {
-    expect(await server.api("POST", "/v1/me/tokens", body)).toMatchObject({ status: 400, body: { error: expect.stringMatching(new RegExp(`^${Object.keys(body)[0]}: `)) } });
+    expect(await server.api("POST", "/v1/me/tokens", body)).toMatchObject({
+      status: 400,
+      body: { error: expect.stringMatching(new RegExp(`^${Object.keys(body)[0]}: `)) },
+    });
   });
 });
 
 describe("workspaces", () => {
   test("made once, listed, with tokens of their own", async () => {
-    expect(await server.api("POST", "/v1/workspaces", { slug: "team-a", name: "Team A" })).toMatchObject({ status: 201, body: { slug: "team-a", name: "Team A" } });
-    expect(await server.api("POST", "/v1/workspaces", { slug: "team-a" })).toMatchObject({ status: 409, body: { code: "workspace.conflict" } });
-    expect(await server.api("POST", "/v1/workspaces", { slug: "Not A Slug" })).toMatchObject({ status: 400, body: { error: expect.stringMatching(/^slug: /) } });
-    expect((await server.api("GET", "/v1/workspaces")).body.workspaces.map((workspace: { slug: string }) => workspace.slug)).toContain("team-a");
+    expect(await server.api("POST", "/v1/workspaces", { slug: "team-a", name: "Team A" })).toMatchObject({
+      status: 201,
+      body: { slug: "team-a", name: "Team A" },
+    });
+    expect(await server.api("POST", "/v1/workspaces", { slug: "team-a" })).toMatchObject({
+      status: 409,
+      body: { code: "workspace.conflict" },
+    });
+    expect(await server.api("POST", "/v1/workspaces", { slug: "Not A Slug" })).toMatchObject({
+      status: 400,
+      body: { error: expect.stringMatching(/^slug: /) },
+    });
+    expect(
+      (await server.api("GET", "/v1/workspaces")).body.workspaces.map((workspace: { slug: string }) => workspace.slug),
+    ).toContain("team-a");
     const token = await tokenFor("team-a", "member");
-    expect((await server.api("GET", "/v1/me", undefined, { token })).body).toMatchObject({ workspace: "team-a", role: "member" });
+    expect((await server.api("GET", "/v1/me", undefined, { token })).body).toMatchObject({
+      workspace: "team-a",
+      role: "member",
+    });
     expect((await server.api("GET", "/v1/workspaces/team-a/tokens")).body.items).toHaveLength(1);
     expect((await server.api("DELETE", `/v1/workspaces/team-a/tokens/${token.slice(0, 12)}`)).status).toBe(204);
     expect((await server.api("GET", "/v1/me", undefined, { token })).status).toBe(401);
-    for (const [method, path] of [["GET", "/v1/workspaces/none/tokens"], ["POST", "/v1/workspaces/none/tokens"], ["DELETE", "/v1/workspaces/none/tokens/x"]] as const) {
+    for (const [method, path] of [
+      ["GET", "/v1/workspaces/none/tokens"],
+      ["POST", "/v1/workspaces/none/tokens"],
+      ["DELETE", "/v1/workspaces/none/tokens/x"],
+    ] as const) {
       expect(await server.api(method, path)).toMatchObject({ status: 404, body: { code: "workspace.not_found" } });
     }
   });
@@ -105,12 +157,25 @@ describe("workspaces", () => {
     expect(body.workspace).toBe("see-a");
     const snapshot = (await server.api("POST", `/v1/sandboxes/${body.id}/snapshots`, undefined, { token: a })).body;
     for (const token of [b, ADMIN_TOKEN]) {
-      expect((await server.api("GET", "/v1/sandboxes", undefined, { token })).body.map((sandbox: { id: string }) => sandbox.id)).not.toContain(body.id);
+      expect(
+        (await server.api("GET", "/v1/sandboxes", undefined, { token })).body.map(
+          (sandbox: { id: string }) => sandbox.id,
+        ),
+      ).not.toContain(body.id);
       expect((await server.api("GET", "/v1/snapshots", undefined, { token })).body.snapshots).toEqual([]);
-      const foreign = await server.api("GET", `/v1/sandboxes/${body.id}`, undefined, { token, headers: { "x-request-id": "same" } });
-      const unknown = await server.api("GET", `/v1/sandboxes/${"z".repeat(20)}`, undefined, { token, headers: { "x-request-id": "same" } });
+      const foreign = await server.api("GET", `/v1/sandboxes/${body.id}`, undefined, {
+        token,
+        headers: { "x-request-id": "same" },
+      });
+      const unknown = await server.api("GET", `/v1/sandboxes/${"z".repeat(20)}`, undefined, {
+        token,
+        headers: { "x-request-id": "same" },
+      });
       expect(foreign).toMatchObject({ status: 404, body: unknown.body });
-      expect(await server.api("POST", "/v1/sandboxes", { from_snapshot: snapshot.id }, { token })).toMatchObject({ status: 404, body: { code: "snapshot.not_found" } });
+      expect(await server.api("POST", "/v1/sandboxes", { from_snapshot: snapshot.id }, { token })).toMatchObject({
+        status: 404,
+        body: { code: "snapshot.not_found" },
+      });
       expect((await server.api("DELETE", `/v1/sandboxes/${body.id}`, undefined, { token })).status).toBe(404);
       expect((await server.api("DELETE", `/v1/snapshots/${snapshot.id}`, undefined, { token })).status).toBe(404);
     }
@@ -123,7 +188,12 @@ describe("the first token", () => {
     const database = await createTestDatabase();
     const folder = mkdtempSync("/tmp/pandastack-test-bootstrap-");
     const file = join(folder, "token.json");
-    const settings = { databaseUrl: database.url, hostSocket: server.host.socketPath, apiKey: undefined, bootstrapFile: file };
+    const settings = {
+      databaseUrl: database.url,
+      hostSocket: server.host.socketPath,
+      apiKey: undefined,
+      bootstrapFile: file,
+    };
     const first = await startControlPlane(settings);
     const { token } = JSON.parse(readFileSync(file, "utf8")) as { token: string };
     expect(token).toMatch(/^pds_[0-9a-f]{32}$/);

@@ -29,7 +29,11 @@ async function* blocks(bytes: number): AsyncGenerator<Buffer> {
 describe("reading and writing", () => {
   test("bytes come back as they went, with spaces as + in the path", async () => {
     const bytes = Buffer.from([0, 255, 1, 254, 10, 13]);
-    const put = await fetch(`${base}/fs?path=/tmp/my+file`, { method: "PUT", headers: { authorization, "content-type": "application/octet-stream" }, body: bytes });
+    const put = await fetch(`${base}/fs?path=/tmp/my+file`, {
+      method: "PUT",
+      headers: { authorization, "content-type": "application/octet-stream" },
+      body: bytes,
+    });
     expect(await put.json()).toEqual({ path: "/tmp/my file", bytes: 6 });
     const get = await fetch(`${base}/fs?path=%2Ftmp%2Fmy%20file`, { headers: { authorization } });
     expect(get.headers.get("content-type")).toBe("application/octet-stream");
@@ -59,7 +63,11 @@ describe("reading and writing", () => {
     const before = process.memoryUsage().rss;
     let peak = 0;
     const timer = setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 20);
-    const put = await request(`${base}/fs?path=/dev/null`, { method: "PUT", headers: { authorization }, body: Readable.from(blocks(HUGE)) });
+    const put = await request(`${base}/fs?path=/dev/null`, {
+      method: "PUT",
+      headers: { authorization },
+      body: Readable.from(blocks(HUGE)),
+    });
     expect(await put.body.json()).toEqual({ path: "/dev/null", bytes: HUGE });
     const get = await request(`${base}/fs?path=/dev/endless&length=${HUGE}`, { headers: { authorization } });
     let bytes = 0;
@@ -79,17 +87,29 @@ describe("reading and writing", () => {
       }
     };
     const controller = new AbortController();
-    const put = request(`${base}/fs?path=/dev/null`, { method: "PUT", headers: { authorization }, body: Readable.from(source()), signal: controller.signal });
+    const put = request(`${base}/fs?path=/dev/null`, {
+      method: "PUT",
+      headers: { authorization },
+      body: Readable.from(source()),
+      signal: controller.signal,
+    });
     await new Promise((resolve) => setTimeout(resolve, 700));
     expect(sent).toBeLessThan(16 * 1024 * 1024);
     controller.abort();
     await expect(put).rejects.toThrow();
     server.host.uploadDelayMs = 0;
-    await waitFor(() => server.controlPlane.parts.activity.ongoing().length === 0, { timeoutMs: 3000, message: "still counted as activity" });
+    await waitFor(() => server.controlPlane.parts.activity.ongoing().length === 0, {
+      timeoutMs: 3000,
+      message: "still counted as activity",
+    });
   });
 
   test("an upload that is refused early is told so", async () => {
-    const put = await request(`${base}/fs?path=/full`, { method: "PUT", headers: { authorization }, body: Readable.from(blocks(8 * 1024 * 1024)) });
+    const put = await request(`${base}/fs?path=/full`, {
+      method: "PUT",
+      headers: { authorization },
+      body: Readable.from(blocks(8 * 1024 * 1024)),
+    });
     expect(put.statusCode).toBe(507);
     expect(await put.body.json()).toMatchObject({ code: "file.no_space" });
   });
@@ -112,8 +132,14 @@ describe("folders and entries", () => {
     for (const route of ["/fs?path=/none", "/fs/stat?path=/none", "/fs/dir?path=/none"]) {
       expect(await server.api("GET", path + route)).toMatchObject({ status: 404, body: { code: "file.not_found" } });
     }
-    expect(await server.api("GET", `${path}/fs/dir?path=/list/one.txt`)).toMatchObject({ status: 400, body: { code: "file.not_a_directory" } });
-    expect(await server.api("GET", `${path}/fs?path=/list`)).toMatchObject({ status: 400, body: { code: "file.is_a_directory" } });
+    expect(await server.api("GET", `${path}/fs/dir?path=/list/one.txt`)).toMatchObject({
+      status: 400,
+      body: { code: "file.not_a_directory" },
+    });
+    expect(await server.api("GET", `${path}/fs?path=/list`)).toMatchObject({
+      status: 400,
+      body: { code: "file.is_a_directory" },
+    });
   });
 
   test("move, chmod, chown, remove", async () => {
@@ -122,7 +148,10 @@ describe("folders and entries", () => {
     expect((await server.api("POST", `${path}/fs/chmod`, { path: "/m/b", mode: "600" })).status).toBe(204);
     expect((await server.api("POST", `${path}/fs/chmod`, { path: "/m/b", mode: 0o640 })).status).toBe(204);
     expect((await server.api("POST", `${path}/fs/chown`, { path: "/m/b", user: "user" })).status).toBe(204);
-    expect(await server.api("DELETE", `${path}/fs?path=/m`)).toMatchObject({ status: 409, body: { code: "file.directory_not_empty" } });
+    expect(await server.api("DELETE", `${path}/fs?path=/m`)).toMatchObject({
+      status: 409,
+      body: { code: "file.directory_not_empty" },
+    });
     expect((await server.api("DELETE", `${path}/fs?path=/m&recursive=1`)).status).toBe(204);
     expect(await server.api("DELETE", `${path}/fs?path=/m/b`)).toMatchObject({ status: 404 });
   });
@@ -131,7 +160,10 @@ describe("folders and entries", () => {
     const controller = new AbortController();
     const events = readEvents(await openStream(`${base}/fs/watch?path=/w&recursive=1`, undefined, controller.signal));
     expect((await events.next()).value).toEqual({ event: "ready", data: {} });
-    expect((await events.next()).value).toEqual({ event: "change", data: { kind: "create", path: "/w/new", is_dir: false } });
+    expect((await events.next()).value).toEqual({
+      event: "change",
+      data: { kind: "create", path: "/w/new", is_dir: false },
+    });
     controller.abort();
   });
 
@@ -147,11 +179,20 @@ describe("folders and entries", () => {
     ["PUT", "/fs?path=/a&mode=999", /^mode: .*octal/],
     ["GET", "/fs/dir?path=/&depth=99", /^depth: /],
   ])("refuses %s %s", async (method, route, text) => {
-    expect(await server.api(method, path + route)).toMatchObject({ status: 400, body: { code: "validation.failed", error: expect.stringMatching(text) } });
+    expect(await server.api(method, path + route)).toMatchObject({
+      status: 400,
+      body: { code: "validation.failed", error: expect.stringMatching(text) },
+    });
   });
 
   test("a NUL in a body's path too", async () => {
-    expect(await server.api("POST", `${path}/fs/move`, { from: "/a\0", to: "/b" })).toMatchObject({ status: 400, body: { error: expect.stringMatching(/^from: .*NUL/) } });
-    expect(await server.api("POST", `${path}/fs/mkdir`, {})).toMatchObject({ status: 400, body: { error: expect.stringMatching(/^path: /) } });
+    expect(await server.api("POST", `${path}/fs/move`, { from: "/a\0", to: "/b" })).toMatchObject({
+      status: 400,
+      body: { error: expect.stringMatching(/^from: .*NUL/) },
+    });
+    expect(await server.api("POST", `${path}/fs/mkdir`, {})).toMatchObject({
+      status: 400,
+      body: { error: expect.stringMatching(/^path: /) },
+    });
   });
 });

@@ -14,14 +14,27 @@ describe("the envelope", () => {
   test("an unknown route", async () => {
     expect(await server.api("GET", "/v1/nothing?access_token=secret")).toMatchObject({
       status: 404,
-      body: { error: "no such route: GET /v1/nothing", code: "route.not_found", retryable: false, request_id: expect.stringMatching(/^[0-9a-f]{16}$/) },
+      body: {
+        error: "no such route: GET /v1/nothing",
+        code: "route.not_found",
+        retryable: false,
+        request_id: expect.stringMatching(/^[0-9a-f]{16}$/),
+      },
     });
   });
 
   test("a request id is repeated, or made; one that cannot be repeated safely is replaced", async () => {
-    expect((await server.api("GET", "/v1/me", undefined, { headers: { "x-request-id": "trace-1:2" } })).headers.get("x-request-id")).toBe("trace-1:2");
+    expect(
+      (await server.api("GET", "/v1/me", undefined, { headers: { "x-request-id": "trace-1:2" } })).headers.get(
+        "x-request-id",
+      ),
+    ).toBe("trace-1:2");
     expect((await server.api("GET", "/v1/me")).headers.get("x-request-id")).toMatch(/^[0-9a-f]{16}$/);
-    expect((await server.api("GET", "/v1/me", undefined, { headers: { "x-request-id": "a b<script>" } })).headers.get("x-request-id")).toMatch(/^[0-9a-f]{16}$/);
+    expect(
+      (await server.api("GET", "/v1/me", undefined, { headers: { "x-request-id": "a b<script>" } })).headers.get(
+        "x-request-id",
+      ),
+    ).toMatch(/^[0-9a-f]{16}$/);
   });
 
   test("a path that cannot be decoded", async () => {
@@ -45,7 +58,10 @@ describe("the envelope", () => {
     try {
       await new Promise((resolve) => setTimeout(resolve, 1200));
       const reply = await server.api("GET", "/v1/hosts");
-      expect(reply).toMatchObject({ status: 500, body: { error: "internal error", code: "internal.error", retryable: false } });
+      expect(reply).toMatchObject({
+        status: 500,
+        body: { error: "internal error", code: "internal.error", retryable: false },
+      });
       expect(Object.keys(reply.body).toSorted()).toEqual(["code", "error", "request_id", "retryable"]);
     } finally {
       delete (server.host.state as { info?: unknown }).info;
@@ -65,7 +81,9 @@ describe("the envelope", () => {
   test("errors are objects with a text under `error`, on every operation", async () => {
     for (const operation of Object.values(operations) as Operation[]) {
       if (operation.role === "public" || operation.replies[101] !== undefined) continue;
-      const reply = await server.api(operation.method, operation.path.replaceAll(/\{\w+\}/g, "x"), undefined, { token: null });
+      const reply = await server.api(operation.method, operation.path.replaceAll(/\{\w+\}/g, "x"), undefined, {
+        token: null,
+      });
       expect(reply).toMatchObject({ status: 401, body: { error: expect.any(String), code: "auth.missing_token" } });
     }
   });
@@ -75,7 +93,11 @@ describe("bodies", () => {
   test("1 GB of JSON is refused at its head, and the caller gets to read that", async () => {
     const reply = await request(`${server.url}/v1/sandboxes`, {
       method: "POST",
-      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json", "content-length": String(1024 ** 3) },
+      headers: {
+        authorization: `Bearer ${ADMIN_TOKEN}`,
+        "content-type": "application/json",
+        "content-length": String(1024 ** 3),
+      },
       body: Readable.from(
         (function* () {
           const block = Buffer.alloc(1024 * 1024, " ");
@@ -84,7 +106,10 @@ describe("bodies", () => {
       ),
     });
     expect(reply.statusCode).toBe(413);
-    expect(await reply.body.json()).toMatchObject({ code: "validation.body_too_large", error: expect.stringContaining("1048576") });
+    expect(await reply.body.json()).toMatchObject({
+      code: "validation.body_too_large",
+      error: expect.stringContaining("1048576"),
+    });
   });
 
   test("the same without a length: memory stays flat", async () => {
@@ -105,12 +130,20 @@ describe("bodies", () => {
   });
 
   test("1 MiB is still fine", async () => {
-    expect(await server.api("POST", "/v1/sandboxes", JSON.stringify({ template: "base" }).padEnd(1024 * 1024, " "))).toMatchObject({ status: 201 });
-    expect(await server.api("POST", "/v1/sandboxes", JSON.stringify({ template: "base" }).padEnd(1024 * 1024 + 1, " "))).toMatchObject({ status: 413 });
+    expect(
+      await server.api("POST", "/v1/sandboxes", JSON.stringify({ template: "base" }).padEnd(1024 * 1024, " ")),
+    ).toMatchObject({ status: 201 });
+    expect(
+      await server.api("POST", "/v1/sandboxes", JSON.stringify({ template: "base" }).padEnd(1024 * 1024 + 1, " ")),
+    ).toMatchObject({ status: 413 });
   });
 
   test("an unknown caller's body is not read", async () => {
-    const reply = await request(`${server.url}/v1/sandboxes`, { method: "POST", headers: { "content-type": "application/json" }, body: "{broken" });
+    const reply = await request(`${server.url}/v1/sandboxes`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{broken",
+    });
     expect(reply.statusCode).toBe(401);
     await reply.body.dump();
   });
@@ -118,13 +151,26 @@ describe("bodies", () => {
   test("POSTs without a body in every way that clients send them", async () => {
     const { body } = await server.api("POST", "/v1/sandboxes");
     const { port } = new URL(server.url);
-    for (const headers of [{ "content-type": "text/plain;charset=UTF-8", "content-length": "0" }, { "content-length": "0" }, {}, { "content-type": "application/json", "content-length": "0" }]) {
+    for (const headers of [
+      { "content-type": "text/plain;charset=UTF-8", "content-length": "0" },
+      { "content-length": "0" },
+      {},
+      { "content-type": "application/json", "content-length": "0" },
+    ]) {
       for (const action of ["pause", "resume", "hibernate", "wake", "snapshots", "fork"]) {
         const status = await new Promise<number>((resolve, reject) => {
-          httpRequest({ port, method: "POST", path: `/v1/sandboxes/${body.id}/${action}`, headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...headers } }, (response) => {
-            response.resume();
-            resolve(response.statusCode ?? 0);
-          })
+          httpRequest(
+            {
+              port,
+              method: "POST",
+              path: `/v1/sandboxes/${body.id}/${action}`,
+              headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...headers },
+            },
+            (response) => {
+              response.resume();
+              resolve(response.statusCode ?? 0);
+            },
+          )
             .on("error", reject)
             .end();
         });
@@ -136,12 +182,23 @@ describe("bodies", () => {
 
 describe("cross-origin", () => {
   test("any page may ask, with any header", async () => {
-    const preflight = await fetch(`${server.url}/v1/sandboxes`, { method: "OPTIONS", headers: { origin: "https://page", "access-control-request-method": "POST", "access-control-request-headers": "authorization,content-type" } });
+    const preflight = await fetch(`${server.url}/v1/sandboxes`, {
+      method: "OPTIONS",
+      headers: {
+        origin: "https://page",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,content-type",
+      },
+    });
     expect(preflight.status).toBe(204);
     expect(preflight.headers.get("access-control-allow-origin")).toBe("*");
     expect(preflight.headers.get("access-control-allow-methods")).toBe("GET, POST, PUT, PATCH, DELETE, OPTIONS");
     expect(preflight.headers.get("access-control-allow-headers")).toBe("authorization,content-type");
-    for (const reply of [await server.api("GET", "/v1/me"), await server.api("GET", "/v1/me", undefined, { token: null }), await server.api("GET", "/none")]) {
+    for (const reply of [
+      await server.api("GET", "/v1/me"),
+      await server.api("GET", "/v1/me", undefined, { token: null }),
+      await server.api("GET", "/none"),
+    ]) {
       expect(reply.headers.get("access-control-allow-origin")).toBe("*");
       expect(reply.headers.get("set-cookie")).toBeNull();
     }
@@ -150,11 +207,23 @@ describe("cross-origin", () => {
 
 describe("about the server", () => {
   test("health, readiness, version", async () => {
-    expect(await server.api("GET", "/healthz", undefined, { token: null })).toMatchObject({ status: 200, body: { status: "ok", checks: { database: "ok", compute: "ok" } } });
-    expect(await server.api("GET", "/readyz", undefined, { token: null })).toMatchObject({ status: 200, body: { status: "ok" } });
-    expect(await server.api("GET", "/version", undefined, { token: null })).toMatchObject({ status: 200, body: { service: "pandastack", semver: expect.stringMatching(/^\d+\.\d+\.\d+/) } });
+    expect(await server.api("GET", "/healthz", undefined, { token: null })).toMatchObject({
+      status: 200,
+      body: { status: "ok", checks: { database: "ok", compute: "ok" } },
+    });
+    expect(await server.api("GET", "/readyz", undefined, { token: null })).toMatchObject({
+      status: 200,
+      body: { status: "ok" },
+    });
+    expect(await server.api("GET", "/version", undefined, { token: null })).toMatchObject({
+      status: 200,
+      body: { service: "pandastack", semver: expect.stringMatching(/^\d+\.\d+\.\d+/) },
+    });
     server.host.state.isReady = false;
-    expect(await server.api("GET", "/readyz")).toMatchObject({ status: 503, body: { status: "degraded", degraded: ["compute"], reasons: { compute: "templates are being baked" } } });
+    expect(await server.api("GET", "/readyz")).toMatchObject({
+      status: 503,
+      body: { status: "degraded", degraded: ["compute"], reasons: { compute: "templates are being baked" } },
+    });
     server.host.state.isReady = true;
     expect((await server.api("GET", "/readyz")).headers.get("cache-control")).toBe("no-store");
   });
@@ -173,15 +242,36 @@ describe("about the server", () => {
 
   test("hosts say honestly what isolates", async () => {
     expect((await server.api("GET", "/v1/hosts")).body).toEqual([
-      expect.objectContaining({ id: "stand-in", ready: true, runtimes: [expect.objectContaining({ name: "fake", isolation: "fake", is_security_boundary: false, explanation: expect.stringContaining("No isolation") })] }),
+      expect.objectContaining({
+        id: "stand-in",
+        ready: true,
+        runtimes: [
+          expect.objectContaining({
+            name: "fake",
+            isolation: "fake",
+            is_security_boundary: false,
+            explanation: expect.stringContaining("No isolation"),
+          }),
+        ],
+      }),
     ]);
   });
 
   test("templates: a bare array; aliases lead to base", async () => {
     const list = (await server.api("GET", "/v1/templates")).body;
     expect(list.map((template: { name: string }) => template.name)).toEqual(["base", "code-interpreter"]);
-    expect(list[0]).toMatchObject({ is_global: true, cpu: 2, memory_mb: 512, status: "ready", aliases: ["ubuntu-24.04", "ubuntu-24.04-net", "node"], rootfs_path: "/var/lib/pandastack/templates/base/rootfs.ext4" });
+    expect(list[0]).toMatchObject({
+      is_global: true,
+      cpu: 2,
+      memory_mb: 512,
+      status: "ready",
+      aliases: ["ubuntu-24.04", "ubuntu-24.04-net", "node"],
+      rootfs_path: "/var/lib/pandastack/templates/base/rootfs.ext4",
+    });
     expect((await server.api("GET", "/v1/templates/ubuntu-24.04")).body.name).toBe("base");
-    expect(await server.api("GET", "/v1/templates/a%2Fb")).toMatchObject({ status: 404, body: { code: "template.unknown" } });
+    expect(await server.api("GET", "/v1/templates/a%2Fb")).toMatchObject({
+      status: 404,
+      body: { code: "template.unknown" },
+    });
   });
 });

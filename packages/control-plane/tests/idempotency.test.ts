@@ -16,7 +16,11 @@ describe("Idempotency-Key", () => {
     expect(again).toMatchObject({ status: 201, body: first.body });
     expect(first.headers.get("idempotency-replayed")).toBeNull();
     expect(again.headers.get("idempotency-replayed")).toBe("true");
-    expect((await server.api("GET", "/v1/sandboxes")).body.filter((sandbox: { metadata: { a?: string } }) => sandbox.metadata.a === "1")).toHaveLength(1);
+    expect(
+      (await server.api("GET", "/v1/sandboxes")).body.filter(
+        (sandbox: { metadata: { a?: string } }) => sandbox.metadata.a === "1",
+      ),
+    ).toHaveLength(1);
   });
 
   test("two at the same time are one", async () => {
@@ -30,7 +34,10 @@ describe("Idempotency-Key", () => {
 
   test("another body, or another operation, with the same key is a mistake", async () => {
     await post("/v1/sandboxes", "mistake", { ttl_seconds: 10 });
-    expect(await post("/v1/sandboxes", "mistake", { ttl_seconds: 11 })).toMatchObject({ status: 409, body: { code: "idempotency.conflict" } });
+    expect(await post("/v1/sandboxes", "mistake", { ttl_seconds: 11 })).toMatchObject({
+      status: 409,
+      body: { code: "idempotency.conflict" },
+    });
     const { body } = await server.api("POST", "/v1/sandboxes");
     expect(await post(`/v1/sandboxes/${body.id}/fork`, "mistake", { ttl_seconds: 10 })).toMatchObject({ status: 409 });
   });
@@ -66,8 +73,12 @@ describe("Idempotency-Key", () => {
   test("a request whose control plane died half-way is finished by its repetition, under the same ids", async () => {
     // What a control plane leaves that died after its host had made the sandbox: the key in progress, and a row still creating.
     const first = await post("/v1/sandboxes", "died");
-    await server.database.query(`update sandboxes set status = 'creating', owner = gen_random_uuid() where id = '${first.body.id}'`);
-    await server.database.query("update idempotency_keys set status = null, reply = null, owner = gen_random_uuid() where key = 'died'");
+    await server.database.query(
+      `update sandboxes set status = 'creating', owner = gen_random_uuid() where id = '${first.body.id}'`,
+    );
+    await server.database.query(
+      "update idempotency_keys set status = null, reply = null, owner = gen_random_uuid() where key = 'died'",
+    );
     const done = server.host.state.done["createSandbox"];
     const again = await post("/v1/sandboxes", "died");
     expect(again).toMatchObject({ status: 201, body: { id: first.body.id, status: "running" } });
@@ -77,7 +88,9 @@ describe("Idempotency-Key", () => {
   test("… and when what it made was undone in the meantime, it is made anew", async () => {
     const first = await post("/v1/sandboxes", "undone");
     await server.api("DELETE", `/v1/sandboxes/${first.body.id}`);
-    await server.database.query("update idempotency_keys set status = null, reply = null, owner = gen_random_uuid() where key = 'undone'");
+    await server.database.query(
+      "update idempotency_keys set status = null, reply = null, owner = gen_random_uuid() where key = 'undone'",
+    );
     const again = await post("/v1/sandboxes", "undone");
     expect(again.status).toBe(201);
     expect(again.body.id).not.toBe(first.body.id);
@@ -86,7 +99,8 @@ describe("Idempotency-Key", () => {
   test.each(["", "with space", "ü".normalize("NFC"), "a".repeat(256)])("refuses the key %j", async (key) => {
     const reply = await post("/v1/sandboxes", key).catch(() => undefined);
     // Some of these never leave the client.
-    if (reply !== undefined) expect(reply).toMatchObject({ status: 400, body: { error: expect.stringMatching(/^Idempotency-Key: /) } });
+    if (reply !== undefined)
+      expect(reply).toMatchObject({ status: 400, body: { error: expect.stringMatching(/^Idempotency-Key: /) } });
   });
 
   test("without the header, every request is its own", async () => {

@@ -15,16 +15,37 @@ describe("events", () => {
   test("under every name that clients know; tail and since cut", async () => {
     await server.api("POST", `/v1/sandboxes/${id}/pause`);
     await server.api("POST", `/v1/sandboxes/${id}/resume`);
-    await waitFor(async () => (await server.api("GET", `/v1/sandboxes/${id}/events`)).body.events.length >= 3, { timeoutMs: 5000, message: "events are missing" });
+    await waitFor(async () => (await server.api("GET", `/v1/sandboxes/${id}/events`)).body.events.length >= 3, {
+      timeoutMs: 5000,
+      message: "events are missing",
+    });
     const { events } = (await server.api("GET", `/v1/sandboxes/${id}/events`)).body;
-    expect(events.map((event: { type: string }) => event.type)).toEqual(["sandbox.running", "sandbox.paused", "sandbox.resumed"]);
+    expect(events.map((event: { type: string }) => event.type)).toEqual([
+      "sandbox.running",
+      "sandbox.paused",
+      "sandbox.resumed",
+    ]);
     const [first] = events;
-    expect(first).toMatchObject({ sandbox_id: id, type: "sandbox.running", code: "sandbox.running", payload: { boot_mode: "snapshot" }, data: { boot_mode: "snapshot" }, metadata: { boot_mode: "snapshot" } });
+    expect(first).toMatchObject({
+      sandbox_id: id,
+      type: "sandbox.running",
+      code: "sandbox.running",
+      payload: { boot_mode: "snapshot" },
+      data: { boot_mode: "snapshot" },
+      metadata: { boot_mode: "snapshot" },
+    });
     expect(first.time).toBe(first.ts);
     expect(first.time).toBe(first.timestamp);
-    expect((await server.api("GET", `/v1/sandboxes/${id}/events?tail=1`)).body.events.map((event: { type: string }) => event.type)).toEqual(["sandbox.resumed"]);
+    expect(
+      (await server.api("GET", `/v1/sandboxes/${id}/events?tail=1`)).body.events.map(
+        (event: { type: string }) => event.type,
+      ),
+    ).toEqual(["sandbox.resumed"]);
     expect((await server.api("GET", `/v1/sandboxes/${id}/events?since=${first.id}`)).body.events).toHaveLength(2);
-    expect(await server.api("GET", `/v1/sandboxes/${id}/events?tail=-1`)).toMatchObject({ status: 400, body: { error: expect.stringMatching(/^tail: /) } });
+    expect(await server.api("GET", `/v1/sandboxes/${id}/events?tail=-1`)).toMatchObject({
+      status: 400,
+      body: { error: expect.stringMatching(/^tail: /) },
+    });
   });
 
   test("followed: what was, what comes, and the end with the sandbox", async () => {
@@ -41,7 +62,8 @@ describe("events", () => {
     const tree = (await server.api("POST", `/v1/sandboxes/${id}/fork-tree`)).body;
     const winner = tree.children[0].id;
     await server.api("POST", `/v1/sandboxes/${winner}/promote`, { cleanup_siblings: true });
-    const types = async (of: string) => (await server.api("GET", `/v1/sandboxes/${of}/events`)).body.events.map((event: { type: string }) => event.type);
+    const types = async (of: string) =>
+      (await server.api("GET", `/v1/sandboxes/${of}/events`)).body.events.map((event: { type: string }) => event.type);
     expect(await types(id)).toContain("fork_tree.completed");
     expect(await types(winner)).toContain("fork_tree.promoted");
   });
@@ -49,11 +71,19 @@ describe("events", () => {
   test("are stored once, though the host is asked again and again", async () => {
     await server.host.kill();
     await server.host.start();
-    await waitFor(async () => (await server.api("GET", "/readyz")).status === 200, { timeoutMs: 8000, message: "not ready" });
+    await waitFor(async () => (await server.api("GET", "/readyz")).status === 200, {
+      timeoutMs: 8000,
+      message: "not ready",
+    });
     const { body } = await server.api("POST", "/v1/sandboxes");
-    await waitFor(async () => (await server.api("GET", `/v1/sandboxes/${body.id}/events`)).body.events.length === 1, { timeoutMs: 5000, message: "not one event" });
+    await waitFor(async () => (await server.api("GET", `/v1/sandboxes/${body.id}/events`)).body.events.length === 1, {
+      timeoutMs: 5000,
+      message: "not one event",
+    });
     const { rows } = await server.database.query("select seq from events where seq is not null order by seq");
-    expect(rows.map((row) => Number(row["seq"]))).toEqual(server.host.state.events.filter((event) => event.sandboxId !== null).map((event) => event.seq));
+    expect(rows.map((row) => Number(row["seq"]))).toEqual(
+      server.host.state.events.filter((event) => event.sandboxId !== null).map((event) => event.seq),
+    );
   });
 });
 
@@ -82,18 +112,43 @@ describe("logs", () => {
 
 describe("figures", () => {
   test("metrics and util; zeros while hibernated", async () => {
-    expect((await server.api("GET", `/v1/sandboxes/${id}/metrics`)).body).toMatchObject({ pid: 4242, host_rss_bytes: 1024, guest: { cpus: 2 } });
-    expect((await server.api("GET", `/v1/sandboxes/${id}/util`)).body).toEqual({ active_cpu_seconds: 0.5, cpu_tracked: true, resident_bytes: 1024, cpu: 2, memory_mb: 512 });
+    expect((await server.api("GET", `/v1/sandboxes/${id}/metrics`)).body).toMatchObject({
+      pid: 4242,
+      host_rss_bytes: 1024,
+      guest: { cpus: 2 },
+    });
+    expect((await server.api("GET", `/v1/sandboxes/${id}/util`)).body).toEqual({
+      active_cpu_seconds: 0.5,
+      cpu_tracked: true,
+      resident_bytes: 1024,
+      cpu: 2,
+      memory_mb: 512,
+    });
     await server.api("POST", `/v1/sandboxes/${id}/hibernate`);
-    expect((await server.api("GET", `/v1/sandboxes/${id}/metrics`)).body).toMatchObject({ pid: 0, uptime_seconds: 0, guest: null });
-    expect((await server.api("GET", `/v1/sandboxes/${id}/util`)).body).toMatchObject({ cpu_tracked: false, active_cpu_seconds: 0 });
+    expect((await server.api("GET", `/v1/sandboxes/${id}/metrics`)).body).toMatchObject({
+      pid: 0,
+      uptime_seconds: 0,
+      guest: null,
+    });
+    expect((await server.api("GET", `/v1/sandboxes/${id}/util`)).body).toMatchObject({
+      cpu_tracked: false,
+      active_cpu_seconds: 0,
+    });
   });
 
   test("ports: named and detected; only the named while hibernated", async () => {
-    expect((await server.api("GET", `/v1/sandboxes/${id}/ports`)).body).toEqual([{ port: 8000, label: "api", listening: false, source: "user", proxy_url: `/v1/sandboxes/${id}/proxy/8000/` }]);
+    expect((await server.api("GET", `/v1/sandboxes/${id}/ports`)).body).toEqual([
+      { port: 8000, label: "api", listening: false, source: "user", proxy_url: `/v1/sandboxes/${id}/proxy/8000/` },
+    ]);
     await server.api("POST", `/v1/sandboxes/${id}/wake`);
     expect((await server.api("GET", `/v1/sandboxes/${id}/ports`)).body).toEqual([
-      { port: 3000, listening: true, source: "detected", process: "node", proxy_url: `/v1/sandboxes/${id}/proxy/3000/` },
+      {
+        port: 3000,
+        listening: true,
+        source: "detected",
+        process: "node",
+        proxy_url: `/v1/sandboxes/${id}/proxy/3000/`,
+      },
       expect.objectContaining({ port: 8000 }),
     ]);
   });

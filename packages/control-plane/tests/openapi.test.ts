@@ -2,10 +2,10 @@ import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { errorRegistry, operations, step, type Operation } from "@pandastack/contracts";
 import { routePath } from "../src/http/bind.ts";
-import { startTestServer, type TestServer } from "./support/server.ts";
+import { startTestServer, type Json, type TestServer } from "./support/server.ts";
 
 let server: TestServer;
-let document: any;
+let document: Json;
 beforeAll(async () => {
   server = await startTestServer();
   document = (await server.api("GET", "/openapi.json", undefined, { token: null })).body;
@@ -21,7 +21,8 @@ function routesOf(app: FastifyInstance): string[] {
     if (match === null) continue;
     const depth = match[1]!.length / 4;
     prefixes[depth] = (depth > 1 ? (prefixes[depth - 1] ?? "") : "") + match[2];
-    for (const method of (match[3] ?? "").split(", ").filter((name) => name !== "")) routes.push(`${method} ${prefixes[depth]}`);
+    for (const method of (match[3] ?? "").split(", ").filter((name) => name !== ""))
+      routes.push(`${method} ${prefixes[depth]}`);
   }
   return routes;
 }
@@ -35,8 +36,9 @@ describe("the document", () => {
   });
 
   test("has every operation of the registry, and no other", () => {
-    const printed = Object.entries(document.paths as Record<string, Record<string, { operationId: string }>>).flatMap(([path, item]) =>
-      Object.entries(item).map(([method, { operationId }]) => `${operationId} ${method.toUpperCase()} ${path}`),
+    const printed = Object.entries(document.paths as Record<string, Record<string, { operationId: string }>>).flatMap(
+      ([path, item]) =>
+        Object.entries(item).map(([method, { operationId }]) => `${operationId} ${method.toUpperCase()} ${path}`),
     );
     expect(printed.toSorted()).toEqual(all.map(([name, { method, path }]) => `${name} ${method} ${path}`).toSorted());
   });
@@ -44,7 +46,10 @@ describe("the document", () => {
   test("has a home for every reference", () => {
     const references = JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g);
     for (const [, reference] of references) {
-      const target = reference!.replace("#/", "").split("/").reduce((node, key) => node?.[key], document);
+      const target = reference!
+        .replace("#/", "")
+        .split("/")
+        .reduce((node, key) => node?.[key], document);
       expect(target, reference).toBeDefined();
     }
     expect(JSON.stringify(document)).not.toContain("#/$defs");
@@ -62,14 +67,21 @@ describe("the document", () => {
       const printed = document.paths[operation.path][operation.method.toLowerCase()];
       expect(printed["x-pandastack-role"], name).toBe(operation.role);
       expect(printed.summary.length, name).toBeGreaterThan(10);
-      for (const code of operation.errors) expect(printed.responses[errorRegistry[code].status], `${name} ${code}`).toBeDefined();
+      for (const code of operation.errors)
+        expect(printed.responses[errorRegistry[code].status], `${name} ${code}`).toBeDefined();
       if (operation.role !== "public") expect(printed.responses["401"], name).toBeDefined();
-      if (operation.verb !== null) expect(printed.description, name).toContain(step("hibernated", operation.verb).kind === "wake-first" ? "Wakes a hib" : "Does not wake");
+      if (operation.verb !== null)
+        expect(printed.description, name).toContain(
+          step("hibernated", operation.verb).kind === "wake-first" ? "Wakes a hib" : "Does not wake",
+        );
     }
   });
 
   test("its shape stays what it is (see the snapshot's changes before accepting them)", () => {
-    const summary = all.map(([name, { method, path, role, verb, isActivity, replies }]) => `${name}: ${method} ${path} [${role}] verb=${verb} activity=${isActivity} → ${Object.keys(replies).join(", ")}`);
+    const summary = all.map(
+      ([name, { method, path, role, verb, isActivity, replies }]) =>
+        `${name}: ${method} ${path} [${role}] verb=${verb} activity=${isActivity} → ${Object.keys(replies).join(", ")}`,
+    );
     expect(summary).toMatchSnapshot();
     expect(Object.keys(document.components.schemas)).toMatchSnapshot();
   });
@@ -81,7 +93,13 @@ describe("the server", () => {
     for (const [name, { method, path }] of all) expect(app.hasRoute({ method, url: routePath(path) }), name).toBe(true);
     const known = new Set(all.map(([, { method, path }]) => `${method} ${routePath(path)}`));
     const others = routesOf(app).filter((route) => !known.has(route));
-    expect(others.toSorted()).toEqual(["GET /docs", "GET /docs/js/scalar.js", "GET /docs/openapi.json", "GET /docs/openapi.yaml", "OPTIONS *"]);
+    expect(others.toSorted()).toEqual([
+      "GET /docs",
+      "GET /docs/js/scalar.js",
+      "GET /docs/openapi.json",
+      "GET /docs/openapi.yaml",
+      "OPTIONS *",
+    ]);
   });
 
   test("the reference page needs nothing from elsewhere", async () => {
@@ -95,6 +113,8 @@ describe("the server", () => {
     const script = await server.api("GET", "/docs/js/scalar.js", undefined, { token: null });
     expect(script.status).toBe(200);
     expect(script.body.length).toBeGreaterThan(1_000_000);
-    expect((await server.api("GET", "/docs/openapi.json", undefined, { token: null })).body.info).toEqual(document.info);
+    expect((await server.api("GET", "/docs/openapi.json", undefined, { token: null })).body.info).toEqual(
+      document.info,
+    );
   });
 });

@@ -53,7 +53,15 @@ async function start(command: string[], env: Record<string, string> = {}): Promi
   const port = await freePort();
   output = "";
   child = spawn(command[0]!, command.slice(1), {
-    env: { PATH: process.env["PATH"], PANDASTACK_LISTEN: `127.0.0.1:${port}`, DATABASE_URL: database.url, PANDASTACK_HOST_SOCKET: host.socketPath, PANDASTACK_API_KEY: ADMIN_TOKEN, PANDASTACK_RUNTIME: "fake", ...env },
+    env: {
+      PATH: process.env["PATH"],
+      PANDASTACK_LISTEN: `127.0.0.1:${port}`,
+      DATABASE_URL: database.url,
+      PANDASTACK_HOST_SOCKET: host.socketPath,
+      PANDASTACK_API_KEY: ADMIN_TOKEN,
+      PANDASTACK_RUNTIME: "fake",
+      ...env,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   for (const stream of [child.stdout, child.stderr]) stream!.on("data", (data) => (output += data));
@@ -64,7 +72,10 @@ const ready = (url: string) =>
   waitFor(
     () => {
       if (child?.exitCode !== null && child?.exitCode !== undefined) throw new Error(`it ended: ${output}`);
-      return fetch(`${url}/readyz`).then((reply) => reply.status === 200, () => false);
+      return fetch(`${url}/readyz`).then(
+        (reply) => reply.status === 200,
+        () => false,
+      );
     },
     { timeoutMs: 25_000, message: "not ready" },
   ).catch((error: unknown) => {
@@ -72,46 +83,68 @@ const ready = (url: string) =>
   });
 
 describe("the process", () => {
-  test.runIf(isRoot)("serves everything as an unprivileged user from a clone that only root can read", async () => {
-    const folder = mkdtempSync("/tmp/pandastack-test-clone-");
-    mkdirSync(join(folder, "clone"));
-    chmodSync(folder, 0o700);
-    // The repository as it is, seen through a folder that is closed to everyone but root. Node as well: its path may be closed too.
-    const script = `mount --bind "${repository}" "${folder}/clone" && exec "${process.execPath}" "${folder}/clone/${program}"`;
-    try {
-      const url = await start(["unshare", "--mount", "sh", "-c", script], { PANDASTACK_UID: String(RUN_AS), PANDASTACK_GID: String(RUN_AS) });
-      await ready(url);
-      const status = readFileSync(`/proc/${child!.pid}/status`, "utf8");
-      expect(status).toMatch(new RegExp(`^Uid:\\s+${RUN_AS}\\s+${RUN_AS}\\s+${RUN_AS}\\s+${RUN_AS}$`, "m"));
-      expect(status).toMatch(new RegExp(`^Gid:\\s+${RUN_AS}\\s+${RUN_AS}\\s+${RUN_AS}\\s+${RUN_AS}$`, "m"));
-      expect(status).toMatch(new RegExp(`^Groups:\\s+${RUN_AS}\\s*$`, "m"));
-      expect(status).toMatch(/^CapEff:\s+0+$/m);
-      // Whatever is loaded late would fail now: so a bit of everything.
-      const api = apiOf(url);
-      const { body } = await api("POST", "/v1/sandboxes");
-      const base = `/v1/sandboxes/${body.id}`;
-      expect((await api("POST", `${base}/exec`, { cmd: "echo hi" })).body.stdout).toBe("hi\n");
-      expect((await api("PUT", `${base}/fs?path=/a`, "x")).status).toBe(200);
-      expect((await api("GET", `${base}/fs?path=/a`)).body).toBe("x");
-      expect((await api("POST", `${base}/fork-tree`)).status).toBe(201);
-      expect((await api("POST", `${base}/snapshots`)).status).toBe(201);
-      expect((await api("POST", "/v1/sandboxes", {}, { headers: { "idempotency-key": "k" } })).status).toBe(201);
-      expect((await api("POST", "/v1/sandboxes", { ttl_seconds: -1 })).status).toBe(400);
-      const stream = await fetch(`${url}${base}/exec/stream`, { method: "POST", headers: { authorization: `Bearer ${ADMIN_TOKEN}` }, body: JSON.stringify({ cmd: "exit 3" }) });
-      expect((await collect(readEvents(stream))).at(-1)).toMatchObject({ event: "exit" });
-      const socket = await new TestSocket(`${url}${base}/ssh`).open();
-      await socket.untilText("24x80");
-      socket.socket.close();
-      for (const path of ["/docs/", "/docs/js/scalar.js", "/docs/openapi.json", "/docs/openapi.yaml", "/openapi.json", "/metrics", "/version", "/v1/hosts", "/v1/templates"]) expect((await api("GET", path)).status, path).toBe(200);
-      child!.kill("SIGTERM");
-      const [code] = (await once(child!, "exit")) as [number];
-      expect(code, output).toBe(0);
-      expect(output).not.toMatch(/EACCES|MODULE_NOT_FOUND/);
-    } finally {
-      child?.kill("SIGKILL");
-      rmSync(folder, { recursive: true, force: true });
-    }
-  }, 60_000);
+  test.runIf(isRoot)(
+    "serves everything as an unprivileged user from a clone that only root can read",
+    async () => {
+      const folder = mkdtempSync("/tmp/pandastack-test-clone-");
+      mkdirSync(join(folder, "clone"));
+      chmodSync(folder, 0o700);
+      // The repository as it is, seen through a folder that is closed to everyone but root. Node as well: its path may be closed too.
+      const script = `mount --bind "${repository}" "${folder}/clone" && exec "${process.execPath}" "${folder}/clone/${program}"`;
+      try {
+        const url = await start(["unshare", "--mount", "sh", "-c", script], {
+          PANDASTACK_UID: String(RUN_AS),
+          PANDASTACK_GID: String(RUN_AS),
+        });
+        await ready(url);
+        const status = readFileSync(`/proc/${child!.pid}/status`, "utf8");
+        expect(status).toMatch(new RegExp(`^Uid:\\s+${RUN_AS}\\s+${RUN_AS}\\s+${RUN_AS}\\s+${RUN_AS}$`, "m"));
+        expect(status).toMatch(new RegExp(`^Gid:\\s+${RUN_AS}\\s+${RUN_AS}\\s+${RUN_AS}\\s+${RUN_AS}$`, "m"));
+        expect(status).toMatch(new RegExp(`^Groups:\\s+${RUN_AS}\\s*$`, "m"));
+        expect(status).toMatch(/^CapEff:\s+0+$/m);
+        // Whatever is loaded late would fail now: so a bit of everything.
+        const api = apiOf(url);
+        const { body } = await api("POST", "/v1/sandboxes");
+        const base = `/v1/sandboxes/${body.id}`;
+        expect((await api("POST", `${base}/exec`, { cmd: "echo hi" })).body.stdout).toBe("hi\n");
+        expect((await api("PUT", `${base}/fs?path=/a`, "x")).status).toBe(200);
+        expect((await api("GET", `${base}/fs?path=/a`)).body).toBe("x");
+        expect((await api("POST", `${base}/fork-tree`)).status).toBe(201);
+        expect((await api("POST", `${base}/snapshots`)).status).toBe(201);
+        expect((await api("POST", "/v1/sandboxes", {}, { headers: { "idempotency-key": "k" } })).status).toBe(201);
+        expect((await api("POST", "/v1/sandboxes", { ttl_seconds: -1 })).status).toBe(400);
+        const stream = await fetch(`${url}${base}/exec/stream`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+          body: JSON.stringify({ cmd: "exit 3" }),
+        });
+        expect((await collect(readEvents(stream))).at(-1)).toMatchObject({ event: "exit" });
+        const socket = await new TestSocket(`${url}${base}/ssh`).open();
+        await socket.untilText("24x80");
+        socket.socket.close();
+        for (const path of [
+          "/docs/",
+          "/docs/js/scalar.js",
+          "/docs/openapi.json",
+          "/docs/openapi.yaml",
+          "/openapi.json",
+          "/metrics",
+          "/version",
+          "/v1/hosts",
+          "/v1/templates",
+        ])
+          expect((await api("GET", path)).status, path).toBe(200);
+        child!.kill("SIGTERM");
+        const [code] = (await once(child!, "exit")) as [number];
+        expect(code, output).toBe(0);
+        expect(output).not.toMatch(/EACCES|MODULE_NOT_FOUND/);
+      } finally {
+        child?.kill("SIGKILL");
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+    60_000,
+  );
 
   test.runIf(isRoot)("refuses to serve as root", async () => {
     await start([process.execPath, join(repository, program)]);
@@ -121,25 +154,51 @@ describe("the process", () => {
   });
 
   test("says what is wrong with its environment, and nothing else", () => {
-    const run = spawnSync(process.execPath, [join(repository, program)], { env: { PATH: process.env["PATH"], PANDASTACK_LISTEN: "?" }, encoding: "utf8" });
+    const run = spawnSync(process.execPath, [join(repository, program)], {
+      env: { PATH: process.env["PATH"], PANDASTACK_LISTEN: "?" },
+      encoding: "utf8",
+    });
     expect(run.status).toBe(1);
-    expect(run.stderr.trim().split("\n")).toEqual([expect.stringContaining("PANDASTACK_LISTEN"), "DATABASE_URL is not set", "PANDASTACK_HOST_SOCKET is not set"]);
+    expect(run.stderr.trim().split("\n")).toEqual([
+      expect.stringContaining("PANDASTACK_LISTEN"),
+      "DATABASE_URL is not set",
+      "PANDASTACK_HOST_SOCKET is not set",
+    ]);
   });
 
-  test.runIf(isRoot)("killed and started again it knows everything, and secrets are in neither its log nor its environment", async () => {
-    const command = ["setpriv", `--reuid=${RUN_AS}`, `--regid=${RUN_AS}`, "--clear-groups", process.execPath, join(repository, program)];
-    const url = await start(command, { PANDASTACK_LOG_LEVEL: "trace" });
-    await ready(url);
-    const { body } = await apiOf(url)("POST", "/v1/sandboxes", { env: { SECRET: "hush-hush" }, metadata: { "secret.k": "whisper" } });
-    await fetch(`${url}/v1/me?access_token=${ADMIN_TOKEN}`);
-    expect(output).not.toContain(ADMIN_TOKEN);
-    expect(output).not.toContain("hush-hush");
-    expect(output).not.toContain("whisper");
-    child!.kill("SIGKILL");
-    await once(child!, "exit");
-    const again = await start(command);
-    await ready(again);
-    expect((await apiOf(again)("GET", `/v1/sandboxes/${body.id}`)).body).toMatchObject({ id: body.id, status: "running" });
-    expect((await apiOf(again)("POST", `/v1/sandboxes/${body.id}/exec`, { cmd: "env SECRET" })).body.stdout).toBe("hush-hush\n");
-  }, 60_000);
+  test.runIf(isRoot)(
+    "killed and started again it knows everything, and secrets are in neither its log nor its environment",
+    async () => {
+      const command = [
+        "setpriv",
+        `--reuid=${RUN_AS}`,
+        `--regid=${RUN_AS}`,
+        "--clear-groups",
+        process.execPath,
+        join(repository, program),
+      ];
+      const url = await start(command, { PANDASTACK_LOG_LEVEL: "trace" });
+      await ready(url);
+      const { body } = await apiOf(url)("POST", "/v1/sandboxes", {
+        env: { SECRET: "hush-hush" },
+        metadata: { "secret.k": "whisper" },
+      });
+      await fetch(`${url}/v1/me?access_token=${ADMIN_TOKEN}`);
+      expect(output).not.toContain(ADMIN_TOKEN);
+      expect(output).not.toContain("hush-hush");
+      expect(output).not.toContain("whisper");
+      child!.kill("SIGKILL");
+      await once(child!, "exit");
+      const again = await start(command);
+      await ready(again);
+      expect((await apiOf(again)("GET", `/v1/sandboxes/${body.id}`)).body).toMatchObject({
+        id: body.id,
+        status: "running",
+      });
+      expect((await apiOf(again)("POST", `/v1/sandboxes/${body.id}/exec`, { cmd: "env SECRET" })).body.stdout).toBe(
+        "hush-hush\n",
+      );
+    },
+    60_000,
+  );
 });

@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { AuthError, BadRequestError, Client, CommandError, NotFoundError, Sandbox, SandboxTimeout, ServerError } from "pandastack-published";
+import {
+  AuthError,
+  BadRequestError,
+  Client,
+  CommandError,
+  NotFoundError,
+  Sandbox,
+  SandboxTimeout,
+  ServerError,
+} from "pandastack-published";
 import { ADMIN_TOKEN, startTestServer, type TestServer } from "./support/server.ts";
 
 let server: TestServer;
@@ -17,7 +26,11 @@ describe("@pandastack/sdk 0.9.0", () => {
   test("creates with its own default template, runs and streams commands", async () => {
     const sandbox = await create({ metadata: { from: "published" } });
     expect(sandbox.info).toMatchObject({ template: "base", status: "running", metadata: { from: "published" } });
-    expect(await sandbox.exec("echo hi; stderr oh; exit 2")).toMatchObject({ stdout: "hi\n", stderr: "oh\n", exitCode: 2 });
+    expect(await sandbox.exec("echo hi; stderr oh; exit 2")).toMatchObject({
+      stdout: "hi\n",
+      stderr: "oh\n",
+      exitCode: 2,
+    });
     await expect(sandbox.exec("exit 9", { check: true })).rejects.toBeInstanceOf(CommandError);
     const out: string[] = [];
     expect(await sandbox.execStream("echo one; exit 3", { onStdout: (chunk: string) => out.push(chunk) })).toBe(3);
@@ -37,7 +50,9 @@ describe("@pandastack/sdk 0.9.0", () => {
     const sandbox = await create();
     await sandbox.filesystem.write("/work/a file.txt", "hello");
     expect(await sandbox.filesystem.read("/work/a file.txt")).toBe("hello");
-    expect((await sandbox.filesystem.list("/work")).map((entry: { name: string }) => entry.name)).toEqual(["a file.txt"]);
+    expect((await sandbox.filesystem.list("/work")).map((entry: { name: string }) => entry.name)).toEqual([
+      "a file.txt",
+    ]);
     expect(await sandbox.filesystem.exists("/work/a file.txt")).toBe(true);
     expect(await sandbox.filesystem.exists("/work/none")).toBe(false);
   });
@@ -67,11 +82,17 @@ describe("@pandastack/sdk 0.9.0", () => {
   test("explore: tries, promotes the best, and leaves only that", async () => {
     const sandbox = await create();
     const before = (await client.sandboxes.list()).length;
-    const result = await sandbox.explore([{ label: "bad", cmd: "exit 1" }, { label: "good", cmd: "echo chosen" }, "exit 2"], { ttlSeconds: 300 });
+    const result = await sandbox.explore(
+      [{ label: "bad", cmd: "exit 1" }, { label: "good", cmd: "echo chosen" }, "exit 2"],
+      { ttlSeconds: 300 },
+    );
     expect(result.winnerOutcome).toMatchObject({ label: "good", ok: true });
     expect(result.reaped).toHaveLength(2);
     expect(result).toMatchObject({ reapFailures: {}, errors: [] });
-    expect(result.winner?.info).toMatchObject({ metadata: { fork_tree_id: result.treeId, explore: "1" }, ttl_seconds: 300 });
+    expect(result.winner?.info).toMatchObject({
+      metadata: { fork_tree_id: result.treeId, explore: "1" },
+      ttl_seconds: 300,
+    });
     expect((await client.sandboxes.list()).length).toBe(before + 1);
   });
 

@@ -14,7 +14,10 @@ describe("the host agent", () => {
   test("away: creates and commands are 503 and retriable, what needs only the database works, readyz says so", async () => {
     const { body } = await server.api("POST", "/v1/sandboxes");
     await server.host.kill();
-    const [create, exec] = await Promise.all([server.api("POST", "/v1/sandboxes"), server.api("POST", `/v1/sandboxes/${body.id}/exec`, { cmd: "true" })]);
+    const [create, exec] = await Promise.all([
+      server.api("POST", "/v1/sandboxes"),
+      server.api("POST", `/v1/sandboxes/${body.id}/exec`, { cmd: "true" }),
+    ]);
     for (const reply of [create, exec]) {
       expect(reply).toMatchObject({ status: 503, body: { code: "host.unavailable", retryable: true } });
       expect(reply.headers.get("retry-after")).toBe("1");
@@ -24,10 +27,16 @@ describe("the host agent", () => {
     expect((await server.api("GET", "/healthz")).status).toBe(200);
     expect(await server.api("GET", "/readyz")).toMatchObject({ status: 503, body: { degraded: ["compute"] } });
     await server.host.start();
-    await waitFor(async () => (await server.api("GET", "/readyz")).status === 200, { timeoutMs: 8000, message: "not ready again" });
+    await waitFor(async () => (await server.api("GET", "/readyz")).status === 200, {
+      timeoutMs: 8000,
+      message: "not ready again",
+    });
     expect((await server.api("POST", "/v1/sandboxes")).status).toBe(201);
     // The refused create left no row that anyone sees, and nothing on the host.
-    await waitFor(async () => (await server.api("GET", "/v1/sandboxes")).body.length === server.host.state.sandboxes.size, { timeoutMs: 12_000, message: "rows and host differ" });
+    await waitFor(
+      async () => (await server.api("GET", "/v1/sandboxes")).body.length === server.host.state.sandboxes.size,
+      { timeoutMs: 12_000, message: "rows and host differ" },
+    );
   });
 
   test("restarted within moments: nobody notices", async () => {
@@ -60,7 +69,10 @@ describe("the host agent", () => {
     expect((await server.api("GET", "/v1/sandboxes")).body).toEqual([]);
     await server.host.start();
     await waitFor(() => server.host.state.sandboxes.size === 0, { timeoutMs: 15_000, message: "the host keeps it" });
-    await waitFor(async () => (await server.database.query("select from sandboxes where deleted_at is null")).rows.length === 0, { timeoutMs: 10_000, message: "the row stays" });
+    await waitFor(
+      async () => (await server.database.query("select from sandboxes where deleted_at is null")).rows.length === 0,
+      { timeoutMs: 10_000, message: "the row stays" },
+    );
   });
 
   test("a delete while it is away: 503, but wanted; it happens when the host is back", async () => {
@@ -81,7 +93,10 @@ describe("the host agent", () => {
     server.host.state.epoch = "another";
     await server.host.start();
     expect((await server.api("POST", "/v1/sandboxes")).status).toBe(201);
-    await waitFor(async () => (await server.api("GET", `/v1/sandboxes/${body.id}`)).body.status === "failed", { timeoutMs: 10_000, message: "not failed" });
+    await waitFor(async () => (await server.api("GET", `/v1/sandboxes/${body.id}`)).body.status === "failed", {
+      timeoutMs: 10_000,
+      message: "not failed",
+    });
   });
 });
 
@@ -92,8 +107,13 @@ describe("the control plane", () => {
 
   test("a create whose control plane died is undone, once that is certain", async () => {
     const { body } = await server.api("POST", "/v1/sandboxes");
-    await server.database.query(`update sandboxes set status = 'creating', owner = gen_random_uuid(), attempted_at = now() - interval '1 minute' where id = '${body.id}'`);
-    await waitFor(() => !server.host.state.sandboxes.has(body.id), { timeoutMs: PRESENCE_TIMEOUT_MS + 10_000, message: "not undone" });
+    await server.database.query(
+      `update sandboxes set status = 'creating', owner = gen_random_uuid(), attempted_at = now() - interval '1 minute' where id = '${body.id}'`,
+    );
+    await waitFor(() => !server.host.state.sandboxes.has(body.id), {
+      timeoutMs: PRESENCE_TIMEOUT_MS + 10_000,
+      message: "not undone",
+    });
     expect((await server.api("GET", `/v1/sandboxes/${body.id}`)).status).toBe(404);
   });
 
@@ -101,14 +121,22 @@ describe("the control plane", () => {
     const other = await startControlPlane({ databaseUrl: server.database.url, hostSocket: server.host.socketPath });
     try {
       const { body } = await server.api("POST", "/v1/sandboxes");
-      expect((await other.api("POST", `/v1/sandboxes/${body.id}/exec`, { cmd: "echo both" })).body.stdout).toBe("both\n");
+      expect((await other.api("POST", `/v1/sandboxes/${body.id}/exec`, { cmd: "echo both" })).body.stdout).toBe(
+        "both\n",
+      );
       await other.api("POST", `/v1/sandboxes/${body.id}/hibernate`);
       expect((await server.api("GET", `/v1/sandboxes/${body.id}`)).body.status).toBe("hibernated");
       const wakes = server.host.state.done["wakeSandbox"] ?? 0;
-      await Promise.all([server.api("POST", `/v1/sandboxes/${body.id}/exec`, { cmd: "true" }), other.api("POST", `/v1/sandboxes/${body.id}/exec`, { cmd: "true" })]);
+      await Promise.all([
+        server.api("POST", `/v1/sandboxes/${body.id}/exec`, { cmd: "true" }),
+        other.api("POST", `/v1/sandboxes/${body.id}/exec`, { cmd: "true" }),
+      ]);
       expect((server.host.state.done["wakeSandbox"] ?? 0) - wakes).toBeLessThanOrEqual(2);
       expect((await other.api("GET", `/v1/sandboxes/${body.id}`)).body.status).toBe("running");
-      await Promise.all([server.api("DELETE", `/v1/sandboxes/${body.id}`), other.api("DELETE", `/v1/sandboxes/${body.id}`)]);
+      await Promise.all([
+        server.api("DELETE", `/v1/sandboxes/${body.id}`),
+        other.api("DELETE", `/v1/sandboxes/${body.id}`),
+      ]);
       expect((await other.api("GET", `/v1/sandboxes/${body.id}`)).status).toBe(404);
     } finally {
       await other.controlPlane.stop();
@@ -116,7 +144,11 @@ describe("the control plane", () => {
   });
 
   test("200 creates at once are all answered", async () => {
-    const many = await startControlPlane({ databaseUrl: server.database.url, hostSocket: server.host.socketPath, sandboxesPerWorkspace: 1000 });
+    const many = await startControlPlane({
+      databaseUrl: server.database.url,
+      hostSocket: server.host.socketPath,
+      sandboxesPerWorkspace: 1000,
+    });
     try {
       const replies = await Promise.all(Array.from({ length: 200 }, () => many.api("POST", "/v1/sandboxes")));
       expect(replies.map((reply) => reply.status)).toEqual(Array(200).fill(201));
@@ -129,9 +161,16 @@ describe("the control plane", () => {
   test("a stop ends streams at once and lets short requests finish", async () => {
     const stopping = await startControlPlane({ databaseUrl: server.database.url, hostSocket: server.host.socketPath });
     const { body } = await stopping.api("POST", "/v1/sandboxes");
-    const stream = fetch(`${stopping.url}/v1/sandboxes/${body.id}/exec/stream`, { method: "POST", headers: { authorization: `Bearer pds_${"0".repeat(32)}` }, body: JSON.stringify({ cmd: "echo a; sleep 60" }) }).then((response) => response.text());
+    const stream = fetch(`${stopping.url}/v1/sandboxes/${body.id}/exec/stream`, {
+      method: "POST",
+      headers: { authorization: `Bearer pds_${"0".repeat(32)}` },
+      body: JSON.stringify({ cmd: "echo a; sleep 60" }),
+    }).then((response) => response.text());
     const short = stopping.api("POST", `/v1/sandboxes/${body.id}/exec`, { cmd: "sleep 1; echo finished" });
-    await waitFor(() => server.host.state.sandbox(body.id).processes.length === 2, { timeoutMs: 3000, message: "not begun" });
+    await waitFor(() => server.host.state.sandbox(body.id).processes.length === 2, {
+      timeoutMs: 3000,
+      message: "not begun",
+    });
     await delay(200);
     const begun = performance.now();
     await stopping.controlPlane.stop();
@@ -160,36 +199,67 @@ describe("the database", () => {
     postgres.remove();
   });
 
-  test.each(["SIGINT", "SIGKILL"] as const)("away after %s, and back: clear answers, no crash, nothing lost", async (signal) => {
-    const { body } = await server.api("POST", "/v1/sandboxes");
-    const busy = Array.from({ length: 20 }, () => server.api("POST", "/v1/sandboxes"));
-    await postgres.stop(signal);
-    for (const reply of await Promise.all(busy)) expect([201, 503], JSON.stringify(reply.body)).toContain(reply.status);
-    const away = await server.api("GET", `/v1/sandboxes/${body.id}`);
-    expect(away).toMatchObject({ status: 503, body: { code: "internal.database", retryable: true, error: "the database is not available at the moment; try again" } });
-    expect((await server.api("GET", "/healthz")).status).toBe(200);
-    expect(await server.api("GET", "/readyz")).toMatchObject({ status: 503, body: { degraded: ["database"] } });
-    expect((await server.api("GET", "/version")).status).toBe(200);
-    await delay(1500);
-    await postgres.start();
-    await waitFor(async () => (await server.api("GET", "/readyz")).status === 200, { timeoutMs: 10_000, message: "not ready again" });
-    expect((await server.api("GET", `/v1/sandboxes/${body.id}`)).body).toMatchObject({ id: body.id, status: "running" });
-    expect((await server.api("POST", "/v1/sandboxes")).status).toBe(201);
-  }, 60_000);
+  test.each(["SIGINT", "SIGKILL"] as const)(
+    "away after %s, and back: clear answers, no crash, nothing lost",
+    async (signal) => {
+      const { body } = await server.api("POST", "/v1/sandboxes");
+      const busy = Array.from({ length: 20 }, () => server.api("POST", "/v1/sandboxes"));
+      await postgres.stop(signal);
+      for (const reply of await Promise.all(busy))
+        expect([201, 503], JSON.stringify(reply.body)).toContain(reply.status);
+      const away = await server.api("GET", `/v1/sandboxes/${body.id}`);
+      expect(away).toMatchObject({
+        status: 503,
+        body: {
+          code: "internal.database",
+          retryable: true,
+          error: "the database is not available at the moment; try again",
+        },
+      });
+      expect((await server.api("GET", "/healthz")).status).toBe(200);
+      expect(await server.api("GET", "/readyz")).toMatchObject({ status: 503, body: { degraded: ["database"] } });
+      expect((await server.api("GET", "/version")).status).toBe(200);
+      await delay(1500);
+      await postgres.start();
+      await waitFor(async () => (await server.api("GET", "/readyz")).status === 200, {
+        timeoutMs: 10_000,
+        message: "not ready again",
+      });
+      expect((await server.api("GET", `/v1/sandboxes/${body.id}`)).body).toMatchObject({
+        id: body.id,
+        status: "running",
+      });
+      expect((await server.api("POST", "/v1/sandboxes")).status).toBe(201);
+    },
+    60_000,
+  );
 
   test("absent at the start: the server lives, says so, and comes up with it", async () => {
     await postgres.stop();
     const { makeControlPlane } = await import("../src/main/control-plane.ts");
     const { testLogger, apiOf } = await import("./support/server.ts");
     const late = await makeControlPlane(
-      { listen: { host: "127.0.0.1", port: 0 }, databaseUrl: postgres.url("own"), hostSocket: host.socketPath, apiKey: "pds_" + "0".repeat(32), bootstrapFile: undefined, runAs: undefined, defaultTtlSeconds: 60, defaultRuntime: "fake", sandboxesPerWorkspace: 10 },
+      {
+        listen: { host: "127.0.0.1", port: 0 },
+        databaseUrl: postgres.url("own"),
+        hostSocket: host.socketPath,
+        apiKey: "pds_" + "0".repeat(32),
+        bootstrapFile: undefined,
+        runAs: undefined,
+        defaultTtlSeconds: 60,
+        defaultRuntime: "fake",
+        sandboxesPerWorkspace: 10,
+      },
       testLogger(),
     );
     const { port } = await late.start();
     const api = apiOf(`http://127.0.0.1:${port}`);
     expect((await api("GET", "/healthz")).status).toBe(200);
     expect((await api("GET", "/readyz")).status).toBe(503);
-    expect(await api("GET", "/v1/me")).toMatchObject({ status: 503, body: { code: "internal.database", retryable: true } });
+    expect(await api("GET", "/v1/me")).toMatchObject({
+      status: 503,
+      body: { code: "internal.database", retryable: true },
+    });
     await postgres.start();
     await late.started;
     expect((await api("GET", "/v1/me")).status).toBe(200);

@@ -18,7 +18,9 @@ describe("ids", () => {
       fc.property(fc.string(), fc.string(), (seed, purpose) => {
         expect(deriveSandboxId(seed, purpose)).toMatch(/^[a-z0-9]{20}$/);
         expect(deriveSandboxId(seed, purpose)).toBe(deriveSandboxId(seed, purpose));
-        expect(deriveUuid(seed, purpose)).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+        expect(deriveUuid(seed, purpose)).toMatch(
+          /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+        );
       }),
     );
     const ids = new Set(Array.from({ length: 10_000 }, (_, i) => deriveSandboxId("seed", String(i))));
@@ -32,8 +34,19 @@ describe("metadata", () => {
       fc.property(fc.dictionary(fc.string(), fc.string({ minLength: 12 })), (metadata) => {
         const secret = Object.fromEntries(Object.entries(metadata).map(([key, value]) => [`secret.${key}`, value]));
         for (const value of Object.values(redact(secret))) expect(value).toBe("[redacted]");
-        const kept = withoutReservedKeys({ ...metadata, fork_x: "1", workspace: "w", kind: "k", "app.id": "a", forked_from: "f" });
-        expect(Object.keys(kept).some((key) => key.startsWith("fork_") || ["workspace", "kind", "app.id", "forked_from"].includes(key))).toBe(false);
+        const kept = withoutReservedKeys({
+          ...metadata,
+          fork_x: "1",
+          workspace: "w",
+          kind: "k",
+          "app.id": "a",
+          forked_from: "f",
+        });
+        expect(
+          Object.keys(kept).some(
+            (key) => key.startsWith("fork_") || ["workspace", "kind", "app.id", "forked_from"].includes(key),
+          ),
+        ).toBe(false);
       }),
     );
   });
@@ -42,7 +55,8 @@ describe("metadata", () => {
     expect(childTtlSeconds({ ttl_seconds: 5, metadata: { explore_ttl: "600" } }, 60)).toBe(5);
     expect(childTtlSeconds({ ttl_seconds: 0 }, 60)).toBe(0);
     expect(childTtlSeconds({ metadata: { explore_ttl: "600" } }, 60)).toBe(600);
-    for (const odd of ["", "-1", "abc", "1e9", "99999999999"]) expect(childTtlSeconds({ metadata: { explore_ttl: odd } }, 60)).toBe(60);
+    for (const odd of ["", "-1", "abc", "1e9", "99999999999"])
+      expect(childTtlSeconds({ metadata: { explore_ttl: odd } }, 60)).toBe(60);
     expect(childTtlSeconds({}, 60)).toBe(60);
   });
 });
@@ -77,11 +91,17 @@ describe("small things", () => {
 
   test("request ids are repeated only when that is safe", () => {
     expect(requestIdOf({ "x-request-id": "ok-1" })).toBe("ok-1");
-    for (const bad of ["", "a b", "a\nb", "é", "x".repeat(129)]) expect(requestIdOf({ "x-request-id": bad })).toMatch(/^[0-9a-f]{16}$/);
+    for (const bad of ["", "a b", "a\nb", "é", "x".repeat(129)])
+      expect(requestIdOf({ "x-request-id": bad })).toMatch(/^[0-9a-f]{16}$/);
   });
 
   test("last lines and new text of a log that is cut at its beginning", () => {
-    expect([lastLines("a\nb\nc\n", 2), lastLines("a\nb\nc", 2), lastLines("a", 0), lastLines("a\n", undefined)]).toEqual(["b\nc\n", "b\nc", "", "a\n"]);
+    expect([
+      lastLines("a\nb\nc\n", 2),
+      lastLines("a\nb\nc", 2),
+      lastLines("a", 0),
+      lastLines("a\n", undefined),
+    ]).toEqual(["b\nc\n", "b\nc", "", "a\n"]);
     expect(newText("abc", "abcdef")).toBe("def");
     const seen = "x".repeat(5000) + "tail";
     expect(newText(seen, `${seen.slice(100)}new`)).toBe("new");
@@ -104,9 +124,21 @@ describe("small things", () => {
   });
 
   test("what a host answers with is shown only where it was written for callers", () => {
-    expect(fromHostReply(409, '{"error":"paused","code":"sandbox.invalid_state"}', undefined)).toMatchObject({ name: "Refusal", code: "sandbox.invalid_state", message: "paused" });
-    expect(fromHostReply(429, '{"error":"full","code":"capacity.unavailable"}', "7")).toMatchObject({ retryAfterSeconds: 7 });
-    for (const body of ["<html>", '{"error":"ENOENT /var/x","code":"internal.error"}', '{"error":"x","code":"toString"}', '{"code":"sandbox.not_found"}', ""]) {
+    expect(fromHostReply(409, '{"error":"paused","code":"sandbox.invalid_state"}', undefined)).toMatchObject({
+      name: "Refusal",
+      code: "sandbox.invalid_state",
+      message: "paused",
+    });
+    expect(fromHostReply(429, '{"error":"full","code":"capacity.unavailable"}', "7")).toMatchObject({
+      retryAfterSeconds: 7,
+    });
+    for (const body of [
+      "<html>",
+      '{"error":"ENOENT /var/x","code":"internal.error"}',
+      '{"error":"x","code":"toString"}',
+      '{"code":"sandbox.not_found"}',
+      "",
+    ]) {
       expect(fromHostReply(500, body, undefined)).toMatchObject({ name: "Fault", message: "internal error" });
     }
   });
@@ -116,11 +148,27 @@ describe("settings", () => {
   const good = { DATABASE_URL: "postgres://x", PANDASTACK_HOST_SOCKET: "/s" };
 
   test("have defaults", () => {
-    expect(readSettings(good)).toMatchObject({ listen: { host: "127.0.0.1", port: 8080 }, defaultTtlSeconds: 3600, defaultRuntime: "auto", apiKey: undefined, runAs: undefined });
+    expect(readSettings(good)).toMatchObject({
+      listen: { host: "127.0.0.1", port: 8080 },
+      defaultTtlSeconds: 3600,
+      defaultRuntime: "auto",
+      apiKey: undefined,
+      runAs: undefined,
+    });
   });
 
   test("are read", () => {
-    expect(readSettings({ ...good, PANDASTACK_LISTEN: "[::1]:0", PANDASTACK_UID: "5", PANDASTACK_GID: "6", PANDASTACK_RUNTIME: "qemu", PANDASTACK_DEFAULT_TTL_SECONDS: "0", PANDASTACK_API_KEY: " k " })).toMatchObject({
+    expect(
+      readSettings({
+        ...good,
+        PANDASTACK_LISTEN: "[::1]:0",
+        PANDASTACK_UID: "5",
+        PANDASTACK_GID: "6",
+        PANDASTACK_RUNTIME: "qemu",
+        PANDASTACK_DEFAULT_TTL_SECONDS: "0",
+        PANDASTACK_API_KEY: " k ",
+      }),
+    ).toMatchObject({
       listen: { host: "::1", port: 0 },
       runAs: { uid: 5, gid: 6 },
       defaultRuntime: "microvm",
@@ -131,7 +179,14 @@ describe("settings", () => {
   });
 
   test("say everything that is wrong with them at once", () => {
-    expect(() => readSettings({ PANDASTACK_LISTEN: "nonsense", PANDASTACK_UID: "0", PANDASTACK_RUNTIME: "vmware", PANDASTACK_DEFAULT_TTL_SECONDS: "-1" })).toThrow(
+    expect(() =>
+      readSettings({
+        PANDASTACK_LISTEN: "nonsense",
+        PANDASTACK_UID: "0",
+        PANDASTACK_RUNTIME: "vmware",
+        PANDASTACK_DEFAULT_TTL_SECONDS: "-1",
+      }),
+    ).toThrow(
       /PANDASTACK_LISTEN has to be host:port[\s\S]*PANDASTACK_UID has to be a whole number from 1 on[\s\S]*PANDASTACK_RUNTIME has to be one of auto, microvm, qemu, fake[\s\S]*DATABASE_URL is not set[\s\S]*PANDASTACK_HOST_SOCKET is not set[\s\S]*PANDASTACK_DEFAULT_TTL_SECONDS/,
     );
     expect(() => readSettings({ ...good, PANDASTACK_UID: "5" })).toThrow(/go together/);

@@ -15,7 +15,13 @@ const statusOf = async (id: string) => (await server.api("GET", `/v1/sandboxes/$
 
 describe("create", () => {
   test("answers with everything that the contract lists", async () => {
-    const { status, body } = await server.api("POST", "/v1/sandboxes", { template: "ubuntu-24.04", metadata: { a: "1", "secret.key": "hush" }, cpu: 64, memory_mb: 1, disk_gb: 1 });
+    const { status, body } = await server.api("POST", "/v1/sandboxes", {
+      template: "ubuntu-24.04",
+      metadata: { a: "1", "secret.key": "hush" },
+      cpu: 64,
+      memory_mb: 1,
+      disk_gb: 1,
+    });
     expect(status).toBe(201);
     expect(body.id).toMatch(/^[a-z0-9]{20}$/);
     expect(body).toMatchObject({
@@ -36,30 +42,53 @@ describe("create", () => {
     });
     expect(body.guest_ip).toMatch(/^10\.200\./);
     expect(Date.parse(body.expires_at) - Date.parse(body.created_at)).toBeGreaterThan(3_590_000);
-    expect((await server.api("GET", `/v1/sandboxes/${body.id}`)).body).toMatchObject({ id: body.id, metadata: { "secret.key": "[redacted]" } });
+    expect((await server.api("GET", `/v1/sandboxes/${body.id}`)).body).toMatchObject({
+      id: body.id,
+      metadata: { "secret.key": "[redacted]" },
+    });
   });
 
   test("works without a body, typed as the published client types nothing", async () => {
-    const reply = await server.api("POST", "/v1/sandboxes", undefined, { headers: { "content-type": "text/plain;charset=UTF-8" } });
+    const reply = await server.api("POST", "/v1/sandboxes", undefined, {
+      headers: { "content-type": "text/plain;charset=UTF-8" },
+    });
     expect(reply.status).toBe(201);
     expect(reply.body.template).toBe("base");
   });
 
   test("drops metadata keys that belong to the platform", async () => {
-    const id = await create({ metadata: { workspace: "x", kind: "pool", "app.id": "1", fork_tree_id: "t", forked_from: "f", mine: "yes", "port.3000": "web" } });
+    const id = await create({
+      metadata: {
+        workspace: "x",
+        kind: "pool",
+        "app.id": "1",
+        fork_tree_id: "t",
+        forked_from: "f",
+        mine: "yes",
+        "port.3000": "web",
+      },
+    });
     expect((await server.api("GET", `/v1/sandboxes/${id}`)).body.metadata).toEqual({ mine: "yes", "port.3000": "web" });
   });
 
   test("env reaches every command and no reply", async () => {
     const created = await server.api("POST", "/v1/sandboxes", { env: { GREETING: "hi there" } });
     expect(JSON.stringify(created.body)).not.toContain("hi there");
-    expect((await server.api("POST", `/v1/sandboxes/${created.body.id}/exec`, { cmd: "env GREETING" })).body.stdout).toBe("hi there\n");
+    expect(
+      (await server.api("POST", `/v1/sandboxes/${created.body.id}/exec`, { cmd: "env GREETING" })).body.stdout,
+    ).toBe("hi there\n");
     const dump = await server.database.query("select sandboxes::text as t from sandboxes");
     expect(JSON.stringify(dump.rows)).not.toContain("hi there");
   });
 
   test.each([
-    ["unknown template", { template: "nope" }, 400, "template.not_found", /template: there is no template "nope"; there are base, code-interpreter/],
+    [
+      "unknown template",
+      { template: "nope" },
+      400,
+      "template.not_found",
+      /template: there is no template "nope"; there are base, code-interpreter/,
+    ],
     ["template of a wrong type", { template: 5 }, 400, "validation.failed", /^template: .*string/],
     ["negative ttl", { ttl_seconds: -1 }, 400, "validation.failed", /^ttl_seconds: /],
     ["fractional ttl", { ttl_seconds: 1.5 }, 400, "validation.failed", /^ttl_seconds: /],
@@ -71,7 +100,13 @@ describe("create", () => {
     ["persistent as text", { persistent: "yes" }, 400, "validation.failed", /^persistent: /],
     ["unknown runtime", { runtime: "gvisor" }, 400, "runtime.unavailable", /^runtime: .*auto, microvm/],
     ["volumes", { volumes: [{ name: "data" }] }, 501, "not_implemented", /^volumes: /],
-    ["unknown snapshot", { from_snapshot: "9f8c1c1e-0000-4000-8000-000000000000" }, 404, "snapshot.not_found", /snapshot/],
+    [
+      "unknown snapshot",
+      { from_snapshot: "9f8c1c1e-0000-4000-8000-000000000000" },
+      404,
+      "snapshot.not_found",
+      /snapshot/,
+    ],
     ["snapshot id that is none", { from_snapshot: "x" }, 404, "snapshot.not_found", /snapshot/],
     ["body that is a list", [], 400, "validation.failed", /^body: /],
     ["body that is a number", "5", 400, "validation.failed", /^body: /],
@@ -79,13 +114,26 @@ describe("create", () => {
   ])("refuses %s", async (_, body, status, code, text) => {
     const before = (await server.api("GET", "/v1/sandboxes")).body.length;
     const reply = await server.api("POST", "/v1/sandboxes", body);
-    expect(reply.body).toMatchObject({ code, error: expect.stringMatching(text), retryable: false, request_id: reply.headers.get("x-request-id") });
+    expect(reply.body).toMatchObject({
+      code,
+      error: expect.stringMatching(text),
+      retryable: false,
+      request_id: reply.headers.get("x-request-id"),
+    });
     expect(reply.status).toBe(status);
     expect((await server.api("GET", "/v1/sandboxes")).body.length).toBe(before);
   });
 
   test("null means absent; empty volumes are none", async () => {
-    const reply = await server.api("POST", "/v1/sandboxes", { template: null, ttl_seconds: null, metadata: null, env: null, from_snapshot: null, volumes: [], persistent: null });
+    const reply = await server.api("POST", "/v1/sandboxes", {
+      template: null,
+      ttl_seconds: null,
+      metadata: null,
+      env: null,
+      from_snapshot: null,
+      volumes: [],
+      persistent: null,
+    });
     expect(reply).toMatchObject({ status: 201, body: { ttl_seconds: 3600, template: "base" } });
   });
 
@@ -96,7 +144,10 @@ describe("create", () => {
     expect(reply).toMatchObject({ status: 429, body: { code: "capacity.unavailable", retryable: true } });
     expect(reply.headers.get("retry-after")).toBe("3");
     server.host.script("createSandbox", { refuse: "capacity.insufficient_memory" });
-    expect(await server.api("POST", "/v1/sandboxes")).toMatchObject({ status: 507, body: { code: "capacity.insufficient_memory" } });
+    expect(await server.api("POST", "/v1/sandboxes")).toMatchObject({
+      status: 507,
+      body: { code: "capacity.insufficient_memory" },
+    });
     expect((await server.api("GET", "/v1/sandboxes")).body.length).toBe(before);
   });
 
@@ -123,17 +174,33 @@ describe("list and delete", () => {
     const id = await create();
     expect((await server.api("DELETE", `/v1/sandboxes/${id}`)).status).toBe(204);
     expect((await server.api("DELETE", `/v1/sandboxes/${id}`)).status).toBe(204);
-    for (const [method, path] of [["GET", ""], ["GET", "/lifecycle"], ["POST", "/pause"], ["POST", "/wake"], ["GET", "/events"], ["GET", "/fs?path=/x"]] as const) {
-      expect(await server.api(method, `/v1/sandboxes/${id}${path}`)).toMatchObject({ status: 404, body: { code: "sandbox.not_found" } });
+    for (const [method, path] of [
+      ["GET", ""],
+      ["GET", "/lifecycle"],
+      ["POST", "/pause"],
+      ["POST", "/wake"],
+      ["GET", "/events"],
+      ["GET", "/fs?path=/x"],
+    ] as const) {
+      expect(await server.api(method, `/v1/sandboxes/${id}${path}`)).toMatchObject({
+        status: 404,
+        body: { code: "sandbox.not_found" },
+      });
     }
     expect(server.host.state.sandboxes.has(id)).toBe(false);
   });
 
-  test.each(["nope", "00000000000000000000", "9f8c1c1e-0000-4000-8000-000000000000", "%00", "a".repeat(900)])("an id that never was: %s", async (id) => {
-    const get = await server.api("GET", `/v1/sandboxes/${id}`);
-    expect(get).toMatchObject({ status: 404, body: { code: "sandbox.not_found", error: "no such sandbox in this workspace" } });
-    expect((await server.api("DELETE", `/v1/sandboxes/${id}`)).status).toBe(404);
-  });
+  test.each(["nope", "00000000000000000000", "9f8c1c1e-0000-4000-8000-000000000000", "%00", "a".repeat(900)])(
+    "an id that never was: %s",
+    async (id) => {
+      const get = await server.api("GET", `/v1/sandboxes/${id}`);
+      expect(get).toMatchObject({
+        status: 404,
+        body: { code: "sandbox.not_found", error: "no such sandbox in this workspace" },
+      });
+      expect((await server.api("DELETE", `/v1/sandboxes/${id}`)).status).toBe(404);
+    },
+  );
 });
 
 describe("states", () => {
@@ -143,7 +210,14 @@ describe("states", () => {
     expect(await statusOf(id)).toBe("paused");
     expect((await server.api("POST", `/v1/sandboxes/${id}/pause`)).status).toBe(204);
     const exec = await server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "true" });
-    expect(exec).toMatchObject({ status: 409, body: { code: "sandbox.invalid_state", error: "the sandbox is paused; resume or wake it first", details: { status: "paused" } } });
+    expect(exec).toMatchObject({
+      status: 409,
+      body: {
+        code: "sandbox.invalid_state",
+        error: "the sandbox is paused; resume or wake it first",
+        details: { status: "paused" },
+      },
+    });
     expect((await server.api("GET", `/v1/sandboxes/${id}/fs?path=/x`)).status).toBe(409);
     expect((await server.api("PUT", `/v1/sandboxes/${id}/fs?path=/x`, "x")).status).toBe(409);
     expect((await server.api("POST", `/v1/sandboxes/${id}/resume`)).status).toBe(204);
@@ -154,7 +228,10 @@ describe("states", () => {
   test("wake resumes a paused one", async () => {
     const id = await create();
     await server.api("POST", `/v1/sandboxes/${id}/pause`);
-    expect(await server.api("POST", `/v1/sandboxes/${id}/wake`)).toMatchObject({ status: 200, body: { status: "running" } });
+    expect(await server.api("POST", `/v1/sandboxes/${id}/wake`)).toMatchObject({
+      status: 200,
+      body: { status: "running" },
+    });
   });
 
   test.each([
@@ -162,11 +239,23 @@ describe("states", () => {
     ["stop", "start"],
   ])("%s and %s", async (down, up) => {
     const id = await create();
-    expect(await server.api("POST", `/v1/sandboxes/${id}/${down}`)).toMatchObject({ status: 200, body: { status: "hibernated" } });
-    expect(await server.api("POST", `/v1/sandboxes/${id}/${down}`)).toMatchObject({ status: 200, body: { status: "hibernated" } });
+    expect(await server.api("POST", `/v1/sandboxes/${id}/${down}`)).toMatchObject({
+      status: 200,
+      body: { status: "hibernated" },
+    });
+    expect(await server.api("POST", `/v1/sandboxes/${id}/${down}`)).toMatchObject({
+      status: 200,
+      body: { status: "hibernated" },
+    });
     expect((await server.api("GET", `/v1/sandboxes/${id}`)).body).toMatchObject({ status: "hibernated", guest_ip: "" });
-    expect(await server.api("POST", `/v1/sandboxes/${id}/${up}`)).toMatchObject({ status: 200, body: { status: "running" } });
-    expect(await server.api("POST", `/v1/sandboxes/${id}/${up}`)).toMatchObject({ status: 200, body: { status: "running" } });
+    expect(await server.api("POST", `/v1/sandboxes/${id}/${up}`)).toMatchObject({
+      status: 200,
+      body: { status: "running" },
+    });
+    expect(await server.api("POST", `/v1/sandboxes/${id}/${up}`)).toMatchObject({
+      status: 200,
+      body: { status: "running" },
+    });
     expect((await server.api("GET", `/v1/sandboxes/${id}`)).body.boot_mode).toBe("wake");
   });
 
@@ -193,7 +282,13 @@ describe("states", () => {
     const id = await create();
     await server.api("PUT", `/v1/sandboxes/${id}/fs?path=/f`, "f");
     await server.api("POST", `/v1/sandboxes/${id}/hibernate`);
-    const body = path.startsWith("/exec") ? { cmd: "true" } : method === "PUT" ? "x" : method === "PATCH" ? { ttl_seconds: 100 } : undefined;
+    const body = path.startsWith("/exec")
+      ? { cmd: "true" }
+      : method === "PUT"
+        ? "x"
+        : method === "PATCH"
+          ? { ttl_seconds: 100 }
+          : undefined;
     const reply = await server.api(method, `/v1/sandboxes/${id}${path}`, body);
     expect(reply.status).toBeLessThan(300);
     expect(await statusOf(id)).toBe(wakes ? "running" : "hibernated");
@@ -204,7 +299,9 @@ describe("states", () => {
     await server.api("POST", `/v1/sandboxes/${id}/hibernate`);
     const done = server.host.state.done["wakeSandbox"] ?? 0;
     server.host.script("wakeSandbox", { delayMs: 100 });
-    const replies = await Promise.all(Array.from({ length: 20 }, () => server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "echo up" })));
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, () => server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "echo up" })),
+    );
     expect(replies.map((reply) => reply.status)).toEqual(Array(20).fill(200));
     expect(server.host.state.done["wakeSandbox"]).toBe(done + 1);
   });
@@ -213,7 +310,10 @@ describe("states", () => {
     const id = await create();
     await server.api("POST", `/v1/sandboxes/${id}/hibernate`);
     server.host.script("wakeSandbox", { refuse: "sandbox.wake_failed" });
-    expect(await server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "true" })).toMatchObject({ status: 503, body: { code: "sandbox.wake_failed", retryable: true } });
+    expect(await server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "true" })).toMatchObject({
+      status: 503,
+      body: { code: "sandbox.wake_failed", retryable: true },
+    });
     expect((await server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "true" })).status).toBe(200);
   });
 
@@ -230,9 +330,15 @@ describe("states", () => {
   test("a machine that dies makes the sandbox failed, by the host's event", async () => {
     const id = await create();
     server.host.state.die(id);
-    await waitFor(async () => (await statusOf(id)) === "failed", { timeoutMs: 3000, message: "the row does not say failed" });
+    await waitFor(async () => (await statusOf(id)) === "failed", {
+      timeoutMs: 3000,
+      message: "the row does not say failed",
+    });
     expect((await server.api("GET", `/v1/sandboxes/${id}`)).body.reason).toBe("its machine died");
-    expect(await server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "true" })).toMatchObject({ status: 409, body: { code: "sandbox.invalid_state" } });
+    expect(await server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "true" })).toMatchObject({
+      status: 409,
+      body: { code: "sandbox.invalid_state" },
+    });
     expect((await server.api("POST", `/v1/sandboxes/${id}/wake`)).status).toBe(200);
     expect((await server.api("DELETE", `/v1/sandboxes/${id}`)).status).toBe(204);
   });
@@ -240,20 +346,41 @@ describe("states", () => {
   test("a sandbox that its host has lost is failed, not forgotten", async () => {
     const id = await create();
     server.host.state.sandboxes.delete(id);
-    expect(await server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "true" })).toMatchObject({ status: 409, body: { code: "sandbox.invalid_state" } });
-    expect((await server.api("GET", `/v1/sandboxes/${id}`)).body).toMatchObject({ status: "failed", reason: "its host no longer has it" });
+    expect(await server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "true" })).toMatchObject({
+      status: 409,
+      body: { code: "sandbox.invalid_state" },
+    });
+    expect((await server.api("GET", `/v1/sandboxes/${id}`)).body).toMatchObject({
+      status: "failed",
+      reason: "its host no longer has it",
+    });
   });
 });
 
 describe("lifecycle", () => {
   test("get and patch", async () => {
     const id = await create({ ttl_seconds: 500 });
-    expect((await server.api("GET", `/v1/sandboxes/${id}/lifecycle`)).body).toMatchObject({ ttl_seconds: 500, persistent: false, idle_seconds: 0 });
-    expect(await server.api("PATCH", `/v1/sandboxes/${id}/lifecycle`, { ttl_seconds: 900 })).toMatchObject({ status: 200, body: { ttl_seconds: 900 } });
-    expect(await server.api("PATCH", `/v1/sandboxes/${id}/lifecycle`, { persistent: true })).toMatchObject({ status: 200, body: { ttl_seconds: 900, persistent: true, expires_at: null } });
+    expect((await server.api("GET", `/v1/sandboxes/${id}/lifecycle`)).body).toMatchObject({
+      ttl_seconds: 500,
+      persistent: false,
+      idle_seconds: 0,
+    });
+    expect(await server.api("PATCH", `/v1/sandboxes/${id}/lifecycle`, { ttl_seconds: 900 })).toMatchObject({
+      status: 200,
+      body: { ttl_seconds: 900 },
+    });
+    expect(await server.api("PATCH", `/v1/sandboxes/${id}/lifecycle`, { persistent: true })).toMatchObject({
+      status: 200,
+      body: { ttl_seconds: 900, persistent: true, expires_at: null },
+    });
     expect(server.host.state.sandbox(id).info.persistent).toBe(true);
-    expect(await server.api("PATCH", `/v1/sandboxes/${id}/lifecycle`, { persistent: false, ttl_seconds: null })).toMatchObject({ status: 200, body: { ttl_seconds: 0, persistent: false, expires_at: null } });
-    expect(await server.api("PATCH", `/v1/sandboxes/${id}/lifecycle`, { ttl_seconds: -5 })).toMatchObject({ status: 400, body: { error: expect.stringMatching(/^ttl_seconds: /) } });
+    expect(
+      await server.api("PATCH", `/v1/sandboxes/${id}/lifecycle`, { persistent: false, ttl_seconds: null }),
+    ).toMatchObject({ status: 200, body: { ttl_seconds: 0, persistent: false, expires_at: null } });
+    expect(await server.api("PATCH", `/v1/sandboxes/${id}/lifecycle`, { ttl_seconds: -5 })).toMatchObject({
+      status: 400,
+      body: { error: expect.stringMatching(/^ttl_seconds: /) },
+    });
     expect(await server.api("PATCH", `/v1/sandboxes/${id}/lifecycle`)).toMatchObject({ status: 400 });
   });
 });

@@ -32,7 +32,18 @@ async function textOf(stream: AsyncIterable<unknown>): Promise<string> {
 const nasty = fc.oneof(
   fc.string({ unit: "grapheme" }),
   fc.string({ unit: "binary" }),
-  fc.constantFrom("event: done", "data: end\n\n", "\r\n\r\n", "\n\n", "\u2028\u2029", "event:done\nevent: exit", '{"error":"x"}', "   leading", "\\u003a", "\0"),
+  fc.constantFrom(
+    "event: done",
+    "data: end\n\n",
+    "\r\n\r\n",
+    "\n\n",
+    "\u2028\u2029",
+    "event:done\nevent: exit",
+    '{"error":"x"}',
+    "   leading",
+    "\\u003a",
+    "\0",
+  ),
 );
 
 describe("frames", () => {
@@ -48,24 +59,28 @@ describe("frames", () => {
 
   test("of a process put its bytes together again, however they were cut", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(nasty, { maxLength: 6 }), fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1 }), async (texts, cuts) => {
-        const bytes = Buffer.from(texts.join(""), "utf8");
-        const events = async function* (): AsyncGenerator<ExecEvent> {
-          let at = 0;
-          for (let i = 0; at < bytes.length; i++) {
-            const size = cuts[i % cuts.length]!;
-            yield { kind: "stdout", data: bytes.subarray(at, at + size) };
-            at += size;
-          }
-          yield { kind: "result", result: { exit_code: 0, signal: null, timed_out: false, duration_ms: 1 } };
-        };
-        let text = "";
-        for await (const one of processFrames(events(), "command timeout")) text += one;
-        const frames = readAsPublished(text);
-        expect(frames.pop()).toMatchObject({ name: "exit", data: { exit_code: 0 } });
-        const got = frames.map(({ data }) => (data as { chunk: string }).chunk).join("");
-        expect(got).toBe(bytes.toString("utf8"));
-      }),
+      fc.asyncProperty(
+        fc.array(nasty, { maxLength: 6 }),
+        fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1 }),
+        async (texts, cuts) => {
+          const bytes = Buffer.from(texts.join(""), "utf8");
+          const events = async function* (): AsyncGenerator<ExecEvent> {
+            let at = 0;
+            for (let i = 0; at < bytes.length; i++) {
+              const size = cuts[i % cuts.length]!;
+              yield { kind: "stdout", data: bytes.subarray(at, at + size) };
+              at += size;
+            }
+            yield { kind: "result", result: { exit_code: 0, signal: null, timed_out: false, duration_ms: 1 } };
+          };
+          let text = "";
+          for await (const one of processFrames(events(), "command timeout")) text += one;
+          const frames = readAsPublished(text);
+          expect(frames.pop()).toMatchObject({ name: "exit", data: { exit_code: 0 } });
+          const got = frames.map(({ data }) => (data as { chunk: string }).chunk).join("");
+          expect(got).toBe(bytes.toString("utf8"));
+        },
+      ),
       { seed: 20261122, numRuns: 300 },
     );
   });

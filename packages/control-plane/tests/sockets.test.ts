@@ -35,8 +35,13 @@ describe("terminals", () => {
   });
 
   test("an exit message for those who ask, or are known to understand it", async () => {
-    for (const [query, headers] of [["?protocol=text", {}], ["", { "user-agent": "Go-http-client/1.1" }]] as const) {
-      const socket = await new TestSocket(`${base}/ssh${query}`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...headers } }).open();
+    for (const [query, headers] of [
+      ["?protocol=text", {}],
+      ["", { "user-agent": "Go-http-client/1.1" }],
+    ] as const) {
+      const socket = await new TestSocket(`${base}/ssh${query}`, {
+        headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...headers },
+      }).open();
       socket.socket.send(Buffer.from("exit 9\n"));
       await socket.untilClosed();
       expect(socket.json()).toEqual([{ exit: 9 }]);
@@ -69,19 +74,37 @@ describe("terminals", () => {
   test("token in the query, or in a subprotocol of which the first is agreed to", async () => {
     const query = await new TestSocket(`${base}/ssh?access_token=${ADMIN_TOKEN}`, { headers: {} }).open();
     query.socket.close();
-    const protocol = await new TestSocket(`${base}/exec/pty`, { headers: {}, protocols: ["pds-pty", `bearer.${ADMIN_TOKEN}`] }).open();
+    const protocol = await new TestSocket(`${base}/exec/pty`, {
+      headers: {},
+      protocols: ["pds-pty", `bearer.${ADMIN_TOKEN}`],
+    }).open();
     expect(protocol.socket.protocol).toBe("pds-pty");
     protocol.socket.close();
   });
 
   test("refusals come as HTTP, before the upgrade", async () => {
-    expect(await new TestSocket(`${base}/ssh`, { headers: {} }).refused()).toMatchObject({ status: 401, body: { code: "auth.missing_token" } });
-    expect(await new TestSocket(`${server.url}/v1/sandboxes/${"a".repeat(20)}/ssh`).refused()).toMatchObject({ status: 404, body: { code: "sandbox.not_found" } });
-    expect(await new TestSocket(`${base}/exec/pty?rows=0`).refused()).toMatchObject({ status: 400, body: { error: expect.stringMatching(/^rows: /) } });
+    expect(await new TestSocket(`${base}/ssh`, { headers: {} }).refused()).toMatchObject({
+      status: 401,
+      body: { code: "auth.missing_token" },
+    });
+    expect(await new TestSocket(`${server.url}/v1/sandboxes/${"a".repeat(20)}/ssh`).refused()).toMatchObject({
+      status: 404,
+      body: { code: "sandbox.not_found" },
+    });
+    expect(await new TestSocket(`${base}/exec/pty?rows=0`).refused()).toMatchObject({
+      status: 400,
+      body: { error: expect.stringMatching(/^rows: /) },
+    });
     const paused = (await server.api("POST", "/v1/sandboxes")).body.id;
     await server.api("POST", `/v1/sandboxes/${paused}/pause`);
-    expect(await new TestSocket(`${server.url}/v1/sandboxes/${paused}/exec/pty`).refused()).toMatchObject({ status: 409, body: { code: "sandbox.invalid_state" } });
-    expect(await server.api("GET", `/v1/sandboxes/${id}/ssh`)).toMatchObject({ status: 426, body: { code: "route.websocket_only" } });
+    expect(await new TestSocket(`${server.url}/v1/sandboxes/${paused}/exec/pty`).refused()).toMatchObject({
+      status: 409,
+      body: { code: "sandbox.invalid_state" },
+    });
+    expect(await server.api("GET", `/v1/sandboxes/${id}/ssh`)).toMatchObject({
+      status: 426,
+      body: { code: "route.websocket_only" },
+    });
   });
 
   test("wakes a hibernated sandbox, and is activity while it lasts", async () => {
@@ -91,7 +114,10 @@ describe("terminals", () => {
     await socket.untilText("24x80");
     expect(server.controlPlane.parts.activity.ongoing()).toContain(other);
     socket.socket.close();
-    await waitFor(() => !server.controlPlane.parts.activity.ongoing().includes(other), { timeoutMs: 3000, message: "still counted" });
+    await waitFor(() => !server.controlPlane.parts.activity.ongoing().includes(other), {
+      timeoutMs: 3000,
+      message: "still counted",
+    });
   });
 });
 
@@ -119,7 +145,12 @@ describe("exec/ws", () => {
     await socket.until(() => socket.json().some((message) => message.id === "late"), "a timeout");
     socket.socket.send(JSON.stringify({ id: "long", cancel: true }));
     await socket.until(() => socket.json().some((message) => message.id === "long"), "an exit");
-    expect(socket.json()).toContainEqual({ id: "late", error: "command timeout after 0.2s", code: "exec.timeout", exit: 124 });
+    expect(socket.json()).toContainEqual({
+      id: "late",
+      error: "command timeout after 0.2s",
+      code: "exec.timeout",
+      exit: 124,
+    });
     expect(socket.json()).toContainEqual({ id: "long", exit: 137, signal: "SIGKILL" });
     expect(socket.json()).toContainEqual({ error: expect.stringContaining("{id, cmd"), code: "validation.failed" });
     socket.socket.close();
@@ -148,7 +179,10 @@ describe("processes/connect", () => {
     byId.socket.send(JSON.stringify({ attach: { id: body.pid } }));
     await byId.untilText("replay");
     byId.socket.close();
-    expect(await new TestSocket(`${base}/processes/none/ws`).refused()).toMatchObject({ status: 404, body: { code: "process.not_found" } });
+    expect(await new TestSocket(`${base}/processes/none/ws`).refused()).toMatchObject({
+      status: 404,
+      body: { code: "process.not_found" },
+    });
     const unknown = await new TestSocket(`${base}/processes/connect`).open();
     unknown.socket.send(JSON.stringify({ attach: { id: "none" } }));
     await unknown.untilClosed();

@@ -15,7 +15,9 @@ const exists = async (id: string) => (await server.api("GET", `/v1/sandboxes/${i
 /** Waits until it is gone, and says how late after its expiry it went, by the database's clock: a busy test machine is not the reaper's fault. */
 async function latenessMs(id: string): Promise<number> {
   await waitFor(async () => !(await exists(id)), { timeoutMs: 10_000, message: "it lives on" });
-  const { rows } = await server.database.query(`select extract(epoch from attempted_at) * 1000 - expires_ms as late from sandboxes where id = '${id}'`);
+  const { rows } = await server.database.query(
+    `select extract(epoch from attempted_at) * 1000 - expires_ms as late from sandboxes where id = '${id}'`,
+  );
   return Number(rows[0]!["late"]);
 }
 const WITHIN_A_SECOND = 1000;
@@ -40,7 +42,19 @@ describe("the idle TTL", () => {
   test("looking is no activity", async () => {
     const id = await create();
     const timer = setInterval(() => {
-      for (const path of ["", "/lifecycle", "/metrics", "/logs", "/events", "/ports", "/util", "/fs/dir?path=/", "/fs/stat?path=/tmp", "/processes"]) void server.api("GET", `/v1/sandboxes/${id}${path}`);
+      for (const path of [
+        "",
+        "/lifecycle",
+        "/metrics",
+        "/logs",
+        "/events",
+        "/ports",
+        "/util",
+        "/fs/dir?path=/",
+        "/fs/stat?path=/tmp",
+        "/processes",
+      ])
+        void server.api("GET", `/v1/sandboxes/${id}${path}`);
     }, 200);
     const late = await latenessMs(id);
     clearInterval(timer);
@@ -66,7 +80,9 @@ describe("the idle TTL", () => {
 
   test("a command that runs for longer than the TTL keeps it, and its end is activity", async () => {
     const id = await create();
-    expect((await server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "sleep 2.5; echo done" })).body.stdout).toBe("done\n");
+    expect((await server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "sleep 2.5; echo done" })).body.stdout).toBe(
+      "done\n",
+    );
     const begun = performance.now();
     expect(await latenessMs(id)).toBeLessThan(WITHIN_A_SECOND);
     expect(performance.now() - begun).toBeGreaterThan(700);
@@ -75,7 +91,9 @@ describe("the idle TTL", () => {
   test("an open stream or terminal keeps it", async () => {
     const [streamed, typed] = [await create({ ttl_seconds: 2 }), await create({ ttl_seconds: 2 })];
     const controller = new AbortController();
-    const events = readEvents(await openStream(`${server.url}/v1/sandboxes/${streamed}/exec/stream`, { cmd: "sleep 60" }, controller.signal));
+    const events = readEvents(
+      await openStream(`${server.url}/v1/sandboxes/${streamed}/exec/stream`, { cmd: "sleep 60" }, controller.signal),
+    );
     events.next().catch(() => {});
     const socket = await new TestSocket(`${server.url}/v1/sandboxes/${typed}/ssh`).open();
     await delay(4000);

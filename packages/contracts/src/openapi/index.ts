@@ -2,12 +2,17 @@ import { z } from "zod";
 import { errorRegistry, type ErrorCode } from "../errors.ts";
 import { step } from "../lifecycle.ts";
 import { operations, type Operation, type Reply } from "../operations/index.ts";
-import { ErrorReply } from "../shapes/common.ts";
+import { ErrorReply } from "../shapes/failures.ts";
 import { SchemaPrinter } from "./schemas.ts";
 
 /** What any operation may answer, whatever it does. */
 const EVERYWHERE: readonly ErrorCode[] = ["validation.failed", "internal.error", "internal.database"];
-const WITH_TOKEN: readonly ErrorCode[] = ["auth.missing_token", "auth.invalid_token", "auth.token_revoked", "auth.forbidden"];
+const WITH_TOKEN: readonly ErrorCode[] = [
+  "auth.missing_token",
+  "auth.invalid_token",
+  "auth.token_revoked",
+  "auth.forbidden",
+];
 
 /** The OpenAPI 3.1 document of the whole registry. */
 export function openApiDocument(version: string): Record<string, unknown> {
@@ -30,7 +35,11 @@ export function openApiDocument(version: string): Record<string, unknown> {
     paths,
     components: {
       securitySchemes: {
-        token: { type: "http", scheme: "bearer", description: "A token `pds_…`. WebSockets and EventSources may send it as `?access_token=`." },
+        token: {
+          type: "http",
+          scheme: "bearer",
+          description: "A token `pds_…`. WebSockets and EventSources may send it as `?access_token=`.",
+        },
       },
       schemas: Object.fromEntries(Object.entries(printer.components).sort(([a], [b]) => (a < b ? -1 : 1))),
     },
@@ -52,7 +61,15 @@ function printOperation(name: string, operation: Operation, printer: SchemaPrint
       ...printParameters("path", operation.params, printer),
       ...printParameters("query", operation.query, printer),
       ...(operation.idempotent
-        ? [{ name: "Idempotency-Key", in: "header", required: false, schema: { type: "string", maxLength: 255 }, description: "The same key and body again get the same answer, and nothing is done twice." }]
+        ? [
+            {
+              name: "Idempotency-Key",
+              in: "header",
+              required: false,
+              schema: { type: "string", maxLength: 255 },
+              description: "The same key and body again get the same answer, and nothing is done twice.",
+            },
+          ]
         : []),
     ],
     ...printBody(operation, printer),
@@ -82,7 +99,12 @@ function printParameters(where: "path" | "query", schema: z.ZodObject, printer: 
 function printBody(operation: Operation, printer: SchemaPrinter): Record<string, unknown> {
   if (operation.body === null) return {};
   if (operation.body === "bytes") {
-    return { requestBody: { required: true, content: { "application/octet-stream": { schema: { type: "string", format: "binary" } } } } };
+    return {
+      requestBody: {
+        required: true,
+        content: { "application/octet-stream": { schema: { type: "string", format: "binary" } } },
+      },
+    };
   }
   const isOptional = operation.body instanceof z.ZodOptional;
   const schema = operation.body instanceof z.ZodOptional ? (operation.body.unwrap() as z.ZodType) : operation.body;
@@ -117,7 +139,10 @@ function printReply(reply: Reply, printer: SchemaPrinter): Record<string, unknow
       return {
         description: reply.description,
         content: Object.fromEntries(
-          reply.mediaTypes.map((type) => [type, { schema: type === "application/octet-stream" ? { type: "string", format: "binary" } : { type: "string" } }]),
+          reply.mediaTypes.map((type) => [
+            type,
+            { schema: type === "application/octet-stream" ? { type: "string", format: "binary" } : { type: "string" } },
+          ]),
         ),
       };
     case "empty":

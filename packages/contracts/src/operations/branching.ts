@@ -1,4 +1,11 @@
-import { ForkReply, ForkRequest, ForkTreeReply, ForkTreeRequest, PromoteReply, PromoteRequest } from "../shapes/sandboxes.ts";
+import {
+  ForkReply,
+  ForkRequest,
+  ForkTreeReply,
+  ForkTreeRequest,
+  PromoteReply,
+  PromoteRequest,
+} from "../shapes/sandboxes.ts";
 import { json, operation, optionalBody, sandboxParams } from "./operation.ts";
 import { z } from "zod";
 

@@ -39,7 +39,7 @@ export const execOperations = {
     tag: TAG,
     summary: "Run a command and get its output as it comes.",
     description:
-      "Server-sent events: `stdout` and `stderr` with `{\"chunk\"}`, then one of `exit` with `{\"exit_code\"}` and `error` with `{\"error\"}`. Comment frames are heartbeats. The header `x-pandastack-process` has the process's id. A caller that goes away leaves the command running.",
+      'Server-sent events: `stdout` and `stderr` with `{"chunk"}`, then one of `exit` with `{"exit_code"}` and `error` with `{"error"}`. Comment frames are heartbeats. The header `x-pandastack-process` has the process\'s id. A caller that goes away leaves the command running.',
     role: "member",
     verb: "use",
     isActivity: true,
@@ -54,7 +54,7 @@ export const execOperations = {
     tag: TAG,
     summary: "Many commands over one WebSocket.",
     description:
-      "In: `{id, cmd, timeout_seconds?, env?, cwd?, user?}` or `{id, cancel: true}`. Out: `{id, stream: \"stdout\"|\"stderr\", data}`, then `{id, exit}` or `{id, error}`.",
+      'In: `{id, cmd, timeout_seconds?, env?, cwd?, user?}` or `{id, cancel: true}`. Out: `{id, stream: "stdout"|"stderr", data}`, then `{id, exit}` or `{id, error}`.',
     role: "member",
     verb: "use",
     isActivity: true,
@@ -68,7 +68,7 @@ export const execOperations = {
     tag: TAG,
     summary: "A terminal over a WebSocket.",
     description:
-      "In: binary = input; text = `{\"resize\":{\"rows\",\"cols\"}}`, `{\"type\":\"resize\",\"rows\",\"cols\"}` or `{\"stdin\":\"…\"}`. Out: binary. It ends with close code 1000; with `?protocol=text` after a text message `{\"exit\":N}`. The shell gets SIGHUP when the connection is lost, unless `keep`.",
+      'In: binary = input; text = `{"resize":{"rows","cols"}}`, `{"type":"resize","rows","cols"}` or `{"stdin":"…"}`. Out: binary. It ends with close code 1000; with `?protocol=text` after a text message `{"exit":N}`. The shell gets SIGHUP when the connection is lost, unless `keep`.',
     role: "member",
     verb: "use",
     isActivity: true,

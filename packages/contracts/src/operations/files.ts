@@ -16,7 +16,15 @@ import {
 import { empty, json, jsonOrStream, operation, sandboxParams, stream } from "./operation.ts";
 
 const TAG = "Files";
-const common = ["sandbox.not_found", "sandbox.invalid_state", "sandbox.wake_failed", "sandbox.guest_unreachable", "host.unavailable", "file.permission_denied", "file.io_error"] as const;
+const common = [
+  "sandbox.not_found",
+  "sandbox.invalid_state",
+  "sandbox.wake_failed",
+  "sandbox.guest_unreachable",
+  "host.unavailable",
+  "file.permission_denied",
+  "file.io_error",
+] as const;
 const reading = [...common, "file.not_found", "file.is_a_directory", "file.not_a_directory"] as const;
 const changing = [...reading, "file.already_exists", "file.directory_not_empty", "file.no_space"] as const;
 
@@ -142,7 +150,8 @@ export const fileOperations = {
     path: "/v1/sandboxes/{id}/fs/watch",
     tag: TAG,
     summary: "Changes below a path as they happen, as server-sent events.",
-    description: "First `event: ready`; then `event: change` with `{kind, path, from?, is_dir}`; `event: overflow` when some were lost.",
+    description:
+      "First `event: ready`; then `event: change` with `{kind, path, from?, is_dir}`; `event: overflow` when some were lost.",
     role: "read",
     verb: "use",
     isActivity: true,

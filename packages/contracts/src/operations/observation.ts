@@ -37,7 +37,12 @@ export const observationOperations = {
     role: "read",
     params: sandboxParams,
     query: LogsQuery,
-    replies: { 200: stream(["text/plain; charset=utf-8", "text/event-stream"], "Text; with `follow` events `line` with `{\"line\"}`.") },
+    replies: {
+      200: stream(
+        ["text/plain; charset=utf-8", "text/event-stream"],
+        'Text; with `follow` events `line` with `{"line"}`.',
+      ),
+    },
     errors,
   }),
   listSandboxEvents: operation({
@@ -49,7 +54,11 @@ export const observationOperations = {
     params: sandboxParams,
     query: EventsQuery,
     replies: {
-      200: jsonOrStream(EventList, "text/event-stream", "Oldest first. With `follow` server-sent events `event`, each one of these."),
+      200: jsonOrStream(
+        EventList,
+        "text/event-stream",
+        "Oldest first. With `follow` server-sent events `event`, each one of these.",
+      ),
     },
     errors,
   }),

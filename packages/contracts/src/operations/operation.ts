@@ -5,7 +5,12 @@ import type { Role } from "../shapes/accounts.ts";
 
 /** What an operation can answer with, by status. */
 export type Reply =
-  | { readonly kind: "json"; readonly schema: z.ZodType; readonly description: string; /** With `?follow`: a stream of this type instead. */ readonly orStream?: string }
+  | {
+      readonly kind: "json";
+      readonly schema: z.ZodType;
+      readonly description: string;
+      /** With `?follow`: a stream of this type instead. */ readonly orStream?: string;
+    }
   | { readonly kind: "empty"; readonly description: string }
   /** Bytes as they come, in one of these media types. */
   | { readonly kind: "stream"; readonly mediaTypes: readonly string[]; readonly description: string }
@@ -54,18 +59,22 @@ const defaults = {
 
 type Optional = keyof typeof defaults;
 type Given = Omit<Operation, Optional> & Partial<Pick<Operation, Optional>>;
-type Completed<O extends Given> = { readonly [K in keyof Operation]: K extends keyof O ? O[K] : K extends Optional ? (typeof defaults)[K] : Operation[K] };
+type Completed<O extends Given> = {
+  readonly [K in keyof Operation]: K extends keyof O ? O[K] : K extends Optional ? (typeof defaults)[K] : Operation[K];
+};
 
 /** Fills in what most operations share. */
 export function operation<const O extends Given>(given: O): Completed<O> {
   return { ...defaults, ...given } as unknown as Completed<O>;
 }
 
-export const json = <S extends z.ZodType>(schema: S, description: string) => ({ kind: "json", schema, description }) as const;
+export const json = <S extends z.ZodType>(schema: S, description: string) =>
+  ({ kind: "json", schema, description }) as const;
 export const jsonOrStream = <S extends z.ZodType>(schema: S, orStream: string, description: string) =>
   ({ kind: "json", schema, orStream, description }) as const;
 export const empty = (description: string) => ({ kind: "empty", description }) as const;
-export const stream = (mediaTypes: readonly string[], description: string) => ({ kind: "stream", mediaTypes, description }) as const;
+export const stream = (mediaTypes: readonly string[], description: string) =>
+  ({ kind: "stream", mediaTypes, description }) as const;
 export const socket = (description: string) => ({ kind: "socket", description }) as const;
 
 /** Parameters of everything below `/v1/sandboxes/{id}`. Any text is looked up: an id that cannot be is an unknown one. */

@@ -1,10 +1,17 @@
 import { z } from "zod";
 import { ProcessList, Process, SignalRequest } from "../shapes/processes.ts";
-import { Flag } from "../shapes/common.ts";
+import { Flag } from "../shapes/flags.ts";
 import { empty, json, operation, optionalBody, sandboxParams, socket, stream } from "./operation.ts";
 
 const TAG = "Processes";
-const errors = ["sandbox.not_found", "sandbox.invalid_state", "sandbox.wake_failed", "sandbox.guest_unreachable", "process.not_found", "host.unavailable"] as const;
+const errors = [
+  "sandbox.not_found",
+  "sandbox.invalid_state",
+  "sandbox.wake_failed",
+  "sandbox.guest_unreachable",
+  "process.not_found",
+  "host.unavailable",
+] as const;
 const processParams = sandboxParams.extend({ pid: z.string().max(64).describe("The process's id, or its pid.") });
 
 export const processOperations = {
@@ -75,7 +82,7 @@ export const processOperations = {
     tag: TAG,
     summary: "Start a command with all its streams, or attach to one, over a WebSocket.",
     description:
-      "First message in: `{\"exec\":{cmd|argv, env, cwd, user, stdin, pty, timeout_seconds, tag}}` or `{\"attach\":{id, replay}}`. Then in: binary = stdin; text = `{\"signal\"}`, `{\"resize\":{rows,cols}}`, `{\"end_stdin\":true}`. Out: binary = one byte (1 stdout, 2 stderr) and data; text = `{\"event\":…}`, then `{\"result\":{exit_code, signal, timed_out, duration_ms}}` or `{\"error\",\"code\"}`. The process goes on when the connection is lost.",
+      'First message in: `{"exec":{cmd|argv, env, cwd, user, stdin, pty, timeout_seconds, tag}}` or `{"attach":{id, replay}}`. Then in: binary = stdin; text = `{"signal"}`, `{"resize":{rows,cols}}`, `{"end_stdin":true}`. Out: binary = one byte (1 stdout, 2 stderr) and data; text = `{"event":…}`, then `{"result":{exit_code, signal, timed_out, duration_ms}}` or `{"error","code"}`. The process goes on when the connection is lost.',
     role: "member",
     verb: "use",
     isActivity: true,

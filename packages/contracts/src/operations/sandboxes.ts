@@ -1,5 +1,12 @@
 import { z } from "zod";
-import { CreateSandboxRequest, Lifecycle, Sandbox, SandboxStatus, StatusReply, UpdateLifecycleRequest } from "../shapes/sandboxes.ts";
+import {
+  CreateSandboxRequest,
+  Lifecycle,
+  Sandbox,
+  SandboxStatus,
+  StatusReply,
+  UpdateLifecycleRequest,
+} from "../shapes/sandboxes.ts";
 import { empty, json, operation, optionalBody, sandboxParams } from "./operation.ts";
 
 const TAG = "Sandboxes";

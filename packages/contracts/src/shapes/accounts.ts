@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Timestamp } from "./common.ts";
+import { Timestamp } from "./timestamp.ts";
 
 /** read: looks at everything in its workspace. member: works in it. admin: also makes workspaces and tokens. */
 export const Role = z.enum(["read", "member", "admin"]).meta({ id: "Role" });
@@ -32,7 +32,9 @@ export type Token = z.infer<typeof Token>;
 
 export const TokenList = z.object({ items: z.array(Token) }).meta({ id: "TokenList" });
 
-export const CreatedToken = Token.extend({ token: z.string().describe("The whole token. Shown this once.") }).meta({ id: "CreatedToken" });
+export const CreatedToken = Token.extend({ token: z.string().describe("The whole token. Shown this once.") }).meta({
+  id: "CreatedToken",
+});
 
 export const CreateTokenRequest = z
   .object({
@@ -43,7 +45,9 @@ export const CreateTokenRequest = z
   .meta({ id: "CreateTokenRequest" });
 
 export const WorkspaceSlug = z.string().regex(/^[a-z0-9][a-z0-9-]{1,39}$/, "2 to 40 characters of a-z, 0-9 and -");
-export const Workspace = z.object({ slug: z.string(), name: z.string(), created_at: Timestamp }).meta({ id: "Workspace" });
+export const Workspace = z
+  .object({ slug: z.string(), name: z.string(), created_at: Timestamp })
+  .meta({ id: "Workspace" });
 export const WorkspaceList = z.object({ workspaces: z.array(Workspace) }).meta({ id: "WorkspaceList" });
 export const CreateWorkspaceRequest = z
   .object({ slug: WorkspaceSlug, name: z.string().min(1).max(200).nullish() })

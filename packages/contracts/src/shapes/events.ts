@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { EVENTS_KEPT } from "../limits.ts";
-import { Flag, Timestamp } from "./common.ts";
+import { Flag } from "./flags.ts";
+import { Timestamp } from "./timestamp.ts";
 
 /** Every name that a client of any age looks for: `time`, `ts` and `timestamp` are one value, so are `type` and `code`, `payload` and `data`. */
 export const Event = z
@@ -42,10 +43,19 @@ export const SandboxMetrics = z
     host_rss_bytes: z.int(),
     host_vsz_bytes: z.int(),
     threads: z.int(),
-    guest: z.record(z.string(), z.unknown()).nullable().describe("As the guest sees itself; null while it cannot be asked."),
+    guest: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .describe("As the guest sees itself; null while it cannot be asked."),
   })
   .meta({ id: "SandboxMetrics" });
 
 export const SandboxUtil = z
-  .object({ active_cpu_seconds: z.number(), cpu_tracked: z.boolean(), resident_bytes: z.int(), cpu: z.int(), memory_mb: z.int() })
+  .object({
+    active_cpu_seconds: z.number(),
+    cpu_tracked: z.boolean(),
+    resident_bytes: z.int(),
+    cpu: z.int(),
+    memory_mb: z.int(),
+  })
   .meta({ id: "SandboxUtil" });

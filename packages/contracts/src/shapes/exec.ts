@@ -1,10 +1,16 @@
 import { z } from "zod";
+import { Flag } from "./flags.ts";
 import { Env, GuestPath } from "../host/index.ts";
 import { EXEC_TIMEOUT_LIMIT_SECONDS } from "../limits.ts";
-import { ErrorReply } from "./common.ts";
+import { ErrorReply } from "./failures.ts";
 
 const commandFields = {
-  timeout_seconds: z.number().min(0).max(EXEC_TIMEOUT_LIMIT_SECONDS).nullish().describe("0 or absent: none. On expiry the whole process group is killed."),
+  timeout_seconds: z
+    .number()
+    .min(0)
+    .max(EXEC_TIMEOUT_LIMIT_SECONDS)
+    .nullish()
+    .describe("0 or absent: none. On expiry the whole process group is killed."),
   env: Env.nullish(),
   cwd: GuestPath.nullish().describe("Default: the user's home."),
   user: z.string().min(1).max(64).nullish().describe("Name or number; default root."),
@@ -35,7 +41,9 @@ export const ExecReply = z
   .meta({ id: "ExecReply" });
 export type ExecReply = z.infer<typeof ExecReply>;
 
-export const ExecDetachedReply = z.object({ id: z.string(), pid: z.int(), detached: z.literal(true) }).meta({ id: "ExecDetachedReply" });
+export const ExecDetachedReply = z
+  .object({ id: z.string(), pid: z.int(), detached: z.literal(true) })
+  .meta({ id: "ExecDetachedReply" });
 
 export const ExecTimeoutReply = ErrorReply.extend({
   exit_code: z.literal(124),
@@ -53,8 +61,8 @@ export const TerminalQuery = z.object({
   cmd: z.string().regex(NO_NUL, "cannot contain a NUL character").optional(),
   user: z.string().min(1).max(64).optional(),
   cwd: GuestPath.optional(),
-  protocol: z.enum(["text"]).optional().describe("Ask for a last text message `{\"exit\":N}`."),
-  keep: z.enum(["1", "0", "true", "false", ""]).optional().describe("Leave the process running when this connection is lost."),
+  protocol: z.enum(["text"]).optional().describe('Ask for a last text message `{"exit":N}`.'),
+  keep: Flag.describe("Leave the process running when this connection is lost."),
 });
 export type TerminalQuery = z.infer<typeof TerminalQuery>;
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Flag } from "./flags.ts";
 import { GuestPath } from "../host/index.ts";
 
 export const FileInfo = z
@@ -31,15 +32,21 @@ export const ReadFileQuery = PathQuery.extend({
 });
 
 /** An octal mode as text, `644`, or a number in JSON. */
-export const Mode = z.union([z.int().min(0).max(0o7777), z.string().regex(/^0?[0-7]{1,4}$/, "an octal mode such as 644")]);
+export const Mode = z.union([
+  z.int().min(0).max(0o7777),
+  z.string().regex(/^0?[0-7]{1,4}$/, "an octal mode such as 644"),
+]);
 export function modeBits(mode: z.infer<typeof Mode>): number {
   return typeof mode === "number" ? mode : Number.parseInt(mode, 8);
 }
 
 export const WriteFileQuery = PathQuery.extend({
   user: z.string().min(1).max(64).optional().describe("Owner of a new file; default root."),
-  mode: z.string().regex(/^0?[0-7]{1,4}$/, "an octal mode such as 644").optional(),
-  append: z.enum(["1", "0", "true", "false", ""]).optional(),
+  mode: z
+    .string()
+    .regex(/^0?[0-7]{1,4}$/, "an octal mode such as 644")
+    .optional(),
+  append: Flag,
 });
 export const WriteFileReply = z.object({ path: z.string(), bytes: z.int() }).meta({ id: "WriteFileReply" });
 
@@ -48,14 +55,23 @@ export const ListFilesQuery = z.object({
   depth: z.coerce.number().int().min(1).max(32).optional(),
 });
 
-export const RemoveFileQuery = PathQuery.extend({ recursive: z.enum(["1", "0", "true", "false", ""]).optional() });
+export const RemoveFileQuery = PathQuery.extend({ recursive: Flag });
 
 export const MakeDirectoryRequest = z
   .object({ path: Path, mode: Mode.nullish(), user: z.string().min(1).max(64).nullish() })
   .meta({ id: "MakeDirectoryRequest" });
-export const MoveFileRequest = z.object({ from: Path, to: Path, overwrite: z.boolean().nullish().describe("Default true.") }).meta({ id: "MoveFileRequest" });
-export const ChangeModeRequest = z.object({ path: Path, mode: Mode, recursive: z.boolean().nullish() }).meta({ id: "ChangeModeRequest" });
+export const MoveFileRequest = z
+  .object({ from: Path, to: Path, overwrite: z.boolean().nullish().describe("Default true.") })
+  .meta({ id: "MoveFileRequest" });
+export const ChangeModeRequest = z
+  .object({ path: Path, mode: Mode, recursive: z.boolean().nullish() })
+  .meta({ id: "ChangeModeRequest" });
 export const ChangeOwnerRequest = z
-  .object({ path: Path, user: z.string().max(64).nullish(), group: z.string().max(64).nullish(), recursive: z.boolean().nullish() })
+  .object({
+    path: Path,
+    user: z.string().max(64).nullish(),
+    group: z.string().max(64).nullish(),
+    recursive: z.boolean().nullish(),
+  })
   .meta({ id: "ChangeOwnerRequest" });
-export const WatchFilesQuery = PathQuery.extend({ recursive: z.enum(["1", "0", "true", "false", ""]).optional() });
+export const WatchFilesQuery = PathQuery.extend({ recursive: Flag });

@@ -7,14 +7,16 @@ import {
   METADATA_VALUE_LIMIT_CHARACTERS,
   TTL_LIMIT_SECONDS,
 } from "../limits.ts";
-import { Timestamp } from "./common.ts";
+import { Timestamp } from "./timestamp.ts";
 
 export const SandboxStatus = z.enum(sandboxStates).meta({ id: "SandboxStatus" });
 
 export const Metadata = z
   .record(z.string().min(1).max(METADATA_KEY_LIMIT_CHARACTERS), z.string().max(METADATA_VALUE_LIMIT_CHARACTERS))
   .refine((map) => Object.keys(map).length <= METADATA_KEYS_LIMIT, `at most ${METADATA_KEYS_LIMIT} keys`)
-  .describe("Your own labels. Values of keys that start with `secret.` are never shown again. `workspace`, `kind`, `app.id`, `fork_*` and `forked_from` belong to the platform and are dropped.");
+  .describe(
+    "Your own labels. Values of keys that start with `secret.` are never shown again. `workspace`, `kind`, `app.id`, `fork_*` and `forked_from` belong to the platform and are dropped.",
+  );
 
 /** Seconds without activity after which a sandbox that is not persistent is deleted; 0 = never. */
 export const TtlSeconds = z.int().min(0).max(TTL_LIMIT_SECONDS);
@@ -50,10 +52,22 @@ export type Sandbox = z.infer<typeof Sandbox>;
 
 export const CreateSandboxRequest = z
   .object({
-    template: z.string().min(1).max(128).nullish().describe("Default `base`. `ubuntu-24.04`, `ubuntu-24.04-net` and `node` are other names of it."),
-    from_snapshot: z.string().max(64).nullish().describe("Start from this snapshot; the template is then the snapshot's."),
+    template: z
+      .string()
+      .min(1)
+      .max(128)
+      .nullish()
+      .describe("Default `base`. `ubuntu-24.04`, `ubuntu-24.04-net` and `node` are other names of it."),
+    from_snapshot: z
+      .string()
+      .max(64)
+      .nullish()
+      .describe("Start from this snapshot; the template is then the snapshot's."),
     ttl_seconds: TtlSeconds.nullish(),
-    persistent: z.boolean().nullish().describe("Never deleted for being idle; its disk survives the death of its machine."),
+    persistent: z
+      .boolean()
+      .nullish()
+      .describe("Never deleted for being idle; its disk survives the death of its machine."),
     metadata: Metadata.nullish(),
     env: Env.nullish().describe("Environment of every process started through the API. Not shown again."),
     runtime: z.string().max(32).nullish().describe("`auto` (default) or `microvm`."),
@@ -86,13 +100,18 @@ const childFields = {
 export const ForkRequest = z
   .object({
     count: z.int().min(1).max(MAX_FORK_CHILDREN).nullish().describe("Default 1."),
-    mode: z.enum(["cold", "warm"]).nullish().describe("Accepted for other servers' clients; a fork is always memory and disk."),
+    mode: z
+      .enum(["cold", "warm"])
+      .nullish()
+      .describe("Accepted for other servers' clients; a fork is always memory and disk."),
     ...childFields,
   })
   .meta({ id: "ForkRequest" });
 export type ForkRequest = z.infer<typeof ForkRequest>;
 
-export const ForkError = z.object({ index: z.int(), error: z.string(), err: z.string(), code: z.string() }).meta({ id: "ForkError" });
+export const ForkError = z
+  .object({ index: z.int(), error: z.string(), err: z.string(), code: z.string() })
+  .meta({ id: "ForkError" });
 export type ForkError = z.infer<typeof ForkError>;
 
 /** The first child's fields, flat, and everything that clients of other ages look for around them. */

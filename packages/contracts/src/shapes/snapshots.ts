@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { RuntimeName } from "../host/index.ts";
-import { Timestamp } from "./common.ts";
+import { Timestamp } from "./timestamp.ts";
 
 export const Snapshot = z
   .object({

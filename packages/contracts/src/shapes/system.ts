@@ -1,6 +1,8 @@
 import { z } from "zod";
 
-export const Health = z.object({ status: z.literal("ok"), checks: z.record(z.string(), z.string()) }).meta({ id: "Health" });
+export const Health = z
+  .object({ status: z.literal("ok"), checks: z.record(z.string(), z.string()) })
+  .meta({ id: "Health" });
 export const Ready = z.object({ status: z.literal("ok") }).meta({ id: "Ready" });
 export const NotReady = z
   .object({ status: z.literal("degraded"), degraded: z.array(z.string()), reasons: z.record(z.string(), z.string()) })

@@ -23,13 +23,17 @@ export async function authenticate(db: Database, token: string | undefined): Pro
     .executeTakeFirst();
   if (row === undefined || !isSameHash(row.hash, hashToken(token))) throw invalid();
   if (row.revoked_at !== null) throw new Refusal("auth.token_revoked", "the API token has been revoked");
-  if (row.expires_at !== null && row.expires_at.getTime() <= Date.now()) throw new Refusal("auth.invalid_token", "the API token has expired");
+  if (row.expires_at !== null && row.expires_at.getTime() <= Date.now())
+    throw new Refusal("auth.invalid_token", "the API token has expired");
   return { workspace: row.workspace, role: row.role, tokenPrefix: prefix };
 }
 
 /** Refuses a role below the one that an operation needs. */
 export function authorise(principal: Principal, needed: Role): void {
   if (rank[principal.role] < rank[needed]) {
-    throw new Refusal("auth.forbidden", `this needs a token with the role ${needed}; yours has the role ${principal.role}`);
+    throw new Refusal(
+      "auth.forbidden",
+      `this needs a token with the role ${needed}; yours has the role ${principal.role}`,
+    );
   }
 }

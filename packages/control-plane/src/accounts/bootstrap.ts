@@ -36,12 +36,17 @@ export async function bootstrap(db: Database, options: BootstrapOptions, log: Lo
     const token = options.apiKey ?? mintToken();
     if (options.apiKey === undefined) {
       if (options.file === undefined) {
-        throw new Error("there is no API token yet: set PANDASTACK_API_KEY, or PANDASTACK_BOOTSTRAP_FILE for a minted one to be written to");
+        throw new Error(
+          "there is no API token yet: set PANDASTACK_API_KEY, or PANDASTACK_BOOTSTRAP_FILE for a minted one to be written to",
+        );
       }
       writeFileAtomic(options.file, `${JSON.stringify({ token })}\n`);
     }
     await insertToken(transaction, token, { workspace: DEFAULT_WORKSPACE, role: "admin", label: "first" });
-    log.info({ prefix: tokenPrefix(token), file: options.apiKey === undefined ? options.file : undefined }, "the first admin token was made");
+    log.info(
+      { prefix: tokenPrefix(token), file: options.apiKey === undefined ? options.file : undefined },
+      "the first admin token was made",
+    );
   });
 }
 
@@ -50,6 +55,8 @@ async function warnAboutUnknownKey(db: Database, apiKey: string | undefined, log
   if (apiKey === undefined) return;
   const row = await db.selectFrom("tokens").select("hash").where("prefix", "=", tokenPrefix(apiKey)).executeTakeFirst();
   if (row === undefined || !isSameHash(row.hash, hashToken(apiKey))) {
-    log.warn("PANDASTACK_API_KEY is not a token of this server: it is used at the first start only, and this is not the first");
+    log.warn(
+      "PANDASTACK_API_KEY is not a token of this server: it is used at the first start only, and this is not the first",
+    );
   }
 }

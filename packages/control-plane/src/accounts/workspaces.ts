@@ -6,7 +6,11 @@ import type { WorkspacesTable } from "../persistence/tables.ts";
 
 export const DEFAULT_WORKSPACE = "default";
 
-const workspaceInfo = (row: Selectable<WorkspacesTable>) => ({ slug: row.slug, name: row.name, created_at: row.created_at.toISOString() });
+const workspaceInfo = (row: Selectable<WorkspacesTable>) => ({
+  slug: row.slug,
+  name: row.name,
+  created_at: row.created_at.toISOString(),
+});
 
 export async function listWorkspaces(db: Database) {
   const rows = await db.selectFrom("workspaces").selectAll().orderBy("slug").execute();
@@ -17,7 +21,8 @@ export async function createWorkspace(db: Database, given: { slug: string; name:
   try {
     return workspaceInfo(await db.insertInto("workspaces").values(given).returningAll().executeTakeFirstOrThrow());
   } catch (error) {
-    if (isUniqueViolation(error)) throw new Refusal("workspace.conflict", `slug: a workspace ${given.slug} exists already`);
+    if (isUniqueViolation(error))
+      throw new Refusal("workspace.conflict", `slug: a workspace ${given.slug} exists already`);
     throw error;
   }
 }

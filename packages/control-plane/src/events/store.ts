@@ -29,7 +29,11 @@ export function eventInfo(row: EventRow): Event {
 
 /** How far a journal has been read. 0 for one that was never seen. */
 export async function readCursor(db: Database, journal: Journal): Promise<number> {
-  const row = await db.selectFrom("hosts").select(["epoch", "last_seq"]).where("id", "=", journal.hostId).executeTakeFirst();
+  const row = await db
+    .selectFrom("hosts")
+    .select(["epoch", "last_seq"])
+    .where("id", "=", journal.hostId)
+    .executeTakeFirst();
   return row !== undefined && row.epoch === journal.epoch ? row.last_seq : 0;
 }
 
@@ -39,7 +43,13 @@ export async function storeHostEvents(db: Database, journal: Journal, events: re
   if (last === undefined) return;
   const rows = events
     .filter((event) => event.sandboxId !== null)
-    .map((event) => ({ seq: event.seq, sandbox_id: event.sandboxId, type: event.type, payload: event.payload, time: event.time }));
+    .map((event) => ({
+      seq: event.seq,
+      sandbox_id: event.sandboxId,
+      type: event.type,
+      payload: event.payload,
+      time: event.time,
+    }));
   await sql`
     with stored as (
       insert into events (host_id, epoch, seq, sandbox_id, type, payload, time)
@@ -54,15 +64,32 @@ export async function storeHostEvents(db: Database, journal: Journal, events: re
 }
 
 /** Something that a control plane did, which no host knows of. */
-export async function storeOwnEvent(db: Database, sandboxId: string, type: string, payload: Record<string, unknown>): Promise<void> {
+export async function storeOwnEvent(
+  db: Database,
+  sandboxId: string,
+  type: string,
+  payload: Record<string, unknown>,
+): Promise<void> {
   await db
     .insertInto("events")
-    .values({ host_id: null, epoch: null, seq: null, sandbox_id: sandboxId, type, payload: JSON.stringify(payload), time: new Date() })
+    .values({
+      host_id: null,
+      epoch: null,
+      seq: null,
+      sandbox_id: sandboxId,
+      type,
+      payload: JSON.stringify(payload),
+      time: new Date(),
+    })
     .execute();
 }
 
 /** The newest `tail` events after `since`, oldest first. */
-export async function readEvents(db: Database, sandboxId: string, options: { since: number; tail: number }): Promise<EventRow[]> {
+export async function readEvents(
+  db: Database,
+  sandboxId: string,
+  options: { since: number; tail: number },
+): Promise<EventRow[]> {
   const rows = await db
     .selectFrom("events")
     .selectAll()

@@ -60,16 +60,23 @@ export class HostClient {
   }
 
   async sandboxes(): Promise<HostSandbox[]> {
-    return (await this.connection.json(z.object({ sandboxes: z.array(HostSandbox) }), { path: "/sandboxes" })).sandboxes;
+    return (await this.connection.json(z.object({ sandboxes: z.array(HostSandbox) }), { path: "/sandboxes" }))
+      .sandboxes;
   }
 
   async snapshots(): Promise<HostSnapshot[]> {
-    return (await this.connection.json(z.object({ snapshots: z.array(HostSnapshot) }), { path: "/snapshots" })).snapshots;
+    return (await this.connection.json(z.object({ snapshots: z.array(HostSnapshot) }), { path: "/snapshots" }))
+      .snapshots;
   }
 
   /** Events after a number, and those to come, until `signal` fires or the host goes away. */
   async *events(after: number, signal: AbortSignal): AsyncGenerator<HostEvent> {
-    for await (const line of this.connection.lines({ path: `/events?after=${after}&follow=1`, signal, mayBeSilent: true })) yield HostEvent.parse(line);
+    for await (const line of this.connection.lines({
+      path: `/events?after=${after}&follow=1`,
+      signal,
+      mayBeSilent: true,
+    }))
+      yield HostEvent.parse(line);
   }
 
   /** The inside of a running sandbox. */

@@ -58,8 +58,10 @@ export class HostConnection {
         const text = await readBounded(reply.body, ERROR_BODY_LIMIT_BYTES);
         throw fromHostReply(reply.statusCode, text, headerText(reply.headers["retry-after"]));
       } catch (error) {
-        const mayRepeat = request.bytes === undefined && (isUnsent(error) || (request.repeatable === true && isLost(error)));
-        if (!mayRepeat || performance.now() > end || request.signal?.aborted === true) throw toHostFailure(error, request.lostText);
+        const mayRepeat =
+          request.bytes === undefined && (isUnsent(error) || (request.repeatable === true && isLost(error)));
+        if (!mayRepeat || performance.now() > end || request.signal?.aborted === true)
+          throw toHostFailure(error, request.lostText);
         await delay(RETRY_PAUSE_MS);
       }
     }
@@ -69,10 +71,16 @@ export class HostConnection {
     return this.#pool.request({
       method: request.method ?? "GET",
       path: HOST_API_PREFIX + request.path,
-      ...(request.json === undefined ? {} : { body: JSON.stringify(request.json), headers: { "content-type": "application/json" } }),
+      ...(request.json === undefined
+        ? {}
+        : { body: JSON.stringify(request.json), headers: { "content-type": "application/json" } }),
       ...(request.bytes === undefined
         ? {}
-        : { body: request.bytes as unknown as Readable, headers: { "content-type": "application/octet-stream" }, headersTimeout: 0 }),
+        : {
+            body: request.bytes as unknown as Readable,
+            headers: { "content-type": "application/octet-stream" },
+            headersTimeout: 0,
+          }),
       ...(request.mayBeSilent === true ? { headersTimeout: 0 } : {}),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });
@@ -124,7 +132,10 @@ export class HostConnection {
   }
 
   #openSocket(path: string, first: unknown): Promise<WebSocket> {
-    const socket = new WebSocket(`ws+unix:${this.#socketPath}:${HOST_API_PREFIX}${path}`, { perMessageDeflate: false, handshakeTimeout: REPLY_TIMEOUT_MS });
+    const socket = new WebSocket(`ws+unix:${this.#socketPath}:${HOST_API_PREFIX}${path}`, {
+      perMessageDeflate: false,
+      handshakeTimeout: REPLY_TIMEOUT_MS,
+    });
     return new Promise((resolve, reject) => {
       socket.once("open", () => {
         socket.off("error", reject);

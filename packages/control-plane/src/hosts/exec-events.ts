@@ -49,15 +49,23 @@ export async function* execEvents(
   } finally {
     reply.body.destroy();
   }
-  throw new Fault("host.unavailable", LOST_COMMAND, { operatorMessage: "host agent: an exec stream ended without a result" });
+  throw new Fault("host.unavailable", LOST_COMMAND, {
+    operatorMessage: "host agent: an exec stream ended without a result",
+  });
 }
 
-const parse = (payload: Uint8Array): unknown => JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString("utf8"));
+const parse = (payload: Uint8Array): unknown =>
+  JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString("utf8"));
 
 /** What an exec stream or a process socket says went wrong. */
 export function fromErrorFrame(frame: unknown): Refusal | Fault {
   const { error, code } = frame as { error?: unknown; code?: unknown };
-  if (typeof code === "string" && typeof error === "string" && Object.hasOwn(errorRegistry, code) && !code.startsWith("internal.")) {
+  if (
+    typeof code === "string" &&
+    typeof error === "string" &&
+    Object.hasOwn(errorRegistry, code) &&
+    !code.startsWith("internal.")
+  ) {
     return new Refusal(code as ErrorCode, error);
   }
   return new Fault("internal.error", "internal error", { operatorMessage: `host agent: ${String(error)}` });

@@ -6,7 +6,15 @@ const AWAY = "the host that runs the sandboxes is not available at the moment; t
 /** Errors of a connection that could not be made: nothing has been sent. */
 const UNSENT = new Set(["ECONNREFUSED", "ENOENT", "EACCES", "UND_ERR_CONNECT_TIMEOUT"]);
 /** Errors of one that was lost: the host may or may not have acted. */
-const LOST = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET", "UND_ERR_CLOSED", "UND_ERR_DESTROYED", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);
+const LOST = new Set([
+  "ECONNRESET",
+  "EPIPE",
+  "UND_ERR_SOCKET",
+  "UND_ERR_CLOSED",
+  "UND_ERR_DESTROYED",
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_BODY_TIMEOUT",
+]);
 
 function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
@@ -35,10 +43,14 @@ export function fromHostReply(status: number, body: string, retryAfter: string |
   }
   const code = parsed.code;
   if (typeof code !== "string" || typeof parsed.error !== "string" || !Object.hasOwn(errorRegistry, code)) {
-    return new Fault("internal.error", "internal error", { operatorMessage: `the host agent answered ${status}: ${body.slice(0, 500)}` });
+    return new Fault("internal.error", "internal error", {
+      operatorMessage: `the host agent answered ${status}: ${body.slice(0, 500)}`,
+    });
   }
   if (errorRegistry[code as ErrorCode].status >= 500 && code.startsWith("internal.")) {
-    return new Fault(code as ErrorCode, "internal error", { operatorMessage: `the host agent answered ${status}: ${parsed.error}` });
+    return new Fault(code as ErrorCode, "internal error", {
+      operatorMessage: `the host agent answered ${status}: ${parsed.error}`,
+    });
   }
   const seconds = Number(retryAfter);
   return new Refusal(code as ErrorCode, parsed.error, {

@@ -5,11 +5,18 @@ import type { HostConnection } from "./connection.ts";
 import { execEvents, type ExecEvent } from "./exec-events.ts";
 import { ProcessSocket } from "./process-socket.ts";
 
-const GuestMetrics = z.record(z.string(), z.unknown()).and(
-  z.object({ uptime_ms: z.number().optional(), vmm: z.object({ pid: z.int(), rss_bytes: z.number(), cpu_ms: z.number() }) }),
-);
+const GuestMetrics = z
+  .record(z.string(), z.unknown())
+  .and(
+    z.object({
+      uptime_ms: z.number().optional(),
+      vmm: z.object({ pid: z.int(), rss_bytes: z.number(), cpu_ms: z.number() }),
+    }),
+  );
 const GuestPorts = z.object({
-  ports: z.array(z.object({ port: z.int(), address: z.string(), pid: z.int().nullable(), process: z.string().nullable() })),
+  ports: z.array(
+    z.object({ port: z.int(), address: z.string(), pid: z.int().nullable(), process: z.string().nullable() }),
+  ),
 });
 const WatchEvent = z.object({
   event: z.enum(["ready", "change", "overflow"]),
@@ -27,7 +34,12 @@ export interface GuestClient {
   processSocket(first: { exec: ExecRequest } | { attach: { id: string; replay?: boolean } }): Promise<ProcessSocket>;
   processes(): Promise<ProcessInfo[]>;
   signalProcess(target: { id: string; signal: string }): Promise<void>;
-  readFile(options: { path: string; offset?: number; length?: number; signal: AbortSignal }): Promise<{ body: Readable; lengthBytes: number | undefined }>;
+  readFile(options: {
+    path: string;
+    offset?: number;
+    length?: number;
+    signal: AbortSignal;
+  }): Promise<{ body: Readable; lengthBytes: number | undefined }>;
   writeFile(
     options: { path: string; user?: string; mode?: number; append?: boolean; signal: AbortSignal },
     bytes: AsyncIterable<Uint8Array>,
@@ -45,14 +57,19 @@ export function guestOf(connection: HostConnection, sandboxId: string): GuestCli
   return {
     exec: (request, options) => execEvents(connection, base, request, options),
     processSocket: async (first) => ProcessSocket.begun(await connection.socket(`${base}/process`, first)),
-    processes: async () => (await connection.json(z.object({ processes: z.array(ProcessInfo) }), { path: `${base}/processes` })).processes,
+    processes: async () =>
+      (await connection.json(z.object({ processes: z.array(ProcessInfo) }), { path: `${base}/processes` })).processes,
     signalProcess: async (target) => {
       await connection.json(z.unknown(), { method: "POST", path: `${base}/processes/signal`, json: target });
     },
     readFile: async ({ signal, ...query }) => {
       const reply = await connection.request({ path: `${base}/files?${queryText(query)}`, signal });
       const length = Number(reply.headers["content-length"]);
-      return { body: reply.body, lengthBytes: reply.headers["content-length"] === undefined || !Number.isSafeInteger(length) ? undefined : length };
+      return {
+        body: reply.body,
+        lengthBytes:
+          reply.headers["content-length"] === undefined || !Number.isSafeInteger(length) ? undefined : length,
+      };
     },
     writeFile: async ({ signal, append, mode, ...query }, bytes) =>
       connection.json(z.object({ path: z.string(), bytes: z.int() }), {
@@ -62,12 +79,18 @@ export function guestOf(connection: HostConnection, sandboxId: string): GuestCli
         signal,
       }),
     listFiles: async function* ({ signal, ...query }) {
-      for await (const line of connection.lines({ path: `${base}/files/list?${queryText(query)}`, signal, repeatable: true })) yield FileEntry.parse(line);
+      for await (const line of connection.lines({
+        path: `${base}/files/list?${queryText(query)}`,
+        signal,
+        repeatable: true,
+      }))
+        yield FileEntry.parse(line);
     },
     fs: (operation) => connection.json(z.unknown(), { method: "POST", path: `${base}/files/op`, json: operation }),
     watchFiles: async function* ({ signal, path, recursive }) {
       const query = queryText({ path, recursive: recursive ? 1 : undefined });
-      for await (const line of connection.lines({ path: `${base}/files/watch?${query}`, signal })) yield WatchEvent.parse(line);
+      for await (const line of connection.lines({ path: `${base}/files/watch?${query}`, signal }))
+        yield WatchEvent.parse(line);
     },
     ports: async () => (await connection.json(GuestPorts, { path: `${base}/ports` })).ports,
     metrics: () => connection.json(GuestMetrics, { path: `${base}/metrics` }),

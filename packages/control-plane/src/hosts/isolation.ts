@@ -4,7 +4,8 @@ import type { Isolation } from "@pandastack/contracts/host";
 export const isolationFacts: Record<Isolation, { isSecurityBoundary: boolean; explanation: string }> = {
   "microvm-kvm": {
     isSecurityBoundary: true,
-    explanation: "A microVM with a kernel of its own, isolated by the processor (KVM). Its makers stand by it as a security boundary.",
+    explanation:
+      "A microVM with a kernel of its own, isolated by the processor (KVM). Its makers stand by it as a security boundary.",
   },
   "microvm-tcg": {
     isSecurityBoundary: false,
@@ -13,7 +14,8 @@ export const isolationFacts: Record<Isolation, { isSecurityBoundary: boolean; ex
   },
   gvisor: {
     isSecurityBoundary: true,
-    explanation: "A kernel in user space (gVisor) that answers every system call. Its makers stand by it as a security boundary; the host's kernel is still below it.",
+    explanation:
+      "A kernel in user space (gVisor) that answers every system call. Its makers stand by it as a security boundary; the host's kernel is still below it.",
   },
   fake: { isSecurityBoundary: false, explanation: "No isolation at all: a stand-in for tests that runs nothing." },
 };

@@ -7,7 +7,10 @@ import { fromErrorFrame, type ExecEvent } from "./exec-events.ts";
 const CHANNEL_STDOUT = 1;
 
 /** A message of a process's socket, understood. `other`: events that only some readers want (`replay`). */
-export type ProcessMessage = ExecEvent | { readonly kind: "other"; readonly text: string } | { readonly kind: "error"; readonly error: Error };
+export type ProcessMessage =
+  | ExecEvent
+  | { readonly kind: "other"; readonly text: string }
+  | { readonly kind: "error"; readonly error: Error };
 
 export function parseProcessMessage(data: RawData, isBinary: boolean): ProcessMessage {
   const bytes = bufferOf(data);

@@ -47,7 +47,11 @@ export class HostWatch {
       this.#failure = error;
       this.#current = undefined;
       if (error instanceof Fault) throw error;
-      throw new Fault("host.unavailable", "the host that runs the sandboxes is not available at the moment; try again", { cause: error });
+      throw new Fault(
+        "host.unavailable",
+        "the host that runs the sandboxes is not available at the moment; try again",
+        { cause: error },
+      );
     }
   }
 

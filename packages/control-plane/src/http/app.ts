@@ -45,8 +45,9 @@ declare module "fastify" {
 export async function buildApp(options: AppOptions): Promise<{ app: FastifyInstance; openCalls: OpenCalls }> {
   const { parts, metrics, log } = options;
   const openCalls = new OpenCalls();
+  const loggerInstance: FastifyBaseLogger = log;
   const app = Fastify({
-    loggerInstance: log as FastifyBaseLogger,
+    loggerInstance,
     // Our own hook says it, without the query, which may hold a token.
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
@@ -63,14 +64,29 @@ export async function buildApp(options: AppOptions): Promise<{ app: FastifyInsta
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply));
-  app.setNotFoundHandler((request, reply) => sendError(new Refusal("route.not_found", `no such route: ${request.method} ${request.url.split("?")[0]}`), request, reply));
+  app.setNotFoundHandler((request, reply) =>
+    sendError(
+      new Refusal("route.not_found", `no such route: ${request.method} ${request.url.split("?")[0]}`),
+      request,
+      reply,
+    ),
+  );
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-request-id", request.id);
   });
   app.addHook("onResponse", async (request, reply) => {
     const operation = request.routeOptions.config.operation ?? "none";
     metrics.answered(operation, request.method, reply.statusCode, reply.elapsedTime / 1000);
-    request.log.debug({ requestId: request.id, operation, status: reply.statusCode, ms: reply.elapsedTime, workspace: request.principal?.workspace }, "answered");
+    request.log.debug(
+      {
+        requestId: request.id,
+        operation,
+        status: reply.statusCode,
+        ms: reply.elapsedTime,
+        workspace: request.principal?.workspace,
+      },
+      "answered",
+    );
   });
   allowAnyOrigin(app);
   await app.register(websocket, {

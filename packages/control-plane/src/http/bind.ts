@@ -74,7 +74,11 @@ function bindOperation(app: FastifyInstance, name: OperationName, options: BindO
     const key = request.headers["idempotency-key"];
     if (!operation.idempotent || key === undefined) return run(randomBytes(16).toString("hex"));
     const fingerprint = { name, params: call.params, query: call.query, body: call.body };
-    return once(options, { workspace: request.principal!.workspace, key: String(key), fingerprint }, (seed) => run(seed) as Promise<{ status: number; body: unknown }>);
+    return once(
+      options,
+      { workspace: request.principal!.workspace, key: String(key), fingerprint },
+      (seed) => run(seed) as Promise<{ status: number; body: unknown }>,
+    );
   };
 
   if (!isSocket) {
@@ -94,7 +98,8 @@ function bindOperation(app: FastifyInstance, name: OperationName, options: BindO
     onRequest,
     // What can be refused is refused before the upgrade, as an ordinary answer.
     preHandler: async (request, reply) => {
-      if (!request.ws) throw new Refusal("route.websocket_only", "this address speaks WebSocket: connect with `Upgrade: websocket`");
+      if (!request.ws)
+        throw new Refusal("route.websocket_only", "this address speaks WebSocket: connect with `Upgrade: websocket`");
       request.socketAnswer = (await answer(request, reply)) as SocketAnswer;
     },
     handler: async () => {},
@@ -103,7 +108,12 @@ function bindOperation(app: FastifyInstance, name: OperationName, options: BindO
 }
 
 const isLong = (operation: Operation): boolean =>
-  Object.values(operation.replies).some((reply) => reply.kind === "stream" || reply.kind === "socket" || (reply.kind === "json" && reply.orStream === "text/event-stream"));
+  Object.values(operation.replies).some(
+    (reply) =>
+      reply.kind === "stream" ||
+      reply.kind === "socket" ||
+      (reply.kind === "json" && reply.orStream === "text/event-stream"),
+  );
 
 async function readBody(operation: Operation, request: FastifyRequest): Promise<unknown> {
   if (operation.body === null) return undefined;
@@ -111,11 +121,17 @@ async function readBody(operation: Operation, request: FastifyRequest): Promise<
   if (operation.body === "bytes") return stream;
   const value = await readJsonBody(stream, request.headers["content-length"]);
   if (operation.body instanceof z.ZodOptional && (value === undefined || value === null)) return undefined;
-  if (value === undefined) throw new Refusal("validation.failed", "body: a JSON object is needed", { details: { field: "body" } });
+  if (value === undefined)
+    throw new Refusal("validation.failed", "body: a JSON object is needed", { details: { field: "body" } });
   return validate(operation.body, value, "body");
 }
 
-function send(operation: Operation, answer: AnyAnswer & { isReplay?: boolean }, reply: FastifyReply, checkReplies: boolean): FastifyReply {
+function send(
+  operation: Operation,
+  answer: AnyAnswer & { isReplay?: boolean },
+  reply: FastifyReply,
+  checkReplies: boolean,
+): FastifyReply {
   reply.code(answer.status);
   if (answer.isReplay === true) reply.header("idempotency-replayed", "true");
   if ("stream" in answer) {
@@ -133,5 +149,8 @@ function send(operation: Operation, answer: AnyAnswer & { isReplay?: boolean }, 
     if (declared.kind === "json") declared.schema.parse(body);
   }
   if (body === undefined) return reply.send();
-  return reply.header("content-type", "application/json; charset=utf-8").header("cache-control", "no-store").send(JSON.stringify(body));
+  return reply
+    .header("content-type", "application/json; charset=utf-8")
+    .header("cache-control", "no-store")
+    .send(JSON.stringify(body));
 }

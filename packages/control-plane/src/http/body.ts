@@ -6,7 +6,10 @@ import { Refusal } from "@pandastack/platform";
 const BODY_TIMEOUT_MS = 30_000;
 
 const tooLarge = () =>
-  new Refusal("validation.body_too_large", `the body is larger than ${JSON_BODY_LIMIT_BYTES} bytes; files go to PUT …/fs, which has no limit`);
+  new Refusal(
+    "validation.body_too_large",
+    `the body is larger than ${JSON_BODY_LIMIT_BYTES} bytes; files go to PUT …/fs, which has no limit`,
+  );
 
 /**
  * A JSON body, whatever content type it claims: clients send body-less POSTs as text/plain. Undefined when there is none.
@@ -31,7 +34,10 @@ function readBounded(body: Readable): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const timer = setTimeout(() => finish(new Refusal("request.timeout", "the body did not arrive in time")), BODY_TIMEOUT_MS);
+    const timer = setTimeout(
+      () => finish(new Refusal("request.timeout", "the body did not arrive in time")),
+      BODY_TIMEOUT_MS,
+    );
     const finish = (failure?: Error) => {
       clearTimeout(timer);
       body.off("data", onData);

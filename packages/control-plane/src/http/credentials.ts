@@ -18,7 +18,10 @@ export function tokenOf(request: FastifyRequest): string | undefined {
 }
 
 function subprotocols(header: string | undefined): string[] {
-  return (header ?? "").split(",").map((protocol) => protocol.trim()).filter((protocol) => protocol !== "");
+  return (header ?? "")
+    .split(",")
+    .map((protocol) => protocol.trim())
+    .filter((protocol) => protocol !== "");
 }
 
 /** The subprotocol to agree on: the first, but never the one that is a token. */

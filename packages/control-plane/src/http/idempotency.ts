@@ -32,7 +32,10 @@ export async function once(
   request: IdempotentRequest,
   run: (seed: string) => Promise<Remembered>,
 ): Promise<Remembered & { isReplay: boolean }> {
-  if (!KEY.test(request.key)) throw new Refusal("validation.failed", "Idempotency-Key: 1 to 255 visible ASCII characters", { details: { field: "Idempotency-Key" } });
+  if (!KEY.test(request.key))
+    throw new Refusal("validation.failed", "Idempotency-Key: 1 to 255 visible ASCII characters", {
+      details: { field: "Idempotency-Key" },
+    });
   const seed = await claim(parts, request);
   if (typeof seed !== "string") return { ...seed, isReplay: true };
   const mine = { workspace: request.workspace, key: request.key };
@@ -50,7 +53,10 @@ export async function once(
 }
 
 /** The seed to work with, or the answer that was given before. */
-async function claim(parts: { db: Database; presence: Presence }, request: IdempotentRequest): Promise<string | Remembered> {
+async function claim(
+  parts: { db: Database; presence: Presence },
+  request: IdempotentRequest,
+): Promise<string | Remembered> {
   const { db, presence } = parts;
   const { workspace, key } = request;
   const hash = createHash("sha256").update(JSON.stringify(request.fingerprint)).digest();
@@ -64,10 +70,17 @@ async function claim(parts: { db: Database; presence: Presence }, request: Idemp
       .returning("seed")
       .executeTakeFirst();
     if (inserted !== undefined) return inserted.seed;
-    const row = await db.selectFrom("idempotency_keys").selectAll().where("workspace", "=", workspace).where("key", "=", key).executeTakeFirst();
+    const row = await db
+      .selectFrom("idempotency_keys")
+      .selectAll()
+      .where("workspace", "=", workspace)
+      .where("key", "=", key)
+      .executeTakeFirst();
     if (row === undefined) continue;
     if (!row.request_hash.equals(hash)) {
-      throw new Refusal("idempotency.conflict", "Idempotency-Key: this key was used for another request", { details: { field: "Idempotency-Key" } });
+      throw new Refusal("idempotency.conflict", "Idempotency-Key: this key was used for another request", {
+        details: { field: "Idempotency-Key" },
+      });
     }
     if (row.status !== null) return { status: row.status, body: row.reply };
     const { rows } = await sql<{ seed: string }>`
@@ -76,7 +89,11 @@ async function claim(parts: { db: Database; presence: Presence }, request: Idemp
       returning seed`.execute(db);
     if (rows[0] !== undefined) return rows[0].seed;
     if (performance.now() > end) {
-      throw new Refusal("idempotency.in_progress", "Idempotency-Key: the first request with this key is still being worked on; try again", { retryAfterSeconds: 1 });
+      throw new Refusal(
+        "idempotency.in_progress",
+        "Idempotency-Key: the first request with this key is still being worked on; try again",
+        { retryAfterSeconds: 1 },
+      );
     }
     await delay(WAIT_STEP_MS);
   }

@@ -15,8 +15,19 @@ export class ServerMetrics {
   constructor(db: Database) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
-    this.#requests = new Counter({ name: "http_requests_total", help: "Requests answered.", labelNames: ["operation", "method", "status"], registers });
-    this.#durations = new Histogram({ name: "http_request_duration_seconds", help: "From the request's head to the answer's end.", labelNames: ["operation", "method"], buckets: REQUEST_SECONDS, registers });
+    this.#requests = new Counter({
+      name: "http_requests_total",
+      help: "Requests answered.",
+      labelNames: ["operation", "method", "status"],
+      registers,
+    });
+    this.#durations = new Histogram({
+      name: "http_request_duration_seconds",
+      help: "From the request's head to the answer's end.",
+      labelNames: ["operation", "method"],
+      buckets: REQUEST_SECONDS,
+      registers,
+    });
     new Gauge({
       name: "sandboxes",
       help: "Sandboxes by status.",
@@ -34,11 +45,25 @@ export class ServerMetrics {
         for (const row of rows) this.set({ status: row.status }, row.count);
       },
     });
-    const creates = new Counter({ name: "sandbox_creates_total", help: "Creates by result.", labelNames: ["result", "boot_mode"], registers });
-    const boots = new Histogram({ name: "sandbox_boot_duration_seconds", help: "From the command's arrival at the host until the guest answered.", buckets: BOOT_SECONDS, registers });
+    const creates = new Counter({
+      name: "sandbox_creates_total",
+      help: "Creates by result.",
+      labelNames: ["result", "boot_mode"],
+      registers,
+    });
+    const boots = new Histogram({
+      name: "sandbox_boot_duration_seconds",
+      help: "From the command's arrival at the host until the guest answered.",
+      buckets: BOOT_SECONDS,
+      registers,
+    });
     const hibernations = new Counter({ name: "hibernation_total", help: "Hibernations asked for.", registers });
     const wakes = new Counter({ name: "wake_total", help: "Wakes, asked for or by use.", registers });
-    const expiries = new Counter({ name: "sandbox_expired_total", help: "Sandboxes deleted for being idle.", registers });
+    const expiries = new Counter({
+      name: "sandbox_expired_total",
+      help: "Sandboxes deleted for being idle.",
+      registers,
+    });
     this.counters = {
       created: (result, bootMode, bootMs) => {
         creates.inc({ result, boot_mode: bootMode });

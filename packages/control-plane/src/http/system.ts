@@ -9,14 +9,21 @@ import type { Database } from "../persistence/database.ts";
 import type { ServerMetrics } from "./metrics.ts";
 
 // Read while this module loads: later the process may not be allowed to look into its own source tree.
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
 export const openApi = openApiDocument(version);
 
 const DATABASE_CHECK_TIMEOUT_MS = 2000;
 
 type Operations = "getHealth" | "getReadiness" | "getVersion" | "getServerMetrics" | "getOpenApi" | "getOpenApiV1";
 
-export function systemHandlers(parts: { db: Database; watch: HostWatch; metrics: ServerMetrics; isStarted: () => boolean }): Pick<Handlers, Operations> {
+export function systemHandlers(parts: {
+  db: Database;
+  watch: HostWatch;
+  metrics: ServerMetrics;
+  isStarted: () => boolean;
+}): Pick<Handlers, Operations> {
   const { db, watch, metrics } = parts;
 
   /** What is missing for a create to work, and why. */
@@ -36,12 +43,20 @@ export function systemHandlers(parts: { db: Database; watch: HostWatch; metrics:
   return {
     getHealth: async () => ({
       status: 200,
-      body: { status: "ok", checks: { database: parts.isStarted() ? "ok" : "starting", compute: watch.current === undefined ? "away" : watch.current.ready ? "ok" : "starting" } },
+      body: {
+        status: "ok",
+        checks: {
+          database: parts.isStarted() ? "ok" : "starting",
+          compute: watch.current === undefined ? "away" : watch.current.ready ? "ok" : "starting",
+        },
+      },
     }),
     getReadiness: async () => {
       const reasons = await findDegraded();
       const degraded = Object.keys(reasons);
-      return degraded.length === 0 ? { status: 200, body: { status: "ok" } } : { status: 503, body: { status: "degraded", degraded, reasons } };
+      return degraded.length === 0
+        ? { status: 200, body: { status: "ok" } }
+        : { status: 503, body: { status: "degraded", degraded, reasons } };
     },
     getVersion: async () => ({
       status: 200,

@@ -5,9 +5,14 @@ import { Refusal } from "@pandastack/platform";
 export function validate<T>(schema: z.ZodType<T>, value: unknown, where: "path" | "query" | "body"): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((issue) => ({ field: fieldOf(issue.path, where), message: lowerFirst(issue.message) }));
+  const issues = parsed.error.issues.map((issue) => ({
+    field: fieldOf(issue.path, where),
+    message: lowerFirst(issue.message),
+  }));
   const first = issues[0] ?? { field: where, message: "is not valid" };
-  throw new Refusal("validation.failed", `${first.field}: ${first.message}`, { details: { field: first.field, issues } });
+  throw new Refusal("validation.failed", `${first.field}: ${first.message}`, {
+    details: { field: first.field, issues },
+  });
 }
 
 function fieldOf(path: readonly PropertyKey[], where: string): string {

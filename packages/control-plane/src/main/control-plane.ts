@@ -38,7 +38,11 @@ export interface ControlPlane {
  * Puts the control plane together. Nothing is connected or listened on before `start`: what is needed from the disk is read
  * until then, and privileges can be dropped in between.
  */
-export async function makeControlPlane(settings: Settings, log: Logger, options: { checkReplies?: boolean } = {}): Promise<ControlPlane> {
+export async function makeControlPlane(
+  settings: Settings,
+  log: Logger,
+  options: { checkReplies?: boolean } = {},
+): Promise<ControlPlane> {
   await loadHttpClient();
   const database = openDatabase(settings.databaseUrl, log);
   const { db } = database;
@@ -64,7 +68,13 @@ export async function makeControlPlane(settings: Settings, log: Logger, options:
   const reconciler = new Reconciler(parts);
   let isStarted = false;
   const stopping = new AbortController();
-  const { app, openCalls } = await buildApp({ parts, metrics, log, isStarted: () => isStarted, checkReplies: options.checkReplies ?? false });
+  const { app, openCalls } = await buildApp({
+    parts,
+    metrics,
+    log,
+    isStarted: () => isStarted,
+    checkReplies: options.checkReplies ?? false,
+  });
   const { promise: started, resolve: resolveStarted } = Promise.withResolvers<void>();
 
   /** The database may come later than we do. */

@@ -16,7 +16,12 @@ const DEFAULT_TTL_SECONDS = 3600;
 const DEFAULT_SANDBOXES_PER_WORKSPACE = 1000;
 
 /** Every runtime that an operator may name, as the host's commands know it. */
-const RUNTIMES: Readonly<Record<string, Settings["defaultRuntime"]>> = { auto: "auto", microvm: "microvm", qemu: "microvm", fake: "fake" };
+const RUNTIMES: Readonly<Record<string, Settings["defaultRuntime"]>> = {
+  auto: "auto",
+  microvm: "microvm",
+  qemu: "microvm",
+  fake: "fake",
+};
 
 export class BadSettings extends Error {
   override readonly name = "BadSettings";
@@ -43,13 +48,19 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 
   const listenText = text("PANDASTACK_LISTEN") ?? DEFAULT_LISTEN;
   const listen = parseListen(listenText);
-  if (listen === undefined) problems.push(`PANDASTACK_LISTEN has to be host:port, such as ${DEFAULT_LISTEN}, not ${JSON.stringify(listenText)}`);
+  if (listen === undefined)
+    problems.push(
+      `PANDASTACK_LISTEN has to be host:port, such as ${DEFAULT_LISTEN}, not ${JSON.stringify(listenText)}`,
+    );
   const uid = integer("PANDASTACK_UID", undefined, 1);
   const gid = integer("PANDASTACK_GID", undefined, 1);
   if ((uid === undefined) !== (gid === undefined)) problems.push("PANDASTACK_UID and PANDASTACK_GID go together");
   const runtimeText = text("PANDASTACK_RUNTIME") ?? "auto";
   const runtime = RUNTIMES[runtimeText];
-  if (runtime === undefined) problems.push(`PANDASTACK_RUNTIME has to be one of ${Object.keys(RUNTIMES).join(", ")}, not ${JSON.stringify(runtimeText)}`);
+  if (runtime === undefined)
+    problems.push(
+      `PANDASTACK_RUNTIME has to be one of ${Object.keys(RUNTIMES).join(", ")}, not ${JSON.stringify(runtimeText)}`,
+    );
   const apiKey = text("PANDASTACK_API_KEY");
   if (apiKey !== undefined && /\s/.test(apiKey)) problems.push("PANDASTACK_API_KEY cannot contain white space");
 

@@ -78,14 +78,14 @@ export function openDatabase(url: string, log: Logger): DatabaseConnection {
     pool: {
       connect: async () => {
         try {
-          return (await connect()) as never;
+          return await connect();
         } catch (error) {
           throw toDatabaseFailure(error);
         }
       },
       end: () => pool.end(),
       options: { ...pool.options },
-    } as never,
+    },
   });
   const db = new Kysely<Tables>({ dialect });
   return { db, pool, close: () => db.destroy() };

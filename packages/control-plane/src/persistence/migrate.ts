@@ -17,7 +17,9 @@ const migrations = readdirSync(folder)
 export async function migrate(db: Database, log: Logger): Promise<void> {
   await db.transaction().execute(async (transaction) => {
     await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)})`.execute(transaction);
-    await sql`create table if not exists migrations (name text primary key, at timestamptz not null default now())`.execute(transaction);
+    await sql`create table if not exists migrations (name text primary key, at timestamptz not null default now())`.execute(
+      transaction,
+    );
     const { rows } = await sql<{ name: string }>`select name from migrations`.execute(transaction);
     const done = new Set(rows.map((row) => row.name));
     for (const { name, text } of migrations) {

@@ -46,7 +46,9 @@ export class Presence {
       await sql`
         insert into control_planes (id, seen_at) values (${this.id}, clock_timestamp())
         on conflict (id) do update set seen_at = excluded.seen_at`.execute(this.#db);
-      await sql`delete from control_planes where seen_at < clock_timestamp() - interval '1 hour' and id <> ${this.id}`.execute(this.#db);
+      await sql`delete from control_planes where seen_at < clock_timestamp() - interval '1 hour' and id <> ${this.id}`.execute(
+        this.#db,
+      );
       this.#steadySince ??= performance.now();
       if (this.#isAway) this.#log.info("database: back");
       this.#isAway = false;

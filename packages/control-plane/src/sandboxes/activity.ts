@@ -82,7 +82,9 @@ export class Activity {
       if (ongoing !== undefined) ongoing.renewedAt = now;
     }
     try {
-      await sql`update sandboxes set last_activity_ms = greatest(last_activity_ms, ${nowMs}) where id = any(${ids}) and wanted <> 'deleted'`.execute(this.#db);
+      await sql`update sandboxes set last_activity_ms = greatest(last_activity_ms, ${nowMs}) where id = any(${ids}) and wanted <> 'deleted'`.execute(
+        this.#db,
+      );
     } catch (error) {
       for (const id of ids) this.#dirty.add(id);
       this.#log.debug({ err: error }, "activity could not be written; it will be");

@@ -5,7 +5,10 @@ import type { SandboxParts } from "./parts.ts";
 import { enter } from "./service/enter.ts";
 import { findSandbox } from "./store.ts";
 
-type NeedsId<N extends OperationName> = Call<N> & { readonly params: { readonly id: string }; readonly principal: { readonly workspace: string } };
+type NeedsId<N extends OperationName> = Call<N> & {
+  readonly params: { readonly id: string };
+  readonly principal: { readonly workspace: string };
+};
 
 /**
  * A handler of an operation on one sandbox. What the contract says of the operation happens here, for all of them alike: the

@@ -45,7 +45,9 @@ export class Reaper {
     this.#parts.counters.expired();
     this.#parts.log.info({ sandbox: id }, "expired: deleting");
     // Where this fails, the row stays unwanted and the reconciler goes on.
-    await removeFromHost(this.#parts, id).catch((error: unknown) => this.#parts.log.warn({ err: error, sandbox: id }, "deleting an expired sandbox is left to the reconciler"));
+    await removeFromHost(this.#parts, id).catch((error: unknown) =>
+      this.#parts.log.warn({ err: error, sandbox: id }, "deleting an expired sandbox is left to the reconciler"),
+    );
   }
 }
 

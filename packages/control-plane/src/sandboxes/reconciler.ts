@@ -51,7 +51,12 @@ export class Reconciler {
   start(): void {
     const { feed } = this.#parts;
     this.#unsubscribe.push(
-      feed.onHostEvents((events) => void this.#heed(events).catch((error: unknown) => this.#parts.log.debug({ err: error }, "reconciler: events"))),
+      feed.onHostEvents(
+        (events) =>
+          void this.#heed(events).catch((error: unknown) =>
+            this.#parts.log.debug({ err: error }, "reconciler: events"),
+          ),
+      ),
       feed.onReconnect(() => (this.#compareAt = 0)),
     );
     this.#loop = this.#run();
@@ -91,13 +96,25 @@ export class Reconciler {
 
   async #finishSandboxes(): Promise<void> {
     const ids = await claimUnfinished(this.#parts);
-    await Promise.all(ids.map((id) => removeFromHost(this.#parts, id).catch((error: unknown) => this.#parts.log.debug({ err: error, sandbox: id }, "reconciler: not removed yet"))));
+    await Promise.all(
+      ids.map((id) =>
+        removeFromHost(this.#parts, id).catch((error: unknown) =>
+          this.#parts.log.debug({ err: error, sandbox: id }, "reconciler: not removed yet"),
+        ),
+      ),
+    );
   }
 
   async #finishSnapshots(): Promise<void> {
     const { db, presence, log } = this.#parts;
     const ids = await claimUnfinishedSnapshots(db, { mayJudge: presence.mayJudge, retrySeconds: RETRY_SECONDS });
-    await Promise.all(ids.map((id) => removeSnapshot(this.#parts, id).catch((error: unknown) => log.debug({ err: error, snapshot: id }, "reconciler: not removed yet"))));
+    await Promise.all(
+      ids.map((id) =>
+        removeSnapshot(this.#parts, id).catch((error: unknown) =>
+          log.debug({ err: error, snapshot: id }, "reconciler: not removed yet"),
+        ),
+      ),
+    );
   }
 
   /** Events tell of changes that nobody asked for through here. Most were asked for, and their rows say so already. */
@@ -118,7 +135,9 @@ export class Reconciler {
  * with it, so they are undone. Others skip what is claimed here for a while.
  */
 async function claimUnfinished(parts: SandboxParts): Promise<string[]> {
-  const abandoned = parts.presence.mayJudge ? sql<boolean>`(status = 'creating' and ${ownerIsGone("owner")})` : sql<boolean>`false`;
+  const abandoned = parts.presence.mayJudge
+    ? sql<boolean>`(status = 'creating' and ${ownerIsGone("owner")})`
+    : sql<boolean>`false`;
   const { rows } = await sql<{ id: string }>`
     update sandboxes set wanted = 'deleted', attempted_at = clock_timestamp(), generation = generation + 1
     where id in (
@@ -132,7 +151,12 @@ async function claimUnfinished(parts: SandboxParts): Promise<string[]> {
 
 /** Every row against everything that the host has. */
 async function compareWithHost(parts: SandboxParts): Promise<void> {
-  const rows = await parts.db.selectFrom("sandboxes").selectAll().where("wanted", "<>", "deleted").where("status", "<>", "creating").execute();
+  const rows = await parts.db
+    .selectFrom("sandboxes")
+    .selectAll()
+    .where("wanted", "<>", "deleted")
+    .where("status", "<>", "creating")
+    .execute();
   const hostSandboxes = await parts.host.sandboxes();
   const byId = new Map(hostSandboxes.map((host): [string, HostSandbox] => [host.id, host]));
   for (const row of rows) {
@@ -151,15 +175,26 @@ async function compareWithHost(parts: SandboxParts): Promise<void> {
 async function reportUnknown(parts: SandboxParts, hostSandboxes: readonly HostSandbox[]): Promise<void> {
   const ids = hostSandboxes.map((host) => host.id);
   const { rows } = await sql<{ id: string }>`
-    select id from unnest(${ids}::text[]) as id where not exists (select from sandboxes where sandboxes.id = id.id)`.execute(parts.db);
+    select id from unnest(${ids}::text[]) as id where not exists (select from sandboxes where sandboxes.id = id.id)`.execute(
+    parts.db,
+  );
   if (rows.length > 0) {
     const some = rows.slice(0, REPORTED_LIMIT).map((row) => row.id);
-    parts.log.warn({ count: rows.length, some }, "the host has sandboxes that this database does not know; they are left alone");
+    parts.log.warn(
+      { count: rows.length, some },
+      "the host has sandboxes that this database does not know; they are left alone",
+    );
   }
   // Tombstones say that the host had nothing of them any more. Where that was wrong, it is put right.
   const { rows: risen } = await sql<{ id: string }>`
-    update sandboxes set deleted_at = null where id = any(${ids}) and deleted_at < clock_timestamp() - interval '1 minute' returning id`.execute(parts.db);
-  if (risen.length > 0) parts.log.warn({ sandboxes: risen.map((row) => row.id) }, "the host still has deleted sandboxes; deleting them again");
+    update sandboxes set deleted_at = null where id = any(${ids}) and deleted_at < clock_timestamp() - interval '1 minute' returning id`.execute(
+    parts.db,
+  );
+  if (risen.length > 0)
+    parts.log.warn(
+      { sandboxes: risen.map((row) => row.id) },
+      "the host still has deleted sandboxes; deleting them again",
+    );
 }
 
 /** What nobody will ask for any more. */
@@ -167,6 +202,8 @@ async function prune(parts: SandboxParts): Promise<void> {
   const { db } = parts;
   await sql`delete from sandboxes where deleted_at < clock_timestamp() - interval '1 day'`.execute(db);
   await sql`delete from snapshots where deleted_at < clock_timestamp() - interval '1 day'`.execute(db);
-  await sql`delete from idempotency_keys where created_at < clock_timestamp() - make_interval(hours => ${sql.lit(IDEMPOTENCY_HOURS)})`.execute(db);
+  await sql`delete from idempotency_keys where created_at < clock_timestamp() - make_interval(hours => ${sql.lit(IDEMPOTENCY_HOURS)})`.execute(
+    db,
+  );
   await pruneEvents(db);
 }

@@ -67,12 +67,18 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
       status: 200,
       body: { status: (await changeState(parts, row, "hibernate")).status },
     })),
-    wakeSandbox: onSandbox(parts, "wakeSandbox", async (_, row) => ({ status: 200, body: { status: (await changeState(parts, row, "wake")).status } })),
+    wakeSandbox: onSandbox(parts, "wakeSandbox", async (_, row) => ({
+      status: 200,
+      body: { status: (await changeState(parts, row, "wake")).status },
+    })),
     stopSandbox: onSandbox(parts, "stopSandbox", async (_, row) => ({
       status: 200,
       body: { status: (await changeState(parts, row, "hibernate")).status },
     })),
-    startSandbox: onSandbox(parts, "startSandbox", async (_, row) => ({ status: 200, body: { status: (await changeState(parts, row, "wake")).status } })),
+    startSandbox: onSandbox(parts, "startSandbox", async (_, row) => ({
+      status: 200,
+      body: { status: (await changeState(parts, row, "wake")).status },
+    })),
 
     getLifecycle: async ({ principal, params }) => ({
       status: 200,
@@ -132,7 +138,11 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
         ttlSeconds: childTtlSeconds(body ?? {}, row.ttl_seconds),
         env: body?.env ?? {},
       });
-      await storeOwnEvent(db, row.id, "fork_tree.completed", { tree_id: treeId, children: children.map((child) => child.id), failed: errors.length });
+      await storeOwnEvent(db, row.id, "fork_tree.completed", {
+        tree_id: treeId,
+        children: children.map((child) => child.id),
+        failed: errors.length,
+      });
       return {
         status: 201,
         body: {
@@ -147,7 +157,10 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
       };
     }),
 
-    promoteSandbox: onSandbox(parts, "promoteSandbox", async ({ body }, row) => ({ status: 200, body: await promote(parts, row, body ?? {}) })),
+    promoteSandbox: onSandbox(parts, "promoteSandbox", async ({ body }, row) => ({
+      status: 200,
+      body: await promote(parts, row, body ?? {}),
+    })),
   };
 }
 

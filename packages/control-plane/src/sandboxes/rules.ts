@@ -8,27 +8,41 @@ export const REDACTED = "[redacted]";
 
 /** A caller's metadata without the keys that belong to the platform. They are dropped, not refused: people copy whole sandboxes' metadata. */
 export function withoutReservedKeys(metadata: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(metadata).filter(([key]) => !RESERVED.has(key) && !key.startsWith(RESERVED_PREFIX)));
+  return Object.fromEntries(
+    Object.entries(metadata).filter(([key]) => !RESERVED.has(key) && !key.startsWith(RESERVED_PREFIX)),
+  );
 }
 
 /** Metadata as any read shows it. */
 export function redact(metadata: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, key.startsWith(SECRET_PREFIX) ? REDACTED : value]));
+  return Object.fromEntries(
+    Object.entries(metadata).map(([key, value]) => [key, key.startsWith(SECRET_PREFIX) ? REDACTED : value]),
+  );
 }
 
 /** What the host is asked for. */
-export function chooseRuntime(asked: string | null | undefined, settings: SandboxSettings): "auto" | "microvm" | "fake" {
+export function chooseRuntime(
+  asked: string | null | undefined,
+  settings: SandboxSettings,
+): "auto" | "microvm" | "fake" {
   if (asked === undefined || asked === null || asked === "auto") return settings.defaultRuntime;
   if (asked === "microvm") return "microvm";
   const offered = settings.defaultRuntime === "fake" ? ["auto", "microvm", "fake"] : ["auto", "microvm"];
   if (asked === "fake" && settings.defaultRuntime === "fake") return "fake";
-  throw new Refusal("runtime.unavailable", `runtime: there is no runtime ${JSON.stringify(asked)} here; there are ${offered.join(", ")}`, {
-    details: { field: "runtime", runtimes: offered },
-  });
+  throw new Refusal(
+    "runtime.unavailable",
+    `runtime: there is no runtime ${JSON.stringify(asked)} here; there are ${offered.join(", ")}`,
+    {
+      details: { field: "runtime", runtimes: offered },
+    },
+  );
 }
 
 /** A tree's children live as long as their exploration said, where it said so. */
-export function childTtlSeconds(given: { ttl_seconds?: number | null | undefined; metadata?: Record<string, string> | null | undefined }, parentTtlSeconds: number): number {
+export function childTtlSeconds(
+  given: { ttl_seconds?: number | null | undefined; metadata?: Record<string, string> | null | undefined },
+  parentTtlSeconds: number,
+): number {
   if (given.ttl_seconds !== undefined && given.ttl_seconds !== null) return given.ttl_seconds;
   const explore = given.metadata?.["explore_ttl"];
   if (explore !== undefined && /^\d{1,9}$/.test(explore)) return Number(explore);

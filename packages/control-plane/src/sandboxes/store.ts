@@ -30,7 +30,11 @@ export function readSandbox(db: Database, id: string): Promise<SandboxRow | unde
   return db.selectFrom("sandboxes").selectAll().where("id", "=", id).executeTakeFirst();
 }
 
-export async function findWithNow(db: Database, workspace: string, id: string): Promise<SandboxRow & { now_ms: number }> {
+export async function findWithNow(
+  db: Database,
+  workspace: string,
+  id: string,
+): Promise<SandboxRow & { now_ms: number }> {
   if (!SANDBOX_ID.test(id)) throw unknownSandbox();
   const row = await db
     .selectFrom("sandboxes")
@@ -44,8 +48,16 @@ export async function findWithNow(db: Database, workspace: string, id: string): 
   return row;
 }
 
-export async function listSandboxes(db: Database, workspace: string, status: z.infer<typeof SandboxStatus> | undefined): Promise<SandboxRow[]> {
-  let query = db.selectFrom("sandboxes").selectAll().where("workspace", "=", workspace).where("wanted", "<>", "deleted");
+export async function listSandboxes(
+  db: Database,
+  workspace: string,
+  status: z.infer<typeof SandboxStatus> | undefined,
+): Promise<SandboxRow[]> {
+  let query = db
+    .selectFrom("sandboxes")
+    .selectAll()
+    .where("workspace", "=", workspace)
+    .where("wanted", "<>", "deleted");
   if (status !== undefined) query = query.where("status", "=", status as SandboxRow["status"]);
   return query.orderBy("created_at", "desc").orderBy("id").execute();
 }
@@ -80,7 +92,12 @@ export interface NewSandbox {
  * Rows of sandboxes about to be made, all or none: none when the workspace would have more than `limit`, or when they are
  * there already (a repeated request).
  */
-export async function insertSandboxes(db: Database, workspace: string, given: readonly NewSandbox[], limit: number): Promise<SandboxRow[]> {
+export async function insertSandboxes(
+  db: Database,
+  workspace: string,
+  given: readonly NewSandbox[],
+  limit: number,
+): Promise<SandboxRow[]> {
   const records = given.map((sandbox) => ({
     id: sandbox.id,
     operation_id: sandbox.operationId,
@@ -131,7 +148,12 @@ const observed = (host: HostSandbox) => ({
 export function finishCreating(db: Database, host: HostSandbox): Promise<SandboxRow | undefined> {
   return db
     .updateTable("sandboxes")
-    .set((column) => ({ ...observed(host), owner: null, generation: sql<number>`${column.ref("generation")} + 1`, last_activity_ms: nowMs }))
+    .set((column) => ({
+      ...observed(host),
+      owner: null,
+      generation: sql<number>`${column.ref("generation")} + 1`,
+      last_activity_ms: nowMs,
+    }))
     .where("id", "=", host.id)
     .where("wanted", "<>", "deleted")
     .returningAll()
@@ -139,7 +161,11 @@ export function finishCreating(db: Database, host: HostSandbox): Promise<Sandbox
 }
 
 /** Says what is wanted from now on, and starts a new generation: what was seen for an older one is not written any more. */
-export async function want(db: Database, row: SandboxRow, wanted: "running" | "paused" | "hibernated"): Promise<SandboxRow> {
+export async function want(
+  db: Database,
+  row: SandboxRow,
+  wanted: "running" | "paused" | "hibernated",
+): Promise<SandboxRow> {
   const changed = await db
     .updateTable("sandboxes")
     .set((column) => ({ wanted, generation: sql<number>`${column.ref("generation")} + 1` }))
@@ -182,11 +208,19 @@ export function observeVanished(db: Database, row: SandboxRow): Promise<SandboxR
 }
 
 /** From here on it is unknown to callers; the host's part of the deletion follows, by whoever comes first. */
-export async function unwant(db: Database, id: string, workspace: string | null): Promise<"unwanted" | "gone" | "unknown"> {
+export async function unwant(
+  db: Database,
+  id: string,
+  workspace: string | null,
+): Promise<"unwanted" | "gone" | "unknown"> {
   if (!SANDBOX_ID.test(id)) return "unknown";
   let update = db
     .updateTable("sandboxes")
-    .set((column) => ({ wanted: "deleted", generation: sql<number>`${column.ref("generation")} + 1`, attempted_at: sql<Date>`clock_timestamp()` }))
+    .set((column) => ({
+      wanted: "deleted",
+      generation: sql<number>`${column.ref("generation")} + 1`,
+      attempted_at: sql<Date>`clock_timestamp()`,
+    }))
     .where("id", "=", id)
     .where("deleted_at", "is", null);
   if (workspace !== null) update = update.where("workspace", "=", workspace);
@@ -206,7 +240,11 @@ export async function bury(db: Database, id: string): Promise<void> {
 
 /** Forgets sandboxes that the host refused to make: there never was anything. */
 export async function forget(db: Database, ids: readonly string[]): Promise<void> {
-  await db.deleteFrom("sandboxes").where("id", "=", sql<string>`any(${ids})`).where("status", "=", "creating").execute();
+  await db
+    .deleteFrom("sandboxes")
+    .where("id", "=", sql<string>`any(${ids})`)
+    .where("status", "=", "creating")
+    .execute();
 }
 
 export async function setLifecycle(

@@ -5,7 +5,11 @@ import type { Database } from "../persistence/database.ts";
 import { burySnapshot, unknownSnapshot, unwantSnapshot } from "./store.ts";
 
 /** Gone for callers at once, and from the host by the time this has answered. Repeatable. */
-export async function deleteSnapshot(parts: { db: Database; host: HostClient }, workspace: string, id: string): Promise<void> {
+export async function deleteSnapshot(
+  parts: { db: Database; host: HostClient },
+  workspace: string,
+  id: string,
+): Promise<void> {
   const was = await unwantSnapshot(parts.db, id, workspace);
   if (was === "unknown") throw unknownSnapshot();
   if (was === "unwanted") await removeSnapshot(parts, id);

@@ -4,7 +4,10 @@ import type { Database } from "../persistence/database.ts";
 import { deleteSnapshot } from "./delete-snapshot.ts";
 import { findSnapshot, listSnapshots, snapshotInfo } from "./store.ts";
 
-export function snapshotHandlers(parts: { db: Database; host: HostClient }): Pick<Handlers, "listSnapshots" | "getSnapshot" | "deleteSnapshot"> {
+export function snapshotHandlers(parts: {
+  db: Database;
+  host: HostClient;
+}): Pick<Handlers, "listSnapshots" | "getSnapshot" | "deleteSnapshot"> {
   const { db } = parts;
   return {
     listSnapshots: async ({ principal, query }) => ({

@@ -38,7 +38,11 @@ export async function findSnapshot(db: Database, workspace: string, id: string):
   return row;
 }
 
-export async function listSnapshots(db: Database, workspace: string, sandboxId: string | undefined): Promise<SnapshotRow[]> {
+export async function listSnapshots(
+  db: Database,
+  workspace: string,
+  sandboxId: string | undefined,
+): Promise<SnapshotRow[]> {
   let query = db
     .selectFrom("snapshots")
     .selectAll()
@@ -87,7 +91,15 @@ export async function beginSnapshot(db: Database, given: NewSnapshot): Promise<S
 export async function finishSnapshot(db: Database, id: string, host: HostSnapshot): Promise<SnapshotRow | undefined> {
   return db
     .updateTable("snapshots")
-    .set({ status: "ready", owner: null, size_bytes: host.sizeBytes, cpu: host.cpus, memory_mb: host.memoryMb, runtime: host.runtime, template: host.template })
+    .set({
+      status: "ready",
+      owner: null,
+      size_bytes: host.sizeBytes,
+      cpu: host.cpus,
+      memory_mb: host.memoryMb,
+      runtime: host.runtime,
+      template: host.template,
+    })
     .where("id", "=", id)
     .where("wanted", "=", "ready")
     .returningAll()
@@ -95,8 +107,16 @@ export async function finishSnapshot(db: Database, id: string, host: HostSnapsho
 }
 
 /** From here on it is unknown to callers; what is left of it on the host goes with the next step, or the reconciler's. */
-export async function unwantSnapshot(db: Database, id: string, workspace?: string): Promise<"unwanted" | "gone" | "unknown"> {
-  let update = db.updateTable("snapshots").set({ wanted: "deleted" }).where("id", "=", id).where("deleted_at", "is", null);
+export async function unwantSnapshot(
+  db: Database,
+  id: string,
+  workspace?: string,
+): Promise<"unwanted" | "gone" | "unknown"> {
+  let update = db
+    .updateTable("snapshots")
+    .set({ wanted: "deleted" })
+    .where("id", "=", id)
+    .where("deleted_at", "is", null);
   if (workspace !== undefined) update = update.where("workspace", "=", workspace);
   const row = await update.returning("id").executeTakeFirst();
   if (row !== undefined) return "unwanted";
@@ -110,8 +130,13 @@ export async function burySnapshot(db: Database, id: string): Promise<void> {
 }
 
 /** Takes on snapshots whose deletion is unfinished, or whose making has lost its control plane. Others skip these for a while. */
-export async function claimUnfinishedSnapshots(db: Database, options: { mayJudge: boolean; retrySeconds: number }): Promise<string[]> {
-  const abandoned = options.mayJudge ? sql<boolean>`(status = 'creating' and ${ownerIsGone("owner")})` : sql<boolean>`false`;
+export async function claimUnfinishedSnapshots(
+  db: Database,
+  options: { mayJudge: boolean; retrySeconds: number },
+): Promise<string[]> {
+  const abandoned = options.mayJudge
+    ? sql<boolean>`(status = 'creating' and ${ownerIsGone("owner")})`
+    : sql<boolean>`false`;
   const { rows } = await sql<{ id: string }>`
     update snapshots set attempted_at = clock_timestamp(), wanted = 'deleted'
     where id in (

@@ -14,7 +14,9 @@ export function resolveAlias(name: string): string {
 /** The catalogue: what the host's templates are, whatever runtimes they are baked for. */
 export function listCatalogue(info: HostInfo): Template[] {
   const byName = Map.groupBy(info.templates, (template) => template.name);
-  return [...byName].map(([name, variants]) => catalogueEntry(name, variants)).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...byName]
+    .map(([name, variants]) => catalogueEntry(name, variants))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function catalogueEntry(name: string, variants: HostTemplate[]): Template {
@@ -48,7 +50,11 @@ export function requireTemplate(info: HostInfo, name: string): Template {
   const template = catalogue.find((entry) => entry.name === wanted);
   if (template !== undefined) return template;
   const names = catalogue.map((entry) => entry.name);
-  throw new Refusal("template.not_found", `template: there is no template ${JSON.stringify(name)}; there ${names.length === 1 ? "is" : "are"} ${names.join(", ") || "none yet"}`, {
-    details: { field: "template", templates: names },
-  });
+  throw new Refusal(
+    "template.not_found",
+    `template: there is no template ${JSON.stringify(name)}; there ${names.length === 1 ? "is" : "are"} ${names.join(", ") || "none yet"}`,
+    {
+      details: { field: "template", templates: names },
+    },
+  );
 }

@@ -1,6 +1,16 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import pg from "pg";
@@ -34,7 +44,10 @@ export class TestPostgres {
     const home = join(this.folder, "server");
     cpSync(native, home, { recursive: true });
     // npm drops symbolic links: the package lists them.
-    const links = JSON.parse(readFileSync(join(native, "pg-symlinks.json"), "utf8")) as { source: string; target: string }[];
+    const links = JSON.parse(readFileSync(join(native, "pg-symlinks.json"), "utf8")) as {
+      source: string;
+      target: string;
+    }[];
     for (const { source, target } of links) {
       const path = join(this.folder, "server", target.replace(/^native\//, ""));
       if (!existsSync(path)) symlinkSync(basename(source), path);
@@ -42,7 +55,15 @@ export class TestPostgres {
     mkdirSync(join(this.folder, "data"), { mode: 0o700 });
     chmodSync(this.folder, 0o755);
     for (const path of [this.folder, join(this.folder, "data")]) chownSync(path, POSTGRES_UID, POSTGRES_UID);
-    const child = this.#spawn("initdb", ["-D", join(this.folder, "data"), "-U", SUPERUSER, "--locale=C.UTF-8", "--auth=trust", "--no-sync"]);
+    const child = this.#spawn("initdb", [
+      "-D",
+      join(this.folder, "data"),
+      "-U",
+      SUPERUSER,
+      "--locale=C.UTF-8",
+      "--auth=trust",
+      "--no-sync",
+    ]);
     const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
     if (code !== 0) throw new Error(`initdb failed with ${code ?? signal}`);
   }
@@ -50,15 +71,44 @@ export class TestPostgres {
   async #run(): Promise<void> {
     this.#server = this.#spawn("postgres", [
       ...["-D", join(this.folder, "data"), "-k", this.folder, "-h", "", "-c", "max_connections=300"],
-      ...["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "unix_socket_permissions=0777", "-c", "log_min_messages=fatal"],
+      ...[
+        "-c",
+        "fsync=off",
+        "-c",
+        "full_page_writes=off",
+        "-c",
+        "unix_socket_permissions=0777",
+        "-c",
+        "log_min_messages=fatal",
+      ],
     ]);
-    await waitFor(() => this.query("postgres", "select 1").then(() => true, () => false), { timeoutMs: 20_000, message: "PostgreSQL did not start" });
+    await waitFor(
+      () =>
+        this.query("postgres", "select 1").then(
+          () => true,
+          () => false,
+        ),
+      { timeoutMs: 20_000, message: "PostgreSQL did not start" },
+    );
   }
 
   #spawn(program: string, args: string[]): ChildProcess {
     const command = join(this.folder, "server", "bin", program);
-    const asUser = process.getuid?.() === 0 ? ["setpriv", `--reuid=${POSTGRES_UID}`, `--regid=${POSTGRES_UID}`, "--clear-groups", "--pdeathsig=INT", command] : [command];
-    return spawn(asUser[0]!, [...asUser.slice(1), ...args], { stdio: ["ignore", "ignore", process.env["PANDASTACK_TEST_PG_LOG"] ? "inherit" : "ignore"], cwd: this.folder });
+    const asUser =
+      process.getuid?.() === 0
+        ? [
+            "setpriv",
+            `--reuid=${POSTGRES_UID}`,
+            `--regid=${POSTGRES_UID}`,
+            "--clear-groups",
+            "--pdeathsig=INT",
+            command,
+          ]
+        : [command];
+    return spawn(asUser[0]!, [...asUser.slice(1), ...args], {
+      stdio: ["ignore", "ignore", process.env["PANDASTACK_TEST_PG_LOG"] ? "inherit" : "ignore"],
+      cwd: this.folder,
+    });
   }
 
   /** Fast shutdown: connections are cut. */

@@ -1,8 +1,8 @@
-import { ADMIN_TOKEN } from "./server.ts";
+import { ADMIN_TOKEN, type Json } from "./server.ts";
 
 export interface SentEvent {
   readonly event: string;
-  readonly data: any;
+  readonly data: Json;
 }
 
 /** Reads frames exactly as the published client does: split at LF LF, and nothing else. */
@@ -28,7 +28,11 @@ export async function* readEvents(response: Response): AsyncGenerator<SentEvent>
 export function openStream(url: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   return fetch(url, {
     method: body === undefined ? "GET" : "POST",
-    headers: { authorization: `Bearer ${ADMIN_TOKEN}`, accept: "text/event-stream", ...(body === undefined ? {} : { "content-type": "application/json" }) },
+    headers: {
+      authorization: `Bearer ${ADMIN_TOKEN}`,
+      accept: "text/event-stream",
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     ...(signal === undefined ? {} : { signal }),
   });

@@ -15,26 +15,42 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
+/** Replies of every shape, which tests look into and compare. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Json = any;
+
 export interface ApiReply {
   readonly status: number;
   readonly headers: Headers;
-  // Tests look into replies of every shape.
-  readonly body: any;
+  readonly body: Json;
 }
 
-export type Api = (method: string, path: string, body?: unknown, options?: { token?: string | null; headers?: Record<string, string> }) => Promise<ApiReply>;
+export type Api = (
+  method: string,
+  path: string,
+  body?: unknown,
+  options?: { token?: string | null; headers?: Record<string, string> },
+) => Promise<ApiReply>;
 
 export function apiOf(url: string, defaultToken: string = ADMIN_TOKEN): Api {
   return async (method, path, body, options = {}) => {
     const token = options.token === undefined ? defaultToken : options.token;
     const response = await fetch(url + path, {
       method,
-      headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...(body === undefined ? {} : { "content-type": "application/json" }), ...options.headers },
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...options.headers,
+      },
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
     const isJson = response.headers.get("content-type")?.startsWith("application/json") === true;
-    return { status: response.status, headers: response.headers, body: isJson && text !== "" ? JSON.parse(text) : text };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson && text !== "" ? JSON.parse(text) : text,
+    };
   };
 }
 
@@ -44,7 +60,9 @@ export function testLogger() {
   return log;
 }
 
-export async function startControlPlane(given: { databaseUrl: string; hostSocket: string } & Partial<Settings>): Promise<{ controlPlane: ControlPlane; url: string; api: Api }> {
+export async function startControlPlane(
+  given: { databaseUrl: string; hostSocket: string } & Partial<Settings>,
+): Promise<{ controlPlane: ControlPlane; url: string; api: Api }> {
   const controlPlane = await makeControlPlane(
     {
       listen: { host: "127.0.0.1", port: 0 },
@@ -70,7 +88,11 @@ export async function startControlPlane(given: { databaseUrl: string; hostSocket
 export async function startTestServer(settings: Partial<Settings> = {}): Promise<TestServer> {
   const [database, host] = [await createTestDatabase(), new StandInHost()];
   await host.start();
-  const { controlPlane, url, api } = await startControlPlane({ databaseUrl: database.url, hostSocket: host.socketPath, ...settings });
+  const { controlPlane, url, api } = await startControlPlane({
+    databaseUrl: database.url,
+    hostSocket: host.socketPath,
+    ...settings,
+  });
   return {
     url,
     host,

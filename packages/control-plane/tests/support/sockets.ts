@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { WebSocket } from "ws";
 import { waitFor } from "@pandastack/platform";
-import { ADMIN_TOKEN } from "./server.ts";
+import { ADMIN_TOKEN, type Json } from "./server.ts";
 
 /** A client's socket that remembers what it was sent. */
 export class TestSocket {
@@ -10,8 +10,12 @@ export class TestSocket {
   closed: { code: number; reason: string } | undefined;
 
   constructor(url: string, options: { headers?: Record<string, string>; protocols?: string[] } = {}) {
-    this.socket = new WebSocket(url.replace("http", "ws"), options.protocols ?? [], { headers: options.headers ?? { authorization: `Bearer ${ADMIN_TOKEN}` } });
-    this.socket.on("message", (data, isBinary) => this.messages.push({ text: (data as Buffer).toString("utf8"), isBinary }));
+    this.socket = new WebSocket(url.replace("http", "ws"), options.protocols ?? [], {
+      headers: options.headers ?? { authorization: `Bearer ${ADMIN_TOKEN}` },
+    });
+    this.socket.on("message", (data, isBinary) =>
+      this.messages.push({ text: (data as Buffer).toString("utf8"), isBinary }),
+    );
     this.socket.on("close", (code, reason) => (this.closed = { code, reason: reason.toString("utf8") }));
   }
 
@@ -21,9 +25,12 @@ export class TestSocket {
   }
 
   /** The HTTP status that the upgrade was refused with, and the answer's body. */
-  async refused(): Promise<{ status: number; body: any }> {
+  async refused(): Promise<{ status: number; body: Json }> {
     this.socket.on("error", () => {});
-    const [, response] = (await once(this.socket, "unexpected-response")) as [unknown, NodeJS.ReadableStream & { statusCode: number }];
+    const [, response] = (await once(this.socket, "unexpected-response")) as [
+      unknown,
+      NodeJS.ReadableStream & { statusCode: number },
+    ];
     let text = "";
     for await (const chunk of response) text += String(chunk);
     return { status: response.statusCode, body: JSON.parse(text) };
@@ -33,12 +40,15 @@ export class TestSocket {
     return this.messages.map((message) => message.text).join("");
   }
 
-  json(): any[] {
+  json(): Json[] {
     return this.messages.filter((message) => !message.isBinary).map((message) => JSON.parse(message.text));
   }
 
   async until(check: () => unknown, message: string): Promise<void> {
-    await waitFor(() => Boolean(check()), { timeoutMs: 5000, message: `${message}; seen: ${JSON.stringify(this.messages)} ${JSON.stringify(this.closed)}` });
+    await waitFor(() => Boolean(check()), {
+      timeoutMs: 5000,
+      message: `${message}; seen: ${JSON.stringify(this.messages)} ${JSON.stringify(this.closed)}`,
+    });
   }
 
   untilText(text: string): Promise<void> {

@@ -10,7 +10,10 @@ import { outputDecoder } from "./output.ts";
 import { shellRequest, timeoutText } from "./request.ts";
 
 const Id = z.union([z.string().min(1).max(200), z.number()]);
-const Message = z.union([z.object({ id: Id, cancel: z.literal(true) }), ExecBody.omit({ detach: true }).extend({ id: Id })]);
+const Message = z.union([
+  z.object({ id: Id, cancel: z.literal(true) }),
+  ExecBody.omit({ detach: true }).extend({ id: Id }),
+]);
 
 /** Many commands over one socket. Losing it leaves them running; `cancel` kills one. */
 export function execSocket(parts: SandboxParts, row: SandboxRow, socket: WebSocket): void {
@@ -32,12 +35,14 @@ export function execSocket(parts: SandboxParts, row: SandboxRow, socket: WebSock
             const data = decoders[name].decode();
             if (data !== "") await say({ id, stream: name, data });
           }
-          if (event.result.timed_out) await say({ id, error: timeoutText(body.timeout_seconds), code: "exec.timeout", exit: 124 });
+          if (event.result.timed_out)
+            await say({ id, error: timeoutText(body.timeout_seconds), code: "exec.timeout", exit: 124 });
           else await say({ id, exit: event.result.exit_code, signal: event.result.signal });
         }
       }
     } catch (error) {
-      if (!closed.signal.aborted) await say({ id, error: toErrorResponse(error).body.error, code: toErrorResponse(error).body.code });
+      if (!closed.signal.aborted)
+        await say({ id, error: toErrorResponse(error).body.error, code: toErrorResponse(error).body.code });
     } finally {
       running.delete(id);
     }
@@ -45,8 +50,11 @@ export function execSocket(parts: SandboxParts, row: SandboxRow, socket: WebSock
   const say = (message: unknown) => sendAndWait(socket, JSON.stringify(message));
   const cancel = async (id: string | number) => {
     const processId = running.get(id);
-    if (processId === undefined) return say({ id, error: "no command with this id is running", code: "process.not_found" });
-    await guest.signalProcess({ id: processId, signal: "SIGKILL" }).catch((error: unknown) => say({ id, error: toErrorResponse(error).body.error }));
+    if (processId === undefined)
+      return say({ id, error: "no command with this id is running", code: "process.not_found" });
+    await guest
+      .signalProcess({ id: processId, signal: "SIGKILL" })
+      .catch((error: unknown) => say({ id, error: toErrorResponse(error).body.error }));
   };
 
   socket.on("message", (data) => {
@@ -58,7 +66,11 @@ export function execSocket(parts: SandboxParts, row: SandboxRow, socket: WebSock
     } else if (running.has(message.data.id)) {
       void say({ id: message.data.id, error: "id: a command with this id is running", code: "validation.failed" });
     } else if (running.size >= EXEC_SOCKET_COMMANDS_LIMIT) {
-      void say({ id: message.data.id, error: `at most ${EXEC_SOCKET_COMMANDS_LIMIT} commands at a time on one socket`, code: "guest.too_many_processes" });
+      void say({
+        id: message.data.id,
+        error: `at most ${EXEC_SOCKET_COMMANDS_LIMIT} commands at a time on one socket`,
+        code: "guest.too_many_processes",
+      });
     } else {
       void run(message.data.id, message.data);
     }

@@ -11,7 +11,11 @@ import { shellRequest, timeoutText } from "./request.ts";
 export const PROCESS_HEADER = "x-pandastack-process";
 
 /** Runs a command and passes on what it says. Nothing has been answered before it has started: until then errors are statuses. */
-export async function execStream(parts: SandboxParts, call: Call<"execStream">, row: SandboxRow): Promise<Answer<"execStream">> {
+export async function execStream(
+  parts: SandboxParts,
+  call: Call<"execStream">,
+  row: SandboxRow,
+): Promise<Answer<"execStream">> {
   const processId = randomUUID();
   const events = parts.host.guest(row.id).exec(shellRequest(call.body, processId), { signal: call.signal });
   const first = await events.next();
@@ -44,7 +48,8 @@ export async function* processFrames(events: AsyncIterable<ExecEvent>, textOfTim
       } else if (event.kind === "result") {
         yield* rest();
         const { exit_code, signal, duration_ms, timed_out } = event.result;
-        if (timed_out) yield frame("error", { error: textOfTimeout, code: "exec.timeout", exit_code: 124, duration_ms });
+        if (timed_out)
+          yield frame("error", { error: textOfTimeout, code: "exec.timeout", exit_code: 124, duration_ms });
         else yield frame("exit", { exit_code, signal, duration_ms });
       } else if (event.kind === "detached") {
         yield frame("exit", { exit_code: 0, detached: true, id: event.id, pid: event.pid });
@@ -52,7 +57,9 @@ export async function* processFrames(events: AsyncIterable<ExecEvent>, textOfTim
     }
   } catch (error) {
     yield* rest();
-    const { body } = toErrorResponse(isAbort(error) ? new Refusal("host.unavailable", "the server is stopping; the process goes on") : error);
+    const { body } = toErrorResponse(
+      isAbort(error) ? new Refusal("host.unavailable", "the server is stopping; the process goes on") : error,
+    );
     yield frame("error", { error: body.error, code: body.code });
   }
 }

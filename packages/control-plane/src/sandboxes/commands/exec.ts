@@ -29,7 +29,17 @@ export async function exec(parts: SandboxParts, call: Call<"exec">, row: Sandbox
         };
         if (!timed_out) return { status: 200, body: { ...output, exit_code, signal } };
         const error = timeoutText(call.body.timeout_seconds);
-        return { status: 504, body: { error, code: "exec.timeout", retryable: false, request_id: call.requestId, exit_code: 124, ...output } };
+        return {
+          status: 504,
+          body: {
+            error,
+            code: "exec.timeout",
+            retryable: false,
+            request_id: call.requestId,
+            exit_code: 124,
+            ...output,
+          },
+        };
       }
       case "started":
         break;

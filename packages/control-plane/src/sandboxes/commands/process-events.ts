@@ -36,7 +36,8 @@ export async function* processEvents(process: ProcessSocket, signal: AbortSignal
       yield message;
       if (message.kind === "result") return;
     }
-    if (!signal.aborted) throw new Fault("host.unavailable", "the connection to the host was lost; the process goes on");
+    if (!signal.aborted)
+      throw new Fault("host.unavailable", "the connection to the host was lost; the process goes on");
   } finally {
     signal.removeEventListener("abort", abort);
     socket.terminate();

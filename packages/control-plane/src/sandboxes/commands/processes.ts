@@ -14,7 +14,8 @@ export async function findProcess(guest: GuestClient, idOrPid: string): Promise<
   if (byId !== undefined) return byId;
   const withPid = processes.filter((process) => String(process.pid) === idOrPid);
   const found = withPid.find((process) => process.running) ?? withPid.at(-1);
-  if (found === undefined) throw new Refusal("process.not_found", "no such process: it was not started through the API, or ended a while ago");
+  if (found === undefined)
+    throw new Refusal("process.not_found", "no such process: it was not started through the API, or ended a while ago");
   return found;
 }
 
@@ -22,7 +23,12 @@ export async function findProcess(guest: GuestClient, idOrPid: string): Promise<
 export function joinProcess(client: WebSocket, process: ProcessSocket): void {
   const host = process.socket;
   let hasEnded = false;
-  process.onClose(() => client.close(hasEnded ? CloseCode.normal : CloseCode.internal, hasEnded ? "" : "the connection to the host was lost"));
+  process.onClose(() =>
+    client.close(
+      hasEnded ? CloseCode.normal : CloseCode.internal,
+      hasEnded ? "" : "the connection to the host was lost",
+    ),
+  );
   client.on("message", (data, isBinary) => forward(client, host, bufferOf(data), isBinary));
   client.once("close", () => host.close());
   keepAlive(client);
@@ -52,7 +58,10 @@ export function connectProcess(guest: GuestClient, client: WebSocket): void {
         const { body } = toErrorResponse(error);
         client.resume();
         client.send(JSON.stringify({ error: body.error, code: body.code }));
-        client.close(body.code.startsWith("validation.") ? CloseCode.policy : CloseCode.internal, closeReason(body.error));
+        client.close(
+          body.code.startsWith("validation.") ? CloseCode.policy : CloseCode.internal,
+          closeReason(body.error),
+        );
       },
     );
   });
@@ -67,7 +76,10 @@ async function openFirst(guest: GuestClient, text: string): Promise<ProcessSocke
   }
   const first = ProcessConnectMessage.safeParse(given);
   if (!first.success) {
-    throw new Refusal("validation.failed", "the first message is {exec: {cmd or argv, env, cwd, user, stdin, pty, timeout_seconds}} or {attach: {id, replay}}");
+    throw new Refusal(
+      "validation.failed",
+      "the first message is {exec: {cmd or argv, env, cwd, user, stdin, pty, timeout_seconds}} or {attach: {id, replay}}",
+    );
   }
   if ("attach" in first.data) {
     const { id, replay } = first.data.attach;

@@ -28,7 +28,11 @@ type Operations =
 export function commandHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
   const guestOf = (row: SandboxRow) => parts.host.guest(row.id);
 
-  const openTerminal = async (call: Call<"openTerminal"> | Call<"openSsh">, row: SandboxRow, exitMessage: boolean): Promise<SocketAnswer> => {
+  const openTerminal = async (
+    call: Call<"openTerminal"> | Call<"openSsh">,
+    row: SandboxRow,
+    exitMessage: boolean,
+  ): Promise<SocketAnswer> => {
     const terminal = await guestOf(row).processSocket({ exec: terminalRequest(call.query) });
     const keep = isOn(call.query.keep);
     // A caller may go away before it has its WebSocket.
@@ -47,12 +51,25 @@ export function commandHandlers(parts: SandboxParts): Pick<Handlers, Operations>
   return {
     exec: onSandbox(parts, "exec", (call, row) => exec(parts, call, row)),
     execStream: onSandbox(parts, "execStream", (call, row) => execStream(parts, call, row)),
-    execSocket: onSandbox(parts, "execSocket", async (_, row) => ({ status: 101, connect: (socket) => execSocket(parts, row, socket) })),
-    openTerminal: onSandbox(parts, "openTerminal", (call, row) => openTerminal(call, row, wantsExitMessage(call.query, call.userAgent))),
-    openSsh: onSandbox(parts, "openSsh", (call, row) => openTerminal(call, row, wantsExitMessage(call.query, call.userAgent))),
+    execSocket: onSandbox(parts, "execSocket", async (_, row) => ({
+      status: 101,
+      connect: (socket) => execSocket(parts, row, socket),
+    })),
+    openTerminal: onSandbox(parts, "openTerminal", (call, row) =>
+      openTerminal(call, row, wantsExitMessage(call.query, call.userAgent)),
+    ),
+    openSsh: onSandbox(parts, "openSsh", (call, row) =>
+      openTerminal(call, row, wantsExitMessage(call.query, call.userAgent)),
+    ),
 
-    listProcesses: onSandbox(parts, "listProcesses", async (_, row) => ({ status: 200, body: { processes: await guestOf(row).processes() } })),
-    getProcess: onSandbox(parts, "getProcess", async ({ params }, row) => ({ status: 200, body: await findProcess(guestOf(row), params.pid) })),
+    listProcesses: onSandbox(parts, "listProcesses", async (_, row) => ({
+      status: 200,
+      body: { processes: await guestOf(row).processes() },
+    })),
+    getProcess: onSandbox(parts, "getProcess", async ({ params }, row) => ({
+      status: 200,
+      body: await findProcess(guestOf(row), params.pid),
+    })),
     signalProcess: onSandbox(parts, "signalProcess", async ({ params, body }, row) => {
       const { id, running } = await findProcess(guestOf(row), params.pid);
       if (!running) throw new Refusal("process.not_found", "the process has ended");
@@ -62,12 +79,20 @@ export function commandHandlers(parts: SandboxParts): Pick<Handlers, Operations>
     }),
     streamProcess: onSandbox(parts, "streamProcess", async ({ params, query, signal }, row) => {
       const { id } = await findProcess(guestOf(row), params.pid);
-      const process = await guestOf(row).processSocket({ attach: { id, replay: query.replay === undefined || isOn(query.replay) } });
-      return { status: 200, mediaType: "text/event-stream", stream: eventStream(processFrames(processEvents(process, signal), "command timeout")) };
+      const process = await guestOf(row).processSocket({
+        attach: { id, replay: query.replay === undefined || isOn(query.replay) },
+      });
+      return {
+        status: 200,
+        mediaType: "text/event-stream",
+        stream: eventStream(processFrames(processEvents(process, signal), "command timeout")),
+      };
     }),
     attachProcess: onSandbox(parts, "attachProcess", async ({ params, query, signal }, row) => {
       const { id } = await findProcess(guestOf(row), params.pid);
-      const process = await guestOf(row).processSocket({ attach: { id, replay: query.replay === undefined || isOn(query.replay) } });
+      const process = await guestOf(row).processSocket({
+        attach: { id, replay: query.replay === undefined || isOn(query.replay) },
+      });
       const abandon = () => process.socket.close();
       signal.addEventListener("abort", abandon, { once: true });
       return {
@@ -78,6 +103,9 @@ export function commandHandlers(parts: SandboxParts): Pick<Handlers, Operations>
         },
       };
     }),
-    connectProcess: onSandbox(parts, "connectProcess", async (_, row) => ({ status: 101, connect: (client) => connectProcess(guestOf(row), client) })),
+    connectProcess: onSandbox(parts, "connectProcess", async (_, row) => ({
+      status: 101,
+      connect: (client) => connectProcess(guestOf(row), client),
+    })),
   };
 }

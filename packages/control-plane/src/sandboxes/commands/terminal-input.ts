@@ -1,6 +1,8 @@
 import { z } from "zod";
 
-export type TerminalInput = { readonly kind: "bytes"; readonly data: Buffer } | { readonly kind: "resize"; readonly rows: number; readonly cols: number };
+export type TerminalInput =
+  | { readonly kind: "bytes"; readonly data: Buffer }
+  | { readonly kind: "resize"; readonly rows: number; readonly cols: number };
 
 const Size = z.object({ rows: z.int().min(1).max(1000), cols: z.int().min(1).max(1000) });
 const Control = z.union([

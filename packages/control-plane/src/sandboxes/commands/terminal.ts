@@ -27,7 +27,11 @@ export function wantsExitMessage(query: TerminalQuery, userAgent: string): boole
 }
 
 /** Joins a caller's socket with a terminal's. The shell is told when the caller has gone, unless it asked to keep it. */
-export function joinTerminal(client: WebSocket, terminal: ProcessSocket, options: { exitMessage: boolean; keep: boolean }): void {
+export function joinTerminal(
+  client: WebSocket,
+  terminal: ProcessSocket,
+  options: { exitMessage: boolean; keep: boolean },
+): void {
   const host = terminal.socket;
   let isOver = false;
   const finish = (exitCode: number | undefined, code: number, reason: string) => {
@@ -52,7 +56,8 @@ export function joinTerminal(client: WebSocket, terminal: ProcessSocket, options
   terminal.listen((data, isBinary) => {
     const message = parseProcessMessage(data, isBinary);
     if (message.kind === "stdout" || message.kind === "stderr") forward(host, client, Buffer.from(message.data), true);
-    else if (message.kind === "result") finish(message.result.exit_code, CloseCode.normal, `exit ${message.result.exit_code}`);
+    else if (message.kind === "result")
+      finish(message.result.exit_code, CloseCode.normal, `exit ${message.result.exit_code}`);
     else if (message.kind === "error") finish(undefined, CloseCode.internal, toErrorResponse(message.error).body.error);
   });
 }

@@ -37,9 +37,17 @@ export function fileHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
 
     listFiles: onSandbox(parts, "listFiles", async ({ query, signal }, row) => {
       const path = guestPath(query.path ?? "/");
-      const entries = guestOf(row).listFiles({ path, ...(query.depth === undefined ? {} : { depth: query.depth }), signal });
+      const entries = guestOf(row).listFiles({
+        path,
+        ...(query.depth === undefined ? {} : { depth: query.depth }),
+        signal,
+      });
       // Errors come before the first entry: until then they are statuses.
-      return { status: 200, mediaType: "application/json", stream: textStream(listingText(path, await firstThenRest(entries))) };
+      return {
+        status: 200,
+        mediaType: "application/json",
+        stream: textStream(listingText(path, await firstThenRest(entries))),
+      };
     }),
 
     statFile: onSandbox(parts, "statFile", async ({ query }, row) => ({
@@ -59,12 +67,22 @@ export function fileHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
     }),
 
     moveFile: onSandbox(parts, "moveFile", async ({ body }, row) => {
-      await guestOf(row).fs({ op: "move", from: guestPath(body.from), to: guestPath(body.to), overwrite: body.overwrite ?? true });
+      await guestOf(row).fs({
+        op: "move",
+        from: guestPath(body.from),
+        to: guestPath(body.to),
+        overwrite: body.overwrite ?? true,
+      });
       return { status: 204 };
     }),
 
     changeMode: onSandbox(parts, "changeMode", async ({ body }, row) => {
-      await guestOf(row).fs({ op: "chmod", path: guestPath(body.path), mode: modeBits(body.mode), recursive: body.recursive ?? false });
+      await guestOf(row).fs({
+        op: "chmod",
+        path: guestPath(body.path),
+        mode: modeBits(body.mode),
+        recursive: body.recursive ?? false,
+      });
       return { status: 204 };
     }),
 
@@ -81,7 +99,11 @@ export function fileHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
 
     watchFiles: onSandbox(parts, "watchFiles", async ({ query, signal }, row) => {
       const events = guestOf(row).watchFiles({ path: guestPath(query.path), recursive: isOn(query.recursive), signal });
-      return { status: 200, mediaType: "text/event-stream", stream: eventStream(watchFrames(await firstThenRest(events))) };
+      return {
+        status: 200,
+        mediaType: "text/event-stream",
+        stream: eventStream(watchFrames(await firstThenRest(events))),
+      };
     }),
   };
 }

@@ -16,7 +16,11 @@ export const INERT_HEADERS = {
 } as const;
 
 /** A file's bytes, as the guest sends them and as fast as the caller reads. */
-export async function readFile(parts: SandboxParts, call: Call<"readFile">, row: SandboxRow): Promise<Answer<"readFile">> {
+export async function readFile(
+  parts: SandboxParts,
+  call: Call<"readFile">,
+  row: SandboxRow,
+): Promise<Answer<"readFile">> {
   const { path, offset, length } = call.query;
   const { body, lengthBytes } = await parts.host.guest(row.id).readFile({
     path: guestPath(path),
@@ -36,7 +40,11 @@ export async function readFile(parts: SandboxParts, call: Call<"readFile">, row:
  * A file's new content, as fast as the guest takes it. It can be sent only once: so the row is compared with the host first,
  * where other operations are simply done again after the host has refused.
  */
-export async function writeFile(parts: SandboxParts, call: Call<"writeFile">, row: SandboxRow): Promise<Answer<"writeFile">> {
+export async function writeFile(
+  parts: SandboxParts,
+  call: Call<"writeFile">,
+  row: SandboxRow,
+): Promise<Answer<"writeFile">> {
   await syncSandbox(parts, row.id);
   const { id } = await readyFor(parts, await findSandbox(parts.db, row.workspace, row.id), "use");
   const { path, user, mode, append } = call.query;

@@ -10,16 +10,29 @@ const DEFAULT_TAIL = 50;
 /** Events of other control planes are not announced here; they are looked for this often. */
 const POLL_MS = 1000;
 
-export async function listSandboxEvents(parts: SandboxParts, call: Call<"listSandboxEvents">, row: SandboxRow): Promise<Answer<"listSandboxEvents">> {
+export async function listSandboxEvents(
+  parts: SandboxParts,
+  call: Call<"listSandboxEvents">,
+  row: SandboxRow,
+): Promise<Answer<"listSandboxEvents">> {
   const options = { since: call.query.since ?? 0, tail: call.query.tail ?? DEFAULT_TAIL };
   if (!isOn(call.query.follow)) {
     return { status: 200, body: { events: (await readEvents(parts.db, row.id, options)).map(eventInfo) } };
   }
-  return { status: 200, mediaType: "text/event-stream", stream: eventStream(followEvents(parts, row.id, options, call.signal)) };
+  return {
+    status: 200,
+    mediaType: "text/event-stream",
+    stream: eventStream(followEvents(parts, row.id, options, call.signal)),
+  };
 }
 
 /** Events there are, then those to come; ends with the sandbox. */
-async function* followEvents(parts: SandboxParts, id: string, options: { since: number; tail: number }, signal: AbortSignal): AsyncGenerator<string> {
+async function* followEvents(
+  parts: SandboxParts,
+  id: string,
+  options: { since: number; tail: number },
+  signal: AbortSignal,
+): AsyncGenerator<string> {
   let { since } = options;
   let { tail } = options;
   let wake = () => {};

@@ -16,7 +16,12 @@ export async function readFigures(parts: SandboxParts, row: SandboxRow): Promise
   if (row.status !== "running" && row.status !== "paused") return NONE;
   try {
     const { vmm, ...guest } = await parts.host.guest(row.id).metrics();
-    return { pid: vmm.pid, rssBytes: Math.round(vmm.rss_bytes), cpuMs: vmm.cpu_ms, guest: row.status === "running" ? guest : null };
+    return {
+      pid: vmm.pid,
+      rssBytes: Math.round(vmm.rss_bytes),
+      cpuMs: vmm.cpu_ms,
+      guest: row.status === "running" ? guest : null,
+    };
   } catch (error) {
     if (error instanceof Refusal) return NONE;
     throw error;

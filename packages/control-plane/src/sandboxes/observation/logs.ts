@@ -12,14 +12,27 @@ import { readSandbox } from "../store.ts";
 const POLL_MS = 500;
 
 /** The console's text, or its lines as they come. */
-export async function getSandboxLogs(parts: SandboxParts, call: Call<"getSandboxLogs">, row: SandboxRow): Promise<Answer<"getSandboxLogs">> {
+export async function getSandboxLogs(
+  parts: SandboxParts,
+  call: Call<"getSandboxLogs">,
+  row: SandboxRow,
+): Promise<Answer<"getSandboxLogs">> {
   const stream = call.query.stream ?? "both";
   const text = await readLogs(parts, row.id, stream);
   if (isOn(call.query.follow)) {
-    return { status: 200, mediaType: "text/event-stream", stream: eventStream(followLines(parts, row.id, stream, text, call)) };
+    return {
+      status: 200,
+      mediaType: "text/event-stream",
+      stream: eventStream(followLines(parts, row.id, stream, text, call)),
+    };
   }
   const { "content-disposition": _, ...headers } = INERT_HEADERS;
-  return { status: 200, mediaType: "text/plain; charset=utf-8", headers, stream: Readable.from([lastLines(text, call.query.tail)], { objectMode: false }) };
+  return {
+    status: 200,
+    mediaType: "text/plain; charset=utf-8",
+    headers,
+    stream: Readable.from([lastLines(text, call.query.tail)], { objectMode: false }),
+  };
 }
 
 async function readLogs(parts: SandboxParts, id: string, stream: "stdout" | "stderr" | "both"): Promise<string> {
@@ -49,7 +62,13 @@ export function newText(seen: string, now: string): string {
   return at === -1 ? now : now.slice(at + anchor.length);
 }
 
-async function* followLines(parts: SandboxParts, id: string, stream: "stdout" | "stderr" | "both", first: string, call: Call<"getSandboxLogs">): AsyncGenerator<string> {
+async function* followLines(
+  parts: SandboxParts,
+  id: string,
+  stream: "stdout" | "stderr" | "both",
+  first: string,
+  call: Call<"getSandboxLogs">,
+): AsyncGenerator<string> {
   let seen = first;
   let pending = lastLines(first, call.query.tail);
   for (;;) {

@@ -12,7 +12,8 @@ export async function listPorts(parts: SandboxParts, row: SandboxRow): Promise<P
   const proxyUrl = (port: number) => `/v1/sandboxes/${row.id}/proxy/${port}/`;
   for (const [key, label] of Object.entries(row.metadata)) {
     const port = Number(NAMED_PORT.exec(key)?.[1]);
-    if (port > 0 && port < 65_536) ports.set(port, { port, label, listening: false, source: "user", proxy_url: proxyUrl(port) });
+    if (port > 0 && port < 65_536)
+      ports.set(port, { port, label, listening: false, source: "user", proxy_url: proxyUrl(port) });
   }
   for (const { port, process } of row.status === "running" ? await detected(parts, row.id) : []) {
     if (port === SSH_PORT) continue;

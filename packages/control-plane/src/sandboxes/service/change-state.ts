@@ -23,7 +23,8 @@ export function changeState(parts: SandboxParts, row: SandboxRow, change: StateC
     try {
       return await apply(parts, current, change);
     } catch (error) {
-      if (!(error instanceof Refusal) || (error.code !== "sandbox.invalid_state" && error.code !== "sandbox.not_found")) throw error;
+      if (!(error instanceof Refusal) || (error.code !== "sandbox.invalid_state" && error.code !== "sandbox.not_found"))
+        throw error;
       // The host is in another state than the row says. Once more from what is.
       await syncSandbox(parts, row.id);
       const synced = await findSandbox(parts.db, row.workspace, row.id);

@@ -20,7 +20,8 @@ export interface CreateOptions {
 /** One row, one command, one update; usable once this has returned. */
 export async function createSandbox(parts: SandboxParts, options: CreateOptions): Promise<SandboxRow> {
   const { workspace, seed, request } = options;
-  if ((request.volumes?.length ?? 0) > 0) throw new Refusal("not_implemented", "volumes: this server has no volumes yet");
+  if ((request.volumes?.length ?? 0) > 0)
+    throw new Refusal("not_implemented", "volumes: this server has no volumes yet");
   const runtime = chooseRuntime(request.runtime, parts.settings);
   const source = await findSource(parts, workspace, request);
   const plan = (round: number): NewSandbox[] => [
@@ -51,7 +52,9 @@ export async function createSandbox(parts: SandboxParts, options: CreateOptions)
     if (made !== undefined) return made;
   } catch (error) {
     parts.counters.created("failed", "none", 0);
-    await undo(parts, rows, error).catch((undoError: unknown) => parts.log.warn({ err: undoError, sandbox: row.id }, "undoing a create is left to the reconciler"));
+    await undo(parts, rows, error).catch((undoError: unknown) =>
+      parts.log.warn({ err: undoError, sandbox: row.id }, "undoing a create is left to the reconciler"),
+    );
     throw error;
   }
   // Somebody deleted it while it was being made.
@@ -61,7 +64,10 @@ export async function createSandbox(parts: SandboxParts, options: CreateOptions)
 
 interface Source {
   readonly from: { template: string } | { snapshotId: string };
-  readonly expected: Pick<NewSandbox, "template" | "fromSnapshot" | "runtime" | "isolation" | "cpu" | "memoryMb" | "diskMb">;
+  readonly expected: Pick<
+    NewSandbox,
+    "template" | "fromSnapshot" | "runtime" | "isolation" | "cpu" | "memoryMb" | "diskMb"
+  >;
 }
 
 async function findSource(parts: SandboxParts, workspace: string, request: CreateSandboxRequest): Promise<Source> {
@@ -76,7 +82,14 @@ async function findSource(parts: SandboxParts, workspace: string, request: Creat
   const template = requireTemplate(info, name);
   return {
     from: { template: template.name },
-    expected: { template: template.name, fromSnapshot: null, ...expectedRuntime(info), cpu: template.cpu, memoryMb: template.memory_mb, diskMb: template.disk_mb },
+    expected: {
+      template: template.name,
+      fromSnapshot: null,
+      ...expectedRuntime(info),
+      cpu: template.cpu,
+      memoryMb: template.memory_mb,
+      diskMb: template.disk_mb,
+    },
   };
 }
 
@@ -84,7 +97,15 @@ function fromSnapshotSource(snapshot: SnapshotRow, info: HostInfo): Source {
   const { isolation } = info.runtimes.find((runtime) => runtime.name === snapshot.runtime) ?? expectedRuntime(info);
   return {
     from: { snapshotId: snapshot.id },
-    expected: { template: snapshot.template, fromSnapshot: snapshot.id, runtime: snapshot.runtime, isolation, cpu: snapshot.cpu, memoryMb: snapshot.memory_mb, diskMb: 0 },
+    expected: {
+      template: snapshot.template,
+      fromSnapshot: snapshot.id,
+      runtime: snapshot.runtime,
+      isolation,
+      cpu: snapshot.cpu,
+      memoryMb: snapshot.memory_mb,
+      diskMb: 0,
+    },
   };
 }
 

@@ -28,7 +28,8 @@ export async function enter<T>(
   try {
     return await act(ready);
   } catch (error) {
-    if (!(error instanceof Refusal) || (error.code !== "sandbox.invalid_state" && error.code !== "sandbox.not_found")) throw error;
+    if (!(error instanceof Refusal) || (error.code !== "sandbox.invalid_state" && error.code !== "sandbox.not_found"))
+      throw error;
     await syncSandbox(parts, row.id);
     const synced = await findSandbox(parts.db, row.workspace, row.id);
     if (synced.status === ready.status) throw error;

@@ -56,7 +56,9 @@ export async function fork(parts: SandboxParts, parent: SandboxRow, options: For
     });
     return await settle(parts, rows, result);
   } catch (error) {
-    await undo(parts, rows, error).catch((undoError: unknown) => parts.log.warn({ err: undoError, parent: parent.id }, "undoing a fork is left to the reconciler"));
+    await undo(parts, rows, error).catch((undoError: unknown) =>
+      parts.log.warn({ err: undoError, parent: parent.id }, "undoing a fork is left to the reconciler"),
+    );
     throw error;
   }
 }
@@ -65,7 +67,10 @@ async function settle(parts: SandboxParts, rows: readonly SandboxRow[], result: 
   const settled = await Promise.all(
     rows.map(async (row, index) => {
       const child = result.children[index];
-      if (child === undefined) throw new Fault("internal.error", "internal error", { operatorMessage: "the host's fork result lacks children" });
+      if (child === undefined)
+        throw new Fault("internal.error", "internal error", {
+          operatorMessage: "the host's fork result lacks children",
+        });
       if (!child.ok) {
         await forget(parts.db, [row.id]);
         return { index, error: child.error, err: child.error, code: child.code };
@@ -74,14 +79,22 @@ async function settle(parts: SandboxParts, rows: readonly SandboxRow[], result: 
       if (made !== undefined) return made;
       // Somebody deleted it while it was being made.
       await removeFromHost(parts, row.id);
-      return { index, error: "deleted while it was being created", err: "deleted while it was being created", code: "sandbox.conflict" };
+      return {
+        index,
+        error: "deleted while it was being created",
+        err: "deleted while it was being created",
+        code: "sandbox.conflict",
+      };
     }),
   );
   const children = settled.filter((one): one is SandboxRow => "id" in one);
   const errors = settled.filter((one): one is ForkError => "index" in one);
   const first = errors[0];
   if (children.length === 0 && first !== undefined) {
-    throw new Refusal(Object.hasOwn(errorRegistry, first.code) ? (first.code as ErrorCode) : "sandbox.boot_failed", first.error);
+    throw new Refusal(
+      Object.hasOwn(errorRegistry, first.code) ? (first.code as ErrorCode) : "sandbox.boot_failed",
+      first.error,
+    );
   }
   return { children, errors, pausedMs: result.pausedMs };
 }

@@ -19,7 +19,11 @@ export interface Begun {
  * Writes down what is about to be made, before any host hears of it. `plan(round)` says what; the same call repeated (its
  * first control plane died, or the answer was lost) finds the rows of the first time and goes on from there.
  */
-export async function begin(parts: SandboxParts, workspace: string, plan: (round: number) => NewSandbox[]): Promise<Begun> {
+export async function begin(
+  parts: SandboxParts,
+  workspace: string,
+  plan: (round: number) => NewSandbox[],
+): Promise<Begun> {
   for (let round = 0; round < ROUNDS_LIMIT; round++) {
     const planned = plan(round);
     const inserted = await insertSandboxes(parts.db, workspace, planned, parts.settings.sandboxesPerWorkspace);
@@ -34,7 +38,10 @@ export async function begin(parts: SandboxParts, workspace: string, plan: (round
     if (existing.some((row) => row.wanted === "deleted")) continue;
     return { rows: inOrder(planned, existing), isDone: existing.every((row) => row.status !== "creating") };
   }
-  throw new Refusal("idempotency.conflict", "Idempotency-Key: what this key made was deleted too often; use another key");
+  throw new Refusal(
+    "idempotency.conflict",
+    "Idempotency-Key: what this key made was deleted too often; use another key",
+  );
 }
 
 async function existingRows(parts: SandboxParts, planned: readonly NewSandbox[]): Promise<SandboxRow[]> {

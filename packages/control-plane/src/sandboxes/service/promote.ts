@@ -18,11 +18,17 @@ export async function promote(
   const own = winner.metadata["fork_tree_id"];
   const treeId = request.tree_id ?? own ?? null;
   if (request.tree_id !== undefined && request.tree_id !== null && request.tree_id !== own) {
-    throw new Refusal("validation.failed", "tree_id: the sandbox is not a child of this tree", { details: { field: "tree_id" } });
+    throw new Refusal("validation.failed", "tree_id: the sandbox is not a child of this tree", {
+      details: { field: "tree_id" },
+    });
   }
   if (request.cleanup_siblings !== true) return { winner: winner.id, tree_id: treeId, deleted: [], failures: {} };
   if (treeId === null) {
-    throw new Refusal("validation.failed", "tree_id: the sandbox is no child of a fork tree, so it has no siblings to clean up", { details: { field: "tree_id" } });
+    throw new Refusal(
+      "validation.failed",
+      "tree_id: the sandbox is no child of a fork tree, so it has no siblings to clean up",
+      { details: { field: "tree_id" } },
+    );
   }
   const siblings = (await listTree(parts.db, winner.workspace, treeId)).filter((row) => row.id !== winner.id);
   const deleted: string[] = [];

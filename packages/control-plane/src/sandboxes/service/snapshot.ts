@@ -20,7 +20,11 @@ export async function createSnapshot(parts: SandboxParts, sandbox: SandboxRow, s
   });
   if (row.status === "ready" && row.wanted === "ready") return row;
   try {
-    const host = await parts.host.execute(row.operation_id, { name: "createSnapshot", sandboxId: sandbox.id, snapshotId: row.id });
+    const host = await parts.host.execute(row.operation_id, {
+      name: "createSnapshot",
+      sandboxId: sandbox.id,
+      snapshotId: row.id,
+    });
     const made = await finishSnapshot(parts.db, row.id, host);
     if (made !== undefined) return made;
   } catch (error) {

@@ -6,7 +6,12 @@ import { observe, observeVanished, readSandbox } from "../store.ts";
 
 /** Whether a row says of a sandbox what its host says. */
 export function isAsObserved(row: SandboxRow, host: HostSandbox): boolean {
-  return row.status === host.state && row.reason === host.reason && row.guest_ip === host.guestIp && row.persistent === host.persistent;
+  return (
+    row.status === host.state &&
+    row.reason === host.reason &&
+    row.guest_ip === host.guestIp &&
+    row.persistent === host.persistent
+  );
 }
 
 /**

@@ -24,19 +24,29 @@ export class StandInProcess {
 }
 
 export function requireUser(user: string | undefined): void {
-  if (user !== undefined && !["root", "user", "0", "1000"].includes(user)) throw new Refusal("guest.user_not_found", `no user ${user}`);
+  if (user !== undefined && !["root", "user", "0", "1000"].includes(user))
+    throw new Refusal("guest.user_not_found", `no user ${user}`);
 }
 
 /**
  * The few commands that tests need: `echo X`, `stderr X`, `exit N`, `sleep S`, `spew BYTES`, `env NAME`, `tick N MS`,
  * `bytes HEX` (one byte at a time), `cat FILE`. Anything else succeeds and says nothing.
  */
-export async function* runCommand(sandbox: StandInSandbox, request: ExecRequest, process: StandInProcess): AsyncGenerator<Said, ExecResult> {
+export async function* runCommand(
+  sandbox: StandInSandbox,
+  request: ExecRequest,
+  process: StandInProcess,
+): AsyncGenerator<Said, ExecResult> {
   const begun = performance.now();
   const timeout = new AbortController();
   const timer = request.timeoutMs === undefined ? undefined : setTimeout(() => timeout.abort(), request.timeoutMs);
   const signal = AbortSignal.any([timeout.signal, process.killed.signal]);
-  const result = (exit_code: number): ExecResult => ({ exit_code, signal: null, timed_out: false, duration_ms: performance.now() - begun });
+  const result = (exit_code: number): ExecResult => ({
+    exit_code,
+    signal: null,
+    timed_out: false,
+    duration_ms: performance.now() - begun,
+  });
   try {
     const line = request.shell ?? request.argv?.join(" ") ?? "";
     let exitCode = 0;
@@ -54,7 +64,12 @@ export async function* runCommand(sandbox: StandInSandbox, request: ExecRequest,
   }
 }
 
-async function* runOne(text: string, sandbox: StandInSandbox, request: ExecRequest, signal: AbortSignal): AsyncGenerator<Said, number> {
+async function* runOne(
+  text: string,
+  sandbox: StandInSandbox,
+  request: ExecRequest,
+  signal: AbortSignal,
+): AsyncGenerator<Said, number> {
   const [name = "", ...rest] = text.split(" ");
   const argument = rest.join(" ");
   switch (name) {
@@ -77,7 +92,8 @@ async function* runOne(text: string, sandbox: StandInSandbox, request: ExecReque
       return 0;
     case "spew": {
       const block = Buffer.alloc(65_536, "x");
-      for (let left = Number(argument); left > 0; left -= block.length) yield { channel: 1, data: block.subarray(0, Math.min(left, block.length)) };
+      for (let left = Number(argument); left > 0; left -= block.length)
+        yield { channel: 1, data: block.subarray(0, Math.min(left, block.length)) };
       return 0;
     }
     case "tick":

@@ -41,10 +41,19 @@ export function readFile(sandbox: StandInSandbox, given: string): StandInFile {
   return file;
 }
 
-export function writeFile(sandbox: StandInSandbox, given: string, content: Buffer, options: { append: boolean; mode?: number }): { path: string; bytes: number } {
+export function writeFile(
+  sandbox: StandInSandbox,
+  given: string,
+  content: Buffer,
+  options: { append: boolean; mode?: number },
+): { path: string; bytes: number } {
   const path = normal(given);
   const before = options.append ? (sandbox.files.get(path)?.content ?? Buffer.alloc(0)) : Buffer.alloc(0);
-  sandbox.files.set(path, { content: Buffer.concat([before, content]), mode: options.mode ?? 0o644, mtimeMs: Date.now() });
+  sandbox.files.set(path, {
+    content: Buffer.concat([before, content]),
+    mode: options.mode ?? 0o644,
+    mtimeMs: Date.now(),
+  });
   return { path, bytes: content.length };
 }
 
@@ -55,11 +64,16 @@ export function* listFiles(sandbox: StandInSandbox, given: string): Generator<Fi
     throw new Refusal("file.not_a_directory", `${path}: is no folder`);
   }
   if (path === "/big") {
-    for (let i = 0; i < 5000; i++) yield { ...entryOf(sandbox, "/tmp"), name: `f${i}`, path: `/big/f${i}`, type: "file" };
+    for (let i = 0; i < 5000; i++)
+      yield { ...entryOf(sandbox, "/tmp"), name: `f${i}`, path: `/big/f${i}`, type: "file" };
     return;
   }
   const base = path === "/" ? "/" : `${path}/`;
-  const names = new Set([...sandbox.files.keys()].filter((name) => name.startsWith(base)).map((name) => name.slice(base.length).split("/")[0]!));
+  const names = new Set(
+    [...sandbox.files.keys()]
+      .filter((name) => name.startsWith(base))
+      .map((name) => name.slice(base.length).split("/")[0]!),
+  );
   for (const name of [...names].sort()) yield entryOf(sandbox, base + name);
 }
 
@@ -80,7 +94,8 @@ export function fileOperation(sandbox: StandInSandbox, operation: FsOperation): 
       const path = normal(operation.path);
       entryOf(sandbox, path);
       const inside = [...sandbox.files.keys()].filter((name) => name.startsWith(`${path}/`));
-      if (inside.length > 0 && operation.recursive !== true) throw new Refusal("file.directory_not_empty", `${path}: is not empty; pass recursive=1`);
+      if (inside.length > 0 && operation.recursive !== true)
+        throw new Refusal("file.directory_not_empty", `${path}: is not empty; pass recursive=1`);
       for (const name of [path, ...inside]) sandbox.files.delete(name);
       return {};
     }

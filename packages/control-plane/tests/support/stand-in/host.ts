@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { WebSocketServer, type WebSocket } from "ws";
 import { Refusal, toErrorResponse, Fault } from "@pandastack/platform";
-import { encodeExecFrame, ExecFrameKind, ExecRequest, FsOperation, HostOperation, type HostCommandName } from "@pandastack/contracts/host";
+import {
+  encodeExecFrame,
+  ExecFrameKind,
+  ExecRequest,
+  FsOperation,
+  HostOperation,
+  type HostCommandName,
+} from "@pandastack/contracts/host";
 import type { ErrorCode } from "@pandastack/contracts";
 import { requireUser, runCommand, StandInProcess } from "./commands.ts";
 import { entryOf, fileOperation, listFiles, readFile, writeFile } from "./files.ts";
@@ -58,7 +65,9 @@ export class StandInHost {
       } catch (error) {
         const { status, body } = toErrorResponse(error);
         const text = JSON.stringify(body);
-        socket.end(`HTTP/1.1 ${status} X\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
+        socket.end(
+          `HTTP/1.1 ${status} X\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+        );
       }
     });
     server.on("connection", (socket) => {
@@ -91,7 +100,10 @@ export class StandInHost {
     const { status, body } = toErrorResponse(error);
     if (status === 500 && !(error instanceof Fault)) console.error(error);
     const retryAfter = error instanceof Refusal ? error.retryAfterSeconds : undefined;
-    response.writeHead(status, { "content-type": "application/json", ...(retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }) });
+    response.writeHead(status, {
+      "content-type": "application/json",
+      ...(retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }),
+    });
     response.end(JSON.stringify(body));
   }
 
@@ -105,8 +117,10 @@ export class StandInHost {
     if (resource === "host") return json(this.state.info());
     if (resource === "operations") return this.#operate(request, response);
     if (resource === "events") return this.#events(url, request, response);
-    if (resource === "snapshots") return json({ snapshots: [...this.state.snapshots.values()].map((snapshot) => snapshot.info) });
-    if (resource === "sandboxes" && id === "") return json({ sandboxes: [...this.state.sandboxes.values()].map((sandbox) => sandbox.info) });
+    if (resource === "snapshots")
+      return json({ snapshots: [...this.state.snapshots.values()].map((snapshot) => snapshot.info) });
+    if (resource === "sandboxes" && id === "")
+      return json({ sandboxes: [...this.state.sandboxes.values()].map((sandbox) => sandbox.info) });
     if (resource !== "sandboxes") throw new Refusal("route.not_found", "no such route");
     if (rest.length === 0) return json(this.state.sandbox(id).info);
     const path = url.searchParams.get("path") ?? "";
@@ -121,7 +135,12 @@ export class StandInHost {
       }
       case "GET ports":
         this.state.running(id);
-        return json({ ports: [{ port: 3000, address: "0.0.0.0", pid: 12, process: "node" }, { port: 22, address: "0.0.0.0", pid: 1, process: "sshd" }] });
+        return json({
+          ports: [
+            { port: 3000, address: "0.0.0.0", pid: 12, process: "node" },
+            { port: 22, address: "0.0.0.0", pid: 1, process: "sshd" },
+          ],
+        });
       case "POST exec":
         return this.#exec(this.state.running(id), request, response, url.searchParams.get("kill") === "1");
       case "GET processes":
@@ -140,7 +159,11 @@ export class StandInHost {
         const offset = Number(url.searchParams.get("offset") ?? 0);
         const length = url.searchParams.get("length");
         const part = content.subarray(offset, length === null ? undefined : offset + Number(length));
-        response.writeHead(200, { "content-type": "application/octet-stream", "content-length": part.length, "x-pandastack-entry": encodeURIComponent(JSON.stringify(entryOf(sandbox, path))) });
+        response.writeHead(200, {
+          "content-type": "application/octet-stream",
+          "content-length": part.length,
+          "x-pandastack-entry": encodeURIComponent(JSON.stringify(entryOf(sandbox, path))),
+        });
         response.end(part);
         return;
       }
@@ -170,11 +193,17 @@ export class StandInHost {
 
   async #operate(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const operation = HostOperation.parse(JSON.parse(await readText(request)));
-    if (operation.epoch !== undefined && operation.epoch !== this.state.epoch) throw new Refusal("host.wrong_epoch", "another epoch");
+    if (operation.epoch !== undefined && operation.epoch !== this.state.epoch)
+      throw new Refusal("host.wrong_epoch", "another epoch");
     const script = this.#scripts.get(operation.command.name)?.shift();
     if (script?.hang === true) return;
     if (script?.delayMs !== undefined) await delay(script.delayMs);
-    if (script?.refuse !== undefined) throw new Refusal(script.refuse, `scripted: ${script.refuse}`, script.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: script.retryAfterSeconds });
+    if (script?.refuse !== undefined)
+      throw new Refusal(
+        script.refuse,
+        `scripted: ${script.refuse}`,
+        script.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: script.retryAfterSeconds },
+      );
     let result = this.state.operations.get(operation.operationId);
     if (result === undefined) {
       result = (async () => this.state.execute(operation.command))();
@@ -222,7 +251,12 @@ export class StandInHost {
     if (info !== undefined) Object.assign(info, { running: false, exit_code: exitCode });
   }
 
-  async #exec(sandbox: StandInSandbox, request: IncomingMessage, response: ServerResponse, kill: boolean): Promise<void> {
+  async #exec(
+    sandbox: StandInSandbox,
+    request: IncomingMessage,
+    response: ServerResponse,
+    kill: boolean,
+  ): Promise<void> {
     const execRequest = ExecRequest.parse(JSON.parse(await readText(request)));
     requireUser(execRequest.user);
     const process = this.#begin(sandbox, execRequest);
@@ -243,7 +277,10 @@ export class StandInHost {
         await write(ExecFrameKind.result, Buffer.from(JSON.stringify({ id: process.id, pid: process.pid })));
         return void response.end();
       }
-      await write(ExecFrameKind.event, Buffer.from(JSON.stringify({ event: "started", id: process.id, pid: process.pid })));
+      await write(
+        ExecFrameKind.event,
+        Buffer.from(JSON.stringify({ event: "started", id: process.id, pid: process.pid })),
+      );
       let step = await said.next();
       while (step.done !== true) {
         await write(step.value.channel === 1 ? ExecFrameKind.stdout : ExecFrameKind.stderr, step.value.data);
@@ -274,7 +311,8 @@ export class StandInHost {
         const first = JSON.parse(text) as { exec?: ExecRequest; attach?: { id: string } };
         if (first.attach !== undefined) {
           const known = this.processes.get(first.attach.id);
-          if (known === undefined) return void socket.send(JSON.stringify({ error: "no such process", code: "process.not_found" }));
+          if (known === undefined)
+            return socket.send(JSON.stringify({ error: "no such process", code: "process.not_found" }));
           process = known;
           socket.send(JSON.stringify({ event: "replay", stdout_bytes: 6, stderr_bytes: 0 }));
           say("replay");
@@ -291,7 +329,11 @@ export class StandInHost {
         if (exit !== null) return finish(Number(exit[1]));
         return say(text.toUpperCase());
       }
-      const control = JSON.parse(text) as { signal?: string; resize?: { rows: number; cols: number }; end_stdin?: boolean };
+      const control = JSON.parse(text) as {
+        signal?: string;
+        resize?: { rows: number; cols: number };
+        end_stdin?: boolean;
+      };
       if (control.resize !== undefined) say(`${control.resize.rows}x${control.resize.cols}`);
       if (control.signal !== undefined) {
         this.#end(sandbox, process, 129);
@@ -301,7 +343,12 @@ export class StandInHost {
     });
   }
 
-  async #upload(sandbox: StandInSandbox, url: URL, request: IncomingMessage, json: (value: unknown) => void): Promise<void> {
+  async #upload(
+    sandbox: StandInSandbox,
+    url: URL,
+    request: IncomingMessage,
+    json: (value: unknown) => void,
+  ): Promise<void> {
     const path = url.searchParams.get("path") ?? "";
     if (path === "/full") throw new Refusal("file.no_space", "/full: no space left");
     this.uploadedBytes = 0;
@@ -314,7 +361,12 @@ export class StandInHost {
     }
     if (path === "/dev/null") return json({ path, bytes: this.uploadedBytes });
     const mode = url.searchParams.get("mode");
-    json(writeFile(sandbox, path, Buffer.concat(chunks), { append: url.searchParams.get("append") === "1", ...(mode === null ? {} : { mode: Number(mode) }) }));
+    json(
+      writeFile(sandbox, path, Buffer.concat(chunks), {
+        append: url.searchParams.get("append") === "1",
+        ...(mode === null ? {} : { mode: Number(mode) }),
+      }),
+    );
   }
 
   #endless(response: ServerResponse, bytes: number): void {

@@ -1,6 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { Refusal } from "@pandastack/platform";
-import type { HostCommand, HostEvent, HostInfo, HostSandbox, HostSnapshot, ForkResult, ProcessInfo } from "@pandastack/contracts/host";
+import type {
+  HostCommand,
+  HostEvent,
+  HostInfo,
+  HostSandbox,
+  HostSnapshot,
+  ForkResult,
+  ProcessInfo,
+} from "@pandastack/contracts/host";
 
 export interface StandInFile {
   content: Buffer;
@@ -19,7 +27,10 @@ export interface StandInSandbox {
 /** What the stand-in host has, and what commands do to it. No machine is behind it. */
 export class StandInState {
   readonly sandboxes = new Map<string, StandInSandbox>();
-  readonly snapshots = new Map<string, { info: HostSnapshot; env: Record<string, string>; files: Map<string, StandInFile> }>();
+  readonly snapshots = new Map<
+    string,
+    { info: HostSnapshot; env: Record<string, string>; files: Map<string, StandInFile> }
+  >();
   readonly events: HostEvent[] = [];
   readonly operations = new Map<string, Promise<unknown>>();
   readonly listeners = new Set<(event: HostEvent) => void>();
@@ -30,8 +41,18 @@ export class StandInState {
   isReady = true;
 
   info(): HostInfo {
-    const count = (state: HostSandbox["state"]) => [...this.sandboxes.values()].filter((sandbox) => sandbox.info.state === state).length;
-    const template = (name: string): HostInfo["templates"][number] => ({ name, runtime: "fake", status: "ready", cpus: 2, memoryMb: 512, diskMb: 4096, sizeBytes: 1_000_000, error: null });
+    const count = (state: HostSandbox["state"]) =>
+      [...this.sandboxes.values()].filter((sandbox) => sandbox.info.state === state).length;
+    const template = (name: string): HostInfo["templates"][number] => ({
+      name,
+      runtime: "fake",
+      status: "ready",
+      cpus: 2,
+      memoryMb: 512,
+      diskMb: 4096,
+      sizeBytes: 1_000_000,
+      error: null,
+    });
     return {
       id: this.id,
       epoch: this.epoch,
@@ -42,7 +63,12 @@ export class StandInState {
       templates: [template("base"), template("code-interpreter")],
       memory: { totalBytes: 1 << 30, availableBytes: 1 << 29 },
       pool: { totalBytes: 1 << 30, availableBytes: 1 << 29 },
-      sandboxes: { running: count("running"), paused: count("paused"), hibernated: count("hibernated"), failed: count("failed") },
+      sandboxes: {
+        running: count("running"),
+        paused: count("paused"),
+        hibernated: count("hibernated"),
+        failed: count("failed"),
+      },
     };
   }
 
@@ -54,7 +80,8 @@ export class StandInState {
 
   running(id: string): StandInSandbox {
     const sandbox = this.sandbox(id);
-    if (sandbox.info.state !== "running") throw new Refusal("sandbox.invalid_state", `the sandbox is ${sandbox.info.state}`);
+    if (sandbox.info.state !== "running")
+      throw new Refusal("sandbox.invalid_state", `the sandbox is ${sandbox.info.state}`);
     return sandbox;
   }
 
@@ -76,7 +103,8 @@ export class StandInState {
     switch (command.name) {
       case "createSandbox": {
         const snapshot = "snapshotId" in command.from ? this.snapshots.get(command.from.snapshotId) : undefined;
-        if ("snapshotId" in command.from && snapshot === undefined) throw new Refusal("snapshot.not_found", "no such snapshot");
+        if ("snapshotId" in command.from && snapshot === undefined)
+          throw new Refusal("snapshot.not_found", "no such snapshot");
         const sandbox = this.#add(command.sandboxId, {
           template: "template" in command.from ? command.from.template : snapshot!.info.template,
           fromSnapshot: snapshot?.info.id ?? null,
@@ -126,8 +154,19 @@ export class StandInState {
       case "forkSandbox": {
         const parent = this.sandbox(command.sandboxId);
         const children = command.children.map((child): ForkResult["children"][number] => {
-          if (child.env["FAIL"] === child.sandboxId || child.env["FAIL"] === "1") return { ok: false, sandboxId: child.sandboxId, error: "no memory for this child", code: "capacity.insufficient_memory" };
-          const sandbox = this.#add(child.sandboxId, { template: parent.info.template, fromSnapshot: null, persistent: child.persistent, bootMode: "fork" });
+          if (child.env["FAIL"] === child.sandboxId || child.env["FAIL"] === "1")
+            return {
+              ok: false,
+              sandboxId: child.sandboxId,
+              error: "no memory for this child",
+              code: "capacity.insufficient_memory",
+            };
+          const sandbox = this.#add(child.sandboxId, {
+            template: parent.info.template,
+            fromSnapshot: null,
+            persistent: child.persistent,
+            bootMode: "fork",
+          });
           sandbox.env = { ...parent.env, ...child.env };
           for (const [path, file] of parent.files) sandbox.files.set(path, { ...file });
           return { ok: true, sandbox: sandbox.info };
@@ -170,8 +209,15 @@ export class StandInState {
   #become(id: string, from: HostSandbox["state"][], state: HostSandbox["state"], event: string): HostSandbox {
     const sandbox = this.sandbox(id);
     if (sandbox.info.state === state) return sandbox.info;
-    if (!from.includes(sandbox.info.state)) throw new Refusal("sandbox.invalid_state", `the sandbox is ${sandbox.info.state}`);
-    sandbox.info = { ...sandbox.info, state, reason: null, guestIp: state === "hibernated" ? null : (sandbox.info.guestIp ?? "10.200.0.9"), bootMode: event === "sandbox.woken" ? "wake" : sandbox.info.bootMode };
+    if (!from.includes(sandbox.info.state))
+      throw new Refusal("sandbox.invalid_state", `the sandbox is ${sandbox.info.state}`);
+    sandbox.info = {
+      ...sandbox.info,
+      state,
+      reason: null,
+      guestIp: state === "hibernated" ? null : (sandbox.info.guestIp ?? "10.200.0.9"),
+      bootMode: event === "sandbox.woken" ? "wake" : sandbox.info.bootMode,
+    };
     this.emit(id, event);
     return sandbox.info;
   }

@@ -1,16 +1,6 @@
 import { z } from "zod";
 import { errorRegistry, type ErrorCode } from "../errors.ts";
 
-/** A switch in a query string: `1` and `true` are on; the bare name (`?follow`) too. */
-export const Flag = z.enum(["1", "0", "true", "false", ""]).optional();
-export type Flag = z.infer<typeof Flag>;
-
-export function isOn(flag: Flag): boolean {
-  return flag === "1" || flag === "true" || flag === "";
-}
-
-export const Timestamp = z.iso.datetime({ offset: true }).describe("RFC 3339");
-
 const codes = Object.keys(errorRegistry) as [ErrorCode, ...ErrorCode[]];
 
 /** The one error body of every HTTP surface. */
