@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { TestProject } from "vitest/node";
 import { leftoversOf } from "./leftovers.ts";
@@ -44,9 +45,11 @@ function isFake(): boolean {
   return process.env["PANDASTACK_RUNTIME"] === "fake";
 }
 
-/** The npm registry of this host's configuration, where it answers; null where there is no network. */
+/** The npm registry that this host is configured for, where it answers; null where there is no network. */
 async function reachableRegistry(): Promise<string | null> {
-  const registry = process.env["npm_config_registry"] ?? "https://registry.npmjs.org/";
+  const { status, stdout } = spawnSync("npm", ["config", "get", "registry"], { encoding: "utf8" });
+  const registry = stdout?.trim();
+  if (status !== 0 || !URL.canParse(registry)) return null;
   const response = await fetch(registry, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
   return response === undefined ? null : registry;
 }
