@@ -46,6 +46,10 @@ export function describeRuntime(name: string, makeHost: () => Promise<Target>, o
       describe(origin, () => {
         let shared: Box | undefined;
         const sharedBox = async (): Promise<Box> => {
+          if (shared !== undefined && world.isDead(shared)) {
+            await world.delete(shared.id);
+            shared = undefined;
+          }
           shared ??= world.keep(await world.make(origin, { SUITE: "conformance" }));
           return shared;
         };
@@ -71,19 +75,30 @@ export function describeRuntime(name: string, makeHost: () => Promise<Target>, o
     }
 
     describe("afterwards", () => {
-      const title = "nothing is left on the host when the agent has closed";
-      if (options.unavailable !== undefined) {
-        tally.notRun(title, options.unavailable);
-        test.skip(`${title} (not run: ${options.unavailable})`);
-        return;
-      }
-      tally.declare();
-      test(title, { timeout: END_TIMEOUT_MS }, async () => {
-        onTestFinished(({ task }) => tally.ran(task.result?.state === "pass"));
+      const afterwards = (title: string, run: () => Promise<void>): void => {
+        if (options.unavailable !== undefined) {
+          tally.notRun(title, options.unavailable);
+          test.skip(`${title} (not run: ${options.unavailable})`);
+          return;
+        }
+        tally.declare();
+        test(title, { timeout: END_TIMEOUT_MS }, async () => {
+          onTestFinished(({ task }) => tally.ran(task.result?.state === "pass"));
+          await run();
+        });
+      };
+      afterwards("no machine has died that no case had killed", async () => {
+        const deaths = world.unexplainedDeaths();
+        if (deaths.length > 0)
+          throw new Error(`machines died by themselves, or by someone else's hand: ${deaths.join(", ")}`);
+      });
+      afterwards("nothing is left on the host when the agent has closed", async () => {
         await world.dismiss();
         await target.close();
-        const left = { before, look: () => lookThrough(target), marks: target.marks };
-        await expectNothingLeft(left, "a closed host agent");
+        await expectNothingLeft(
+          { before, look: () => lookThrough(target), marks: target.marks },
+          "a closed host agent",
+        );
       });
     });
   });

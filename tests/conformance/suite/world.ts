@@ -11,6 +11,7 @@ export class World {
   #parent: Box | undefined;
   readonly #sandboxes = new Set<string>();
   readonly #snapshots = new Set<string>();
+  readonly #killed = new Set<string>();
 
   constructor(target: Target) {
     this.target = target;
@@ -18,14 +19,35 @@ export class World {
 
   /** Once for the suite: a used sandbox, and a snapshot of it, which `restored` and `forked` come from. */
   async prepare(): Promise<void> {
-    const parent = await this.create({ template: "base" });
-    await parent.text("echo used > /root/.used; echo used > /dev/shm/used");
-    await parent.write("/root/written-before", "by the API");
-    this.#parent = parent;
-    this.#snapshotId = await this.snapshot(parent);
+    this.#parent = await this.#used();
+    this.#snapshotId = await this.snapshot(this.#parent);
     // What the suite itself stands on goes at its end, not with a case.
-    this.#sandboxes.clear();
-    this.#snapshots.clear();
+    this.#snapshots.delete(this.#snapshotId);
+  }
+
+  async #used(): Promise<Box> {
+    const box = this.keep(await this.create({ template: "base" }));
+    await box.text("echo used > /root/.used; echo used > /dev/shm/used");
+    await box.write("/root/written-before", "by the API");
+    return box;
+  }
+
+  /** Whether a machine that the suite stands on has died; that fails one case of its own, not all that come after. */
+  isDead(box: Box): boolean {
+    return this.state(box) === "failed";
+  }
+
+  /** Machines that died although no case killed them. */
+  unexplainedDeaths(): string[] {
+    const died = this.target.host.events(0).filter((event) => event.type === "vm.died" && event.sandboxId !== null);
+    return died
+      .filter((event) => !this.#killed.has(event.sandboxId!))
+      .map((event) => `${event.sandboxId} at ${event.time}`);
+  }
+
+  async kill(box: Box): Promise<void> {
+    this.#killed.add(box.id);
+    await this.target.killMachine(box.id);
   }
 
   async dismiss(): Promise<void> {
@@ -38,6 +60,10 @@ export class World {
   async make(origin: Origin, env: Record<string, string> = {}): Promise<Box> {
     if (origin === "fresh") return this.create({ template: "base" }, { env });
     if (origin === "restored") return this.create({ snapshotId: this.#snapshotId! }, { env });
+    if (this.isDead(this.#parent!)) {
+      await this.delete(this.#parent!.id);
+      this.#parent = await this.#used();
+    }
     const [child] = await this.fork(this.#parent!, 1, env);
     return child!;
   }

@@ -200,7 +200,7 @@ alone(
 );
 
 alone("a machine that dies by itself fails its sandbox, which says why and can be deleted", async ({ box, world }) => {
-  await world.target.killMachine(box.id);
+  await world.kill(box);
   await waitFor(() => world.state(box) === "failed", { timeoutMs: 20_000, message: "the sandbox must be failed" });
   expect(world.target.host.sandbox(box.id).reason).toBeTruthy();
   await refused("sandbox.invalid_state", () => box.run("true"));
