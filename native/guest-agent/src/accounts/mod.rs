@@ -10,15 +10,20 @@ pub use passwd::User;
 
 use crate::protocol::{Code, OpError};
 
-/// Both files, kept until they change: most commands run as the same user.
+/// The files, kept until they change: most commands run as the same user.
 pub struct Accounts {
     passwd: CachedFile,
     group: CachedFile,
+    environment: CachedFile,
 }
 
 impl Default for Accounts {
     fn default() -> Self {
-        Self { passwd: CachedFile::new("/etc/passwd"), group: CachedFile::new("/etc/group") }
+        Self {
+            passwd: CachedFile::new("/etc/passwd"),
+            group: CachedFile::new("/etc/group"),
+            environment: CachedFile::new("/etc/environment"),
+        }
     }
 }
 
@@ -36,6 +41,11 @@ impl Accounts {
             return Ok(User::root());
         }
         Err(OpError::new(Code::UserNotFound, format!("user {user} does not exist")))
+    }
+
+    /// `/etc/environment`: what the system's maker wants every session to have.
+    pub fn system_environment(&mut self) -> &str {
+        self.environment.text()
     }
 
     /// All groups of the user, its own first.

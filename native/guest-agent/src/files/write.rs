@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::folder::make_parents;
-use super::path::is_kernel_interface;
+use super::path::{is_kernel_interface, normalised};
 use crate::accounts::{Accounts, User};
 use crate::jobs::{JobChannel, Work};
 use crate::json::ObjectWriter;
@@ -41,7 +41,7 @@ pub fn work(args: Args<'_>) -> Result<Work, OpError> {
 }
 
 fn run(channel: &JobChannel, request: Request) -> OpResult {
-    let shown = request.path.to_string_lossy().into_owned();
+    let shown = normalised(&request.path.to_string_lossy());
     // A link is written through, as by every editor: the file it names is replaced, not the link.
     let path = fs::canonicalize(&request.path).unwrap_or_else(|_| request.path.clone());
     let subject = path.to_string_lossy().into_owned();

@@ -51,6 +51,7 @@ impl Command {
         let user = accounts.user(args.optional_str("user")?.unwrap_or("root"))?;
         let groups = accounts.groups_of(&user);
         let mut env = Environment::base(&user, terminal.is_some());
+        env.add_lines(accounts.system_environment());
         env.add(refreshed);
         env.add(&Environment::variables_of("env", args.0.get("env"))?);
         let cwd = args.optional_str("cwd")?;

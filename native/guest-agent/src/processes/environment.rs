@@ -1,4 +1,5 @@
-//! The variables of a command: base < refresh `env` < the command's own. Few, so a list in order is enough.
+//! The variables of a command: base < `/etc/environment` < refresh `env` < the command's own. Few, so a list in order is
+//! enough.
 
 use std::ffi::CString;
 
@@ -25,6 +26,18 @@ impl Environment {
             base.set("TERM", "xterm-256color");
         }
         base
+    }
+
+    /// Lines `NAME=value` as in `/etc/environment`: optional `export`, quotes and comments; what is neither is passed over.
+    pub fn add_lines(&mut self, text: &str) {
+        for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+            let line = line.strip_prefix("export ").unwrap_or(line);
+            let Some((name, value)) = line.split_once('=') else { continue };
+            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if !name.is_empty() && name.chars().all(is_name) && !value.contains('\0') {
+                self.set(name, unquoted(value.trim()));
+            }
+        }
     }
 
     fn set(&mut self, name: &str, value: &str) {
@@ -62,5 +75,27 @@ impl Environment {
             variables.push((name.clone(), value.to_owned()));
         }
         Ok(variables)
+    }
+}
+
+fn unquoted(value: &str) -> &str {
+    let inside = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    inside('"').or_else(|| inside('\'')).unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_the_system_are_read_as_sessions_read_them() {
+        let mut env = Environment::base(&User::root(), false);
+        env.add_lines("# comment\nA=1\nexport B=\"two words\"\nC='x'\nnot a line\n=empty\nD-E=no\nHOME=/elsewhere\n");
+        assert_eq!(env.get("A"), Some("1"));
+        assert_eq!(env.get("B"), Some("two words"));
+        assert_eq!(env.get("C"), Some("x"));
+        assert_eq!(env.get("D-E"), None);
+        assert_eq!(env.get("HOME"), Some("/elsewhere"));
+        assert_eq!(env.get("PATH"), Some(PATH));
     }
 }
