@@ -1,4 +1,4 @@
-import type { Network } from "../network/index.ts";
+import { slotAddresses, type Network } from "../network/index.ts";
 import type { NetworkSlot } from "../network/slot.ts";
 import type { SlotSource } from "./slots.ts";
 
@@ -15,6 +15,10 @@ export class NetworkSlots implements SlotSource {
 
   release(slot: NetworkSlot): Promise<void> {
     return this.#network.release(slot.number);
+  }
+
+  heldUids(): number[] {
+    return this.#network.found.map((number) => slotAddresses(number).uid);
   }
 
   async adopt(slots: readonly NetworkSlot[]): Promise<number[]> {

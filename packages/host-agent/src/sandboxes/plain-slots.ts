@@ -17,6 +17,10 @@ export class PlainSlots implements SlotSource {
     return Promise.resolve();
   }
 
+  heldUids(): number[] {
+    return [];
+  }
+
   adopt(slots: readonly NetworkSlot[]): Promise<number[]> {
     for (const slot of slots) this.#used.add(slot.number);
     return Promise.resolve([]);

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { snapshotDir } from "../files/layout.ts";
 import { killProcess, processesOfUsers } from "../processes/proc.ts";
 import type { MachineRecord } from "../runtimes/runtime.ts";
-import type { NetworkSlot } from "../network/slot.ts";
 import type { HostContext, SnapshotRecord } from "./context.ts";
 import { SandboxEntry } from "./entry.ts";
 import type { SandboxRecord } from "./record.ts";
@@ -17,9 +16,9 @@ export async function recover(context: HostContext): Promise<void> {
   const records = context.journal.sandboxes<SandboxRecord>();
   const living = await Promise.all(records.map((record) => recoverSandbox(context, record)));
   const kept = living.filter((machine) => machine !== undefined);
+  killStrangers(context, kept);
   const broken = await context.slots.adopt(kept.map((machine) => machine.slot));
   for (const number of broken) context.log.error({ slot: number }, "an adopted sandbox has lost its network; hibernate and wake it");
-  killStrangers(context, kept);
   removeUnnamed(join(context.layout.poolDir, "machines"), new Set(kept.map((machine) => machine.machineId)));
   removeUnnamed(join(context.layout.runDir, "m"), new Set(kept.map((machine) => machine.machineId)));
   removeUnnamed(join(context.layout.poolDir, "sandboxes"), new Set(records.map((record) => record.id)));
@@ -50,24 +49,16 @@ async function recoverSandbox(context: HostContext, record: SandboxRecord): Prom
   return record.machine;
 }
 
-/** VMMs of this server's slots that no sandbox has: of commands that were cut short, and those started ahead. */
+/**
+ * VMMs that no sandbox has: of commands that were cut short, and those started ahead. Only in slots that this server holds at
+ * this moment: a number that it had once may be another server's by now, with its user and its machines.
+ */
 function killStrangers(context: HostContext, kept: readonly MachineRecord[]): void {
   const spared = new Set(kept.map((machine) => machine.pid));
-  const uids = new Set(slotUidsOnPool(context));
-  for (const { slot } of kept) uids.add(slot.uid);
-  for (const pid of processesOfUsers(uids)) {
+  for (const pid of processesOfUsers(new Set(context.slots.heldUids()))) {
     if (spared.has(pid)) continue;
     context.log.warn({ pid }, "ending a machine that belongs to no sandbox");
     killProcess(pid);
-  }
-}
-
-/** Every uid that ever ran a machine of this server has a folder of device nodes. */
-function slotUidsOnPool(context: HostContext): NetworkSlot["uid"][] {
-  try {
-    return readdirSync(join(context.layout.poolDir, "nodes")).map(Number).filter(Number.isInteger);
-  } catch {
-    return [];
   }
 }
 

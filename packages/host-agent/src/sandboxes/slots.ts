@@ -4,6 +4,8 @@ import type { NetworkSlot } from "../network/slot.ts";
 export interface SlotSource {
   acquire(): Promise<NetworkSlot>;
   release(slot: NetworkSlot): Promise<void>;
+  /** Users of the slots that a former life of this server holds, before `adopt`: whatever runs as one of them is this server's. */
+  heldUids(): number[];
   /** After a restart: these are in use; whatever else this server had is taken down. Answers the numbers of those that are broken. */
   adopt(slots: readonly NetworkSlot[]): Promise<number[]>;
   /** `remove`: every trace goes. `leave`: slots in use stay for the next agent to adopt. */
