@@ -159,7 +159,11 @@ describe("the control plane", () => {
   });
 
   test("a stop ends streams at once and lets short requests finish", async () => {
-    const stopping = await startControlPlane({ databaseUrl: server.database.url, hostSocket: server.host.socketPath });
+    const stopping = await startControlPlane({
+      databaseUrl: server.database.url,
+      hostSocket: server.host.socketPath,
+      sandboxesPerWorkspace: 1000,
+    });
     const { body } = await stopping.api("POST", "/v1/sandboxes");
     const stream = fetch(`${stopping.url}/v1/sandboxes/${body.id}/exec/stream`, {
       method: "POST",

@@ -13,7 +13,10 @@ const FAKE_DISK_MB = 8192;
 const FAKE_MAC = "02:00:00:00:00:00";
 
 /** A host whose sandboxes are made up, for tests of everything above it: no root, no VMM, no network, no pool. */
-export async function assembleFakeHost(options: { layout: HostLayout; log: Logger }): Promise<{ host: SandboxHost; close: () => Promise<void> }> {
+export async function assembleFakeHost(options: {
+  layout: HostLayout;
+  log: Logger;
+}): Promise<{ host: SandboxHost; close: () => Promise<void> }> {
   const { layout, log } = options;
   mkdirSync(join(layout.poolDir, "machines"), { recursive: true });
   const rootfs = join(layout.dataDir, "fake-rootfs.json");
@@ -26,6 +29,15 @@ export async function assembleFakeHost(options: { layout: HostLayout; log: Logge
   };
   const runtime = createFakeRuntime({ dir: join(layout.poolDir, "machines") });
   const size = { cpus: 1, memoryMb: FAKE_MEMORY_MB };
-  const host = await openSandboxHost({ layout, runtime, artifacts, slots: new PlainSlots(), size, mac: FAKE_MAC, vmmsAhead: 0, log });
+  const host = await openSandboxHost({
+    layout,
+    runtime,
+    artifacts,
+    slots: new PlainSlots(),
+    size,
+    mac: FAKE_MAC,
+    vmmsAhead: 0,
+    log,
+  });
   return { host, close: () => host.close("hibernate") };
 }

@@ -45,7 +45,16 @@ export async function assembleHost(options: {
   });
   const runtime = new QemuRuntime({ artifacts, layout, kvm: kvm.works });
   const size = { cpus: kvm.works ? CPUS.kvm : CPUS.tcg, memoryMb: MEMORY_MB };
-  const host = await openSandboxHost({ layout, runtime, artifacts, slots, size, mac: GUEST_MAC, vmmsAhead: vmmsAhead(), log });
+  const host = await openSandboxHost({
+    layout,
+    runtime,
+    artifacts,
+    slots,
+    size,
+    mac: GUEST_MAC,
+    vmmsAhead: vmmsAhead(),
+    log,
+  });
   return {
     host,
     close: async () => {

@@ -20,7 +20,8 @@ const layout = hostLayout({
 });
 mkdirSync(join(layout.runDir, "m"), { recursive: true, mode: 0o711 });
 
-const { host, close } = process.env["PANDASTACK_RUNTIME"] === "fake" ? await assembleFakeHost({ layout, log }) : await assemble();
+const { host, close } =
+  process.env["PANDASTACK_RUNTIME"] === "fake" ? await assembleFakeHost({ layout, log }) : await assemble();
 const app = await buildServer(host, log);
 await listenOnSocket(app, required("PANDASTACK_HOST_SOCKET"), Number(process.env["PANDASTACK_CONTROL_GID"] ?? 0));
 log.info("host agent listens");

@@ -10,7 +10,11 @@ export class Refusal extends Error {
   readonly details: unknown;
   /** Seconds for a `Retry-After` header. */
   readonly retryAfterSeconds: number | undefined;
-  constructor(code: ErrorCode, message: string, options: { details?: unknown; cause?: unknown; retryAfterSeconds?: number } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { details?: unknown; cause?: unknown; retryAfterSeconds?: number } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.details = options.details;

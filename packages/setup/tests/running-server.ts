@@ -87,8 +87,10 @@ export class TestServer {
         if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the server ended:\n${this.#output}`);
         return this.#output.includes("PandaStack is ready");
       },
-      { timeoutMs: READY_TIMEOUT_MS, message: `the server is not ready:\n${this.#output}` },
-    );
+      { timeoutMs: READY_TIMEOUT_MS, message: "the server is not ready" },
+    ).catch((error: Error) => {
+      throw new Error(`${error.message}:\n${this.#output}`, { cause: error });
+    });
   }
 
   /** Signals the whole process group, as a terminal does. */

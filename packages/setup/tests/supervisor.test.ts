@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { processStat } from "../../host-agent/src/processes/proc.ts";
+import { runTool } from "../src/tools/run-tool.ts";
 import { waitFor } from "../src/tools/wait.ts";
 import { TestServer } from "./running-server.ts";
 
@@ -37,6 +38,23 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
     expect(server.notes.filter((note) => note.endsWith("stops"))).toEqual(["control plane stops", "host agent stops"]);
     expect(pids.filter(isThere)).toEqual([]);
     expect(server.leftovers()).toEqual([]);
+  });
+
+  it("lets the control plane read its code after it has given up root, and nothing of the data folder", async () => {
+    await server.start();
+    const controlPlane = server.recordedPid("control-plane");
+    const uid = uidOf(controlPlane);
+    const inside = (path: string): Promise<string> =>
+      runTool(
+        "nsenter",
+        [`--target=${controlPlane}`, "--mount", `--setuid=${uid}`, `--setgid=${uid}`, "--", "cat", path],
+        { life: "plain" },
+      );
+    const code = join(server.runDir, "code");
+    expect(await inside(join(code, "node_modules/pg/package.json"))).toContain('"pg"');
+    await expect(inside(join(server.dataDir, "server.json"))).rejects.toThrow(/nsenter failed/);
+    // The mounts are that process's own.
+    expect(existsSync(join(code, "node_modules/pg"))).toBe(false);
   });
 
   it("shows the first token once and saves it for the command line", async () => {

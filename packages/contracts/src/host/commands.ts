@@ -2,7 +2,13 @@ import { z } from "zod";
 import { HostSandbox, HostSnapshot, SandboxId, SnapshotId } from "./state.ts";
 
 /** Environment of every process started in the sandbox through the API. Names without `=` and NUL, values without NUL. */
-export const Env = z.record(z.string().regex(/^[^=\0]{1,256}$/), z.string().max(65_536).regex(/^[^\0]*$/));
+export const Env = z.record(
+  z.string().regex(/^[^=\0]{1,256}$/),
+  z
+    .string()
+    .max(65_536)
+    .regex(/^[^\0]*$/),
+);
 
 /** Most children of one fork: the contract's cap, and what one reply can hold below the client's 30 s. */
 export const MAX_FORK_CHILDREN = 16;

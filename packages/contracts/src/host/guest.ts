@@ -69,11 +69,28 @@ export type ProcessInfo = z.infer<typeof ProcessInfo>;
 /** File operations that answer with one JSON document, by name and arguments, as in docs/guest-protocol.md. */
 export const FsOperation = z.discriminatedUnion("op", [
   z.object({ op: z.literal("stat"), path: GuestPath, follow: z.boolean().optional() }),
-  z.object({ op: z.literal("mkdir"), path: GuestPath, parents: z.boolean().optional(), mode: z.int().optional(), user: z.string().optional() }),
+  z.object({
+    op: z.literal("mkdir"),
+    path: GuestPath,
+    parents: z.boolean().optional(),
+    mode: z.int().optional(),
+    user: z.string().optional(),
+  }),
   z.object({ op: z.literal("move"), from: GuestPath, to: GuestPath, overwrite: z.boolean().optional() }),
-  z.object({ op: z.literal("remove"), path: GuestPath, recursive: z.boolean().optional(), missing_ok: z.boolean().optional() }),
+  z.object({
+    op: z.literal("remove"),
+    path: GuestPath,
+    recursive: z.boolean().optional(),
+    missing_ok: z.boolean().optional(),
+  }),
   z.object({ op: z.literal("chmod"), path: GuestPath, mode: z.int(), recursive: z.boolean().optional() }),
-  z.object({ op: z.literal("chown"), path: GuestPath, user: z.string().optional(), group: z.string().optional(), recursive: z.boolean().optional() }),
+  z.object({
+    op: z.literal("chown"),
+    path: GuestPath,
+    user: z.string().optional(),
+    group: z.string().optional(),
+    recursive: z.boolean().optional(),
+  }),
   z.object({ op: z.literal("xattr.get"), path: GuestPath, name: z.string() }),
   z.object({ op: z.literal("xattr.set"), path: GuestPath, name: z.string(), value: z.base64() }),
   z.object({ op: z.literal("xattr.list"), path: GuestPath }),

@@ -5,14 +5,12 @@ import type { HostConnection } from "./connection.ts";
 import { execEvents, type ExecEvent } from "./exec-events.ts";
 import { ProcessSocket } from "./process-socket.ts";
 
-const GuestMetrics = z
-  .record(z.string(), z.unknown())
-  .and(
-    z.object({
-      uptime_ms: z.number().optional(),
-      vmm: z.object({ pid: z.int(), rss_bytes: z.number(), cpu_ms: z.number() }),
-    }),
-  );
+const GuestMetrics = z.record(z.string(), z.unknown()).and(
+  z.object({
+    uptime_ms: z.number().optional(),
+    vmm: z.object({ pid: z.int(), rss_bytes: z.number(), cpu_ms: z.number() }),
+  }),
+);
 const GuestPorts = z.object({
   ports: z.array(
     z.object({ port: z.int(), address: z.string(), pid: z.int().nullable(), process: z.string().nullable() }),

@@ -17,7 +17,9 @@ export class GuestClient implements Guest {
 
   exec(request: ExecRequest): GuestProcess {
     const { timeoutMs, ...rest } = request;
-    return new StreamProcess(this.#open("exec", { ...rest, ...(timeoutMs === undefined ? {} : { timeout_ms: timeoutMs }) }));
+    return new StreamProcess(
+      this.#open("exec", { ...rest, ...(timeoutMs === undefined ? {} : { timeout_ms: timeoutMs }) }),
+    );
   }
 
   attach(options: { id: string; replay?: boolean }): GuestProcess {
@@ -33,7 +35,11 @@ export class GuestClient implements Guest {
     await this.#call("proc.signal", target);
   }
 
-  async readFile(options: { path: string; offset?: number; length?: number }): Promise<{ entry: FileEntry; body: Readable }> {
+  async readFile(options: {
+    path: string;
+    offset?: number;
+    length?: number;
+  }): Promise<{ entry: FileEntry; body: Readable }> {
     const state = this.#open("fs.read", options);
     const first = await state.next();
     if (first?.kind !== "event") throw new Fault("file.io_error", "the guest agent did not describe the file");
@@ -115,7 +121,9 @@ export class GuestClient implements Guest {
       await withTimeout(state.result(), QUIESCE_TIMEOUT_MS, "the guest agent did not come to rest");
     } catch (error) {
       this.connection.release();
-      throw new Fault("sandbox.guest_unreachable", "the sandbox's guest agent did not get ready for a snapshot", { cause: error });
+      throw new Fault("sandbox.guest_unreachable", "the sandbox's guest agent did not get ready for a snapshot", {
+        cause: error,
+      });
     }
   }
 

@@ -2,7 +2,15 @@ import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { Fault } from "@pandastack/platform";
 import type { StreamState } from "./stream-state.ts";
-import { FrameParser, FrameType, HEADER_BYTES, RESYNC_PAD_BYTES, encodeFrame, encodeJsonFrame, type Frame } from "./frames.ts";
+import {
+  FrameParser,
+  FrameType,
+  HEADER_BYTES,
+  RESYNC_PAD_BYTES,
+  encodeFrame,
+  encodeJsonFrame,
+  type Frame,
+} from "./frames.ts";
 
 /** What makes a restored or forked guest itself; see docs/guest-protocol.md, HELLO. */
 export interface GuestRefresh {
@@ -75,10 +83,19 @@ export class GuestConnection {
     const nonce = randomBytes(16).toString("hex");
     if (this.#closed) throw this.#unreachable();
     const answer = new Promise<HelloOk>((resolve, reject) => {
-      this.#greeting = { marker: Buffer.from(`{"nonce":"${nonce}"`), held: Buffer.alloc(0), seenBytes: 0, found: false, resolve, reject };
+      this.#greeting = {
+        marker: Buffer.from(`{"nonce":"${nonce}"`),
+        held: Buffer.alloc(0),
+        seenBytes: 0,
+        found: false,
+        resolve,
+        reject,
+      };
     });
     const timer = setTimeout(() => {
-      this.#greeting?.reject(new Fault("sandbox.guest_unreachable", "the sandbox's guest agent did not answer in time"));
+      this.#greeting?.reject(
+        new Fault("sandbox.guest_unreachable", "the sandbox's guest agent did not answer in time"),
+      );
     }, options.timeoutMs);
     if (options.resync) this.#channel.write(Buffer.alloc(RESYNC_PAD_BYTES));
     this.#channel.write(
@@ -181,7 +198,9 @@ export class GuestConnection {
   }
 
   #unreachable(): Fault {
-    return new Fault("sandbox.guest_unreachable", "the connection to the sandbox's guest agent is lost", { cause: this.#closed });
+    return new Fault("sandbox.guest_unreachable", "the connection to the sandbox's guest agent is lost", {
+      cause: this.#closed,
+    });
   }
 
   #fail(error: Error): void {

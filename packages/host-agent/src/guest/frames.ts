@@ -36,7 +36,8 @@ export interface Frame {
 }
 
 export function encodeFrame(type: FrameType, stream: number, channel: number, payload: Uint8Array): Buffer {
-  if (payload.length > MAX_PAYLOAD) throw new RangeError(`a frame holds at most ${MAX_PAYLOAD} bytes, not ${payload.length}`);
+  if (payload.length > MAX_PAYLOAD)
+    throw new RangeError(`a frame holds at most ${MAX_PAYLOAD} bytes, not ${payload.length}`);
   const frame = Buffer.allocUnsafe(HEADER_BYTES + payload.length + TRAILER_BYTES);
   frame[0] = type;
   frame[1] = channel;

@@ -39,9 +39,14 @@ function toProcessEvent(item: StreamItem): ProcessEvent | undefined {
     case "data":
       return { kind: item.channel === Channel.stderr ? "stderr" : "stdout", data: item.data };
     case "event":
-      if (item.event.event === "started") return { kind: "started", id: String(item.event["id"]), pid: Number(item.event["pid"]) };
+      if (item.event.event === "started")
+        return { kind: "started", id: String(item.event["id"]), pid: Number(item.event["pid"]) };
       if (item.event.event === "replay")
-        return { kind: "replay", stdoutBytes: Number(item.event["stdout_bytes"]), stderrBytes: Number(item.event["stderr_bytes"]) };
+        return {
+          kind: "replay",
+          stdoutBytes: Number(item.event["stdout_bytes"]),
+          stderrBytes: Number(item.event["stderr_bytes"]),
+        };
       return undefined;
     case "result": {
       const ok = item.ok as ExecResult | { id: string; pid: number };

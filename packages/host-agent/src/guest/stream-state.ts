@@ -1,6 +1,15 @@
 import type { Fault, Refusal } from "@pandastack/platform";
 import type { GuestConnection } from "./connection.ts";
-import { Channel, FrameError, FrameType, INITIAL_CREDIT, MAX_PAYLOAD, encodeFrame, encodeJsonFrame, type Frame } from "./frames.ts";
+import {
+  Channel,
+  FrameError,
+  FrameType,
+  INITIAL_CREDIT,
+  MAX_PAYLOAD,
+  encodeFrame,
+  encodeJsonFrame,
+  type Frame,
+} from "./frames.ts";
 import { guestRefusal, type GuestErrorBody } from "./refusals.ts";
 
 export type StreamItem =
@@ -104,8 +113,9 @@ export class StreamState implements AsyncIterable<StreamItem> {
 
   /** Sends bytes on the host→guest channel as credit allows; false once the operation is over. */
   async send(data: Uint8Array): Promise<boolean> {
-    for (let offset = 0; offset < data.length; ) {
-      while (this.#sendCredit === 0 && !this.#finished) await new Promise<void>((resolve) => this.#wakeSenders.push(resolve));
+    for (let offset = 0; offset < data.length;) {
+      while (this.#sendCredit === 0 && !this.#finished)
+        await new Promise<void>((resolve) => this.#wakeSenders.push(resolve));
       if (this.#finished) return false;
       const size = Math.min(this.#sendCredit, MAX_PAYLOAD, data.length - offset);
       this.#sendCredit -= size;

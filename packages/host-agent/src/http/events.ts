@@ -17,7 +17,12 @@ export const eventRoutes = (host: SandboxHost) => (app: FastifyInstance, _option
   done();
 };
 
-async function* lines(host: SandboxHost, after: number, follow: boolean, socket: NodeJS.EventEmitter): AsyncGenerator<string> {
+async function* lines(
+  host: SandboxHost,
+  after: number,
+  follow: boolean,
+  socket: NodeJS.EventEmitter,
+): AsyncGenerator<string> {
   const waiting: HostEvent[] = [];
   let wake: (() => void) | undefined;
   let isOver = false;

@@ -7,12 +7,15 @@ import type { SandboxHost } from "../sandboxes/host.ts";
 
 /** One-way commands: request in, frames out, at the pace of whoever reads them. */
 export const execRoutes = (host: SandboxHost) => (app: FastifyInstance, _options: unknown, done: () => void) => {
-  app.post<{ Params: { id: string }; Querystring: { kill?: string } }>("/v1/sandboxes/:id/exec", async (request, reply) => {
-    const guest = await host.guest(request.params.id);
-    const process = guest.exec(ExecRequest.parse(request.body));
-    void reply.type("application/x-pandastack-frames");
-    return reply.send(Readable.from(frames(process, request.query.kill === "1"), { objectMode: false }));
-  });
+  app.post<{ Params: { id: string }; Querystring: { kill?: string } }>(
+    "/v1/sandboxes/:id/exec",
+    async (request, reply) => {
+      const guest = await host.guest(request.params.id);
+      const process = guest.exec(ExecRequest.parse(request.body));
+      void reply.type("application/x-pandastack-frames");
+      return reply.send(Readable.from(frames(process, request.query.kill === "1"), { objectMode: false }));
+    },
+  );
   done();
 };
 
@@ -49,4 +52,5 @@ async function* frames(process: GuestProcess, killWhenCut: boolean): AsyncGenera
   }
 }
 
-const json = (kind: ExecFrameKind, value: unknown): Uint8Array => encodeExecFrame(kind, Buffer.from(JSON.stringify(value)));
+const json = (kind: ExecFrameKind, value: unknown): Uint8Array =>
+  encodeExecFrame(kind, Buffer.from(JSON.stringify(value)));

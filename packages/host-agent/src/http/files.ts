@@ -5,7 +5,11 @@ import { FsOperation, GuestPath } from "@pandastack/contracts/host";
 import type { SandboxHost } from "../sandboxes/host.ts";
 
 const Flag = z.enum(["0", "1", "true", "false"]).transform((value) => value === "1" || value === "true");
-const Read = z.object({ path: GuestPath, offset: z.coerce.number().int().min(0).optional(), length: z.coerce.number().int().min(0).optional() });
+const Read = z.object({
+  path: GuestPath,
+  offset: z.coerce.number().int().min(0).optional(),
+  length: z.coerce.number().int().min(0).optional(),
+});
 const Write = z.object({
   path: GuestPath,
   user: z.string().max(64).optional(),
@@ -46,7 +50,9 @@ export const fileRoutes = (host: SandboxHost) => (app: FastifyInstance, _options
     const guest = await host.guest(request.params.id);
     const abort = new AbortController();
     request.raw.socket.once("close", () => abort.abort());
-    const events = guest.watch({ ...defined(Watch.parse(request.query)), signal: abort.signal })[Symbol.asyncIterator]();
+    const events = guest
+      .watch({ ...defined(Watch.parse(request.query)), signal: abort.signal })
+      [Symbol.asyncIterator]();
     const first = await events.next();
     void reply.type("application/x-ndjson");
     return reply.send(Readable.from(jsonLines(first, events), { objectMode: false }));

@@ -77,7 +77,10 @@ class ProcessSession {
   async run(openGuest: () => Promise<Guest>): Promise<void> {
     const first = First.parse(JSON.parse(await this.#first));
     const guest = await openGuest();
-    const process = "exec" in first ? guest.exec(first.exec) : guest.attach({ id: first.attach.id, replay: first.attach.replay ?? true });
+    const process =
+      "exec" in first
+        ? guest.exec(first.exec)
+        : guest.attach({ id: first.attach.id, replay: first.attach.replay ?? true });
     this.#process = process;
     for (const { data, isBinary } of this.#early.splice(0)) this.#incoming(data, isBinary);
     for await (const event of process) {
@@ -90,7 +93,9 @@ class ProcessSession {
       } else if (event.kind === "started") {
         this.#socket.send(JSON.stringify({ event: "started", id: event.id, pid: event.pid }));
       } else if (event.kind === "replay") {
-        this.#socket.send(JSON.stringify({ event: "replay", stdout_bytes: event.stdoutBytes, stderr_bytes: event.stderrBytes }));
+        this.#socket.send(
+          JSON.stringify({ event: "replay", stdout_bytes: event.stdoutBytes, stderr_bytes: event.stderrBytes }),
+        );
       } else if (event.kind === "detached") {
         this.#isFinished = true;
         this.#socket.send(JSON.stringify({ event: "detached", id: event.id, pid: event.pid }));

@@ -17,7 +17,12 @@ const MAX_JSON_BYTES = 4 * 1024 * 1024;
 /** The host agent's HTTP surface; see `contracts/host/http.ts`. */
 export async function buildServer(host: SandboxHost, log: Logger): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = log;
-  const app = fastify({ loggerInstance, disableRequestLogging: true, bodyLimit: MAX_JSON_BYTES, forceCloseConnections: true });
+  const app = fastify({
+    loggerInstance,
+    disableRequestLogging: true,
+    bodyLimit: MAX_JSON_BYTES,
+    forceCloseConnections: true,
+  });
   // Bytes are passed on as they come.
   app.addContentTypeParser("application/octet-stream", (_request, _payload, done) => done(null));
   app.setErrorHandler((error, request, reply) => {
@@ -27,7 +32,8 @@ export async function buildServer(host: SandboxHost, log: Logger): Promise<Fasti
     void reply.status(status).send(body);
   });
   await app.register(websocket, { options: { maxPayload: MAX_JSON_BYTES } });
-  for (const routes of [hostRoutes, eventRoutes, execRoutes, processRoutes, fileRoutes, tunnelRoutes]) await app.register(routes(host));
+  for (const routes of [hostRoutes, eventRoutes, execRoutes, processRoutes, fileRoutes, tunnelRoutes])
+    await app.register(routes(host));
   return app;
 }
 

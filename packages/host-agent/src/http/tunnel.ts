@@ -6,9 +6,13 @@ import { sendWithBackpressure } from "./websocket.ts";
 
 /** A port inside, over the guest channel: works whatever the sandbox's own network policy is. */
 export const tunnelRoutes = (host: SandboxHost) => (app: FastifyInstance, _options: unknown, done: () => void) => {
-  app.get<{ Params: { id: string; port: string } }>("/v1/sandboxes/:id/tcp/:port", { websocket: true }, (socket, request) => {
-    void serve(socket, host, request.params.id, Number(request.params.port));
-  });
+  app.get<{ Params: { id: string; port: string } }>(
+    "/v1/sandboxes/:id/tcp/:port",
+    { websocket: true },
+    (socket, request) => {
+      void serve(socket, host, request.params.id, Number(request.params.port));
+    },
+  );
   done();
 };
 

@@ -7,7 +7,13 @@ const BAKE_VERSION = 1;
 export const GUEST_PROTOCOL_VERSION = 1;
 
 /** Names everything a template's memory depends on: the same key, the same image. */
-export function templateKey(options: { name: string; runtime: { name: string; buildKey: string }; artifacts: Artifacts; size: MachineSize; mac: string }): string {
+export function templateKey(options: {
+  name: string;
+  runtime: { name: string; buildKey: string };
+  artifacts: Artifacts;
+  size: MachineSize;
+  mac: string;
+}): string {
   const { artifacts, runtime } = options;
   const parts = [
     options.name,

@@ -53,11 +53,15 @@ export class Journal {
   }
 
   sandboxes<T>(): T[] {
-    return this.#prepare("SELECT record FROM sandboxes").all().map((row) => JSON.parse(String(row["record"])) as T);
+    return this.#prepare("SELECT record FROM sandboxes")
+      .all()
+      .map((row) => JSON.parse(String(row["record"])) as T);
   }
 
   snapshots<T>(): T[] {
-    return this.#prepare("SELECT record FROM snapshots").all().map((row) => JSON.parse(String(row["record"])) as T);
+    return this.#prepare("SELECT record FROM snapshots")
+      .all()
+      .map((row) => JSON.parse(String(row["record"])) as T);
   }
 
   operation(id: string): FinishedOperation | undefined {
@@ -105,22 +109,25 @@ export class Journal {
 
   #apply(change: Change, events: HostEvent[]): void {
     if (change.putSandbox) {
-      this.#prepare("INSERT OR REPLACE INTO sandboxes VALUES (?, ?)").run(change.putSandbox.id, JSON.stringify(change.putSandbox.record));
+      this.#prepare("INSERT OR REPLACE INTO sandboxes VALUES (?, ?)").run(
+        change.putSandbox.id,
+        JSON.stringify(change.putSandbox.record),
+      );
     }
     if (change.removeSandbox) this.#prepare("DELETE FROM sandboxes WHERE id = ?").run(change.removeSandbox);
     if (change.putSnapshot) {
-      this.#prepare("INSERT OR REPLACE INTO snapshots VALUES (?, ?)").run(change.putSnapshot.id, JSON.stringify(change.putSnapshot.record));
+      this.#prepare("INSERT OR REPLACE INTO snapshots VALUES (?, ?)").run(
+        change.putSnapshot.id,
+        JSON.stringify(change.putSnapshot.record),
+      );
     }
     if (change.removeSnapshot) this.#prepare("DELETE FROM snapshots WHERE id = ?").run(change.removeSnapshot);
     if (change.event) {
       const { sandboxId, type, payload } = change.event;
       const time = new Date().toISOString();
-      const { lastInsertRowid } = this.#prepare("INSERT INTO events (time, sandbox_id, type, payload) VALUES (?, ?, ?, ?)").run(
-        time,
-        sandboxId,
-        type,
-        JSON.stringify(payload),
-      );
+      const { lastInsertRowid } = this.#prepare(
+        "INSERT INTO events (time, sandbox_id, type, payload) VALUES (?, ?, ?, ?)",
+      ).run(time, sandboxId, type, JSON.stringify(payload));
       events.push({ seq: Number(lastInsertRowid), time, sandboxId, type, payload });
     }
   }

@@ -15,11 +15,17 @@ export async function requireRoom(layout: HostLayout, memoryMb: number, machines
   const pool = await statfs(layout.poolDir);
   const freeBytes = pool.bavail * pool.bsize;
   if (freeBytes < POOL_RESERVE_BYTES) {
-    throw new Refusal("capacity.insufficient_storage", `the host's storage pool is full (${Math.floor(freeBytes / 1_048_576)} MiB free); delete sandboxes or snapshots`);
+    throw new Refusal(
+      "capacity.insufficient_storage",
+      `the host's storage pool is full (${Math.floor(freeBytes / 1_048_576)} MiB free); delete sandboxes or snapshots`,
+    );
   }
   const needed = (machines * memoryMb * 1_048_576) / MEMORY_OVERCOMMIT;
   if (availableMemoryBytes() - MEMORY_RESERVE_BYTES < needed) {
-    throw new Refusal("capacity.insufficient_memory", "the host has no memory for another sandbox; hibernate or delete some");
+    throw new Refusal(
+      "capacity.insufficient_memory",
+      "the host has no memory for another sandbox; hibernate or delete some",
+    );
   }
 }
 

@@ -52,7 +52,11 @@ export class VmmsAhead {
   /** Fills up in the background. */
   refill(): void {
     if (!this.#options.runtime.prepare) return;
-    while (!this.#closed && this.#starting < PARALLEL_STARTS && this.#waiting.length + this.#starting < this.#options.count) {
+    while (
+      !this.#closed &&
+      this.#starting < PARALLEL_STARTS &&
+      this.#waiting.length + this.#starting < this.#options.count
+    ) {
       this.#starting++;
       const work = this.#startOne()
         .catch((error: unknown) => this.#options.log.warn({ err: error }, "could not start a VMM ahead"))

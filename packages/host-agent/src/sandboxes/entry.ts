@@ -29,7 +29,8 @@ export class SandboxEntry {
 
   /** The machine of a running or paused sandbox. */
   get machine(): Machine {
-    if (!this.#machine) throw new Refusal("sandbox.invalid_state", `sandbox ${this.record.id} has no machine; it is ${this.state}`);
+    if (!this.#machine)
+      throw new Refusal("sandbox.invalid_state", `sandbox ${this.record.id} has no machine; it is ${this.state}`);
     return this.#machine;
   }
 

@@ -1,4 +1,12 @@
-import type { HostCommand, HostEvent, HostInfo, HostOperation, HostResults, HostSandbox, HostSnapshot } from "@pandastack/contracts/host";
+import type {
+  HostCommand,
+  HostEvent,
+  HostInfo,
+  HostOperation,
+  HostResults,
+  HostSandbox,
+  HostSnapshot,
+} from "@pandastack/contracts/host";
 import type { Guest } from "../guest/guest.ts";
 
 /** What the host agent can do, without HTTP. `http/` serves it; the conformance suite drives it directly. */

@@ -18,9 +18,15 @@ export class Operations {
     this.#commit = commit;
   }
 
-  async run(operation: HostOperation, work: (command: HostCommand, answering: Answering) => Promise<unknown>): Promise<unknown> {
+  async run(
+    operation: HostOperation,
+    work: (command: HostCommand, answering: Answering) => Promise<unknown>,
+  ): Promise<unknown> {
     const { operationId, hostId, epoch, command } = operation;
-    if ((hostId !== undefined && hostId !== this.#journal.hostId) || (epoch !== undefined && epoch !== this.#journal.epoch)) {
+    if (
+      (hostId !== undefined && hostId !== this.#journal.hostId) ||
+      (epoch !== undefined && epoch !== this.#journal.epoch)
+    ) {
       throw new Refusal("host.wrong_epoch", "this host was set up anew since the command was made");
     }
     const hash = createHash("sha256").update(JSON.stringify(command)).digest("hex");
@@ -49,5 +55,6 @@ export class Operations {
 }
 
 function requireSame(operationId: string, hash: string, known: string): void {
-  if (hash !== known) throw new Refusal("host.operation_conflict", `operation ${operationId} was another command before`);
+  if (hash !== known)
+    throw new Refusal("host.operation_conflict", `operation ${operationId} was another command before`);
 }

@@ -18,7 +18,8 @@ export async function recover(context: HostContext): Promise<void> {
   const kept = living.filter((machine) => machine !== undefined);
   killStrangers(context, kept);
   const broken = await context.slots.adopt(kept.map((machine) => machine.slot));
-  for (const number of broken) context.log.error({ slot: number }, "an adopted sandbox has lost its network; hibernate and wake it");
+  for (const number of broken)
+    context.log.error({ slot: number }, "an adopted sandbox has lost its network; hibernate and wake it");
   removeUnnamed(join(context.layout.poolDir, "machines"), new Set(kept.map((machine) => machine.machineId)));
   removeUnnamed(join(context.layout.runDir, "m"), new Set(kept.map((machine) => machine.machineId)));
   removeUnnamed(join(context.layout.poolDir, "sandboxes"), new Set(records.map((record) => record.id)));
@@ -36,7 +37,12 @@ async function recoverSandbox(context: HostContext, record: SandboxRecord): Prom
   if (!machine) {
     const reason = "its machine ended while the host agent was away";
     const failed: SandboxRecord = { ...record, state: "failed", reason, machine: null };
-    context.commit([{ putSandbox: { id: record.id, record: failed }, event: { sandboxId: record.id, type: "vm.died", payload: { reason } } }]);
+    context.commit([
+      {
+        putSandbox: { id: record.id, record: failed },
+        event: { sandboxId: record.id, type: "vm.died", payload: { reason } },
+      },
+    ]);
     context.entries.set(record.id, new SandboxEntry(failed));
     return undefined;
   }

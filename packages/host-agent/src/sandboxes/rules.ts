@@ -28,11 +28,18 @@ const table: Record<StateCommand, Record<HostSandboxState, Verdict>> = {
 };
 
 /** Throws the refusal; answers whether there is something to do. */
-export function mayRun(command: StateCommand, sandbox: { id: string; state: HostSandboxState; reason: string | null }): boolean {
+export function mayRun(
+  command: StateCommand,
+  sandbox: { id: string; state: HostSandboxState; reason: string | null },
+): boolean {
   const verdict = table[command][sandbox.state];
   if (verdict !== "refuse") return verdict === "go";
-  const why = sandbox.state === "failed" ? `it has failed${sandbox.reason ? ` (${sandbox.reason})` : ""}` : `it is ${sandbox.state}`;
-  const remedy = sandbox.state === "paused" ? "; resume it first" : sandbox.state === "hibernated" ? "; wake it first" : "";
+  const why =
+    sandbox.state === "failed"
+      ? `it has failed${sandbox.reason ? ` (${sandbox.reason})` : ""}`
+      : `it is ${sandbox.state}`;
+  const remedy =
+    sandbox.state === "paused" ? "; resume it first" : sandbox.state === "hibernated" ? "; wake it first" : "";
   throw new Refusal("sandbox.invalid_state", `cannot ${phrase[command]} sandbox ${sandbox.id}: ${why}${remedy}`);
 }
 

@@ -1,6 +1,14 @@
 import { mkdirSync } from "node:fs";
 import { statfs } from "node:fs/promises";
-import type { HostCommand, HostEvent, HostInfo, HostOperation, HostResults, HostSandbox, HostSnapshot } from "@pandastack/contracts/host";
+import type {
+  HostCommand,
+  HostEvent,
+  HostInfo,
+  HostOperation,
+  HostResults,
+  HostSandbox,
+  HostSnapshot,
+} from "@pandastack/contracts/host";
 import type { Logger } from "@pandastack/platform";
 import { hostBootId } from "../files/host-boot.ts";
 import type { HostLayout } from "../files/layout.ts";
@@ -109,7 +117,8 @@ class LocalSandboxHost implements SandboxHost {
   async info(): Promise<HostInfo> {
     const { runtime, layout } = this.#options;
     const pool = await statfs(layout.poolDir);
-    const count = (state: HostSandbox["state"]) => [...this.#context.entries.values()].filter((entry) => entry.state === state).length;
+    const count = (state: HostSandbox["state"]) =>
+      [...this.#context.entries.values()].filter((entry) => entry.state === state).length;
     return {
       id: this.#journal.hostId,
       epoch: this.#journal.epoch,
@@ -120,7 +129,12 @@ class LocalSandboxHost implements SandboxHost {
       templates: this.#context.templates.list(),
       memory: { totalBytes: totalMemoryBytes(), availableBytes: availableMemoryBytes() },
       pool: { totalBytes: pool.blocks * pool.bsize, availableBytes: pool.bavail * pool.bsize },
-      sandboxes: { running: count("running"), paused: count("paused"), hibernated: count("hibernated"), failed: count("failed") },
+      sandboxes: {
+        running: count("running"),
+        paused: count("paused"),
+        hibernated: count("hibernated"),
+        failed: count("failed"),
+      },
     };
   }
 
@@ -238,7 +252,9 @@ class LocalSandboxHost implements SandboxHost {
         log.error({ sandboxId: entry.record.id, ...exit }, "a machine died");
         const record = { ...entry.record, state: "failed" as const, reason, machine: null };
         const payload = { reason, exit_code: exit.code, signal: exit.signal };
-        this.#context.commit([{ putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: "vm.died", payload } }]);
+        this.#context.commit([
+          { putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: "vm.died", payload } },
+        ]);
         entry.record = record;
         entry.leaveMachine();
         await machine.stop();

@@ -53,7 +53,11 @@ export async function undoStart(slots: SlotSource, started: Started): Promise<vo
 }
 
 /** What no two machines may share, even when they are copies of one memory. */
-function identityOf(options: { ready: ReadyPlan; sandboxId: string; env: Readonly<Record<string, string>> }): GuestRefresh {
+function identityOf(options: {
+  ready: ReadyPlan;
+  sandboxId: string;
+  env: Readonly<Record<string, string>>;
+}): GuestRefresh {
   return {
     generation: options.ready.plan.machineId,
     entropy: randomBytes(ENTROPY_BYTES).toString("base64"),
@@ -74,5 +78,8 @@ export async function planRestore(options: {
   durable: boolean;
 }): Promise<ReadyPlan> {
   const slot = await options.slots.acquire();
-  return { slot, plan: { machineId: newHexId(6), slot, size: options.size, imageDir: options.imageDir, durable: options.durable } };
+  return {
+    slot,
+    plan: { machineId: newHexId(6), slot, size: options.size, imageDir: options.imageDir, durable: options.durable },
+  };
 }

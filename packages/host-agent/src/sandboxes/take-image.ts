@@ -19,7 +19,9 @@ export async function takeImage(
   const scratch = scratchDir(context.layout, `image-${newHexId(6)}`);
   mkdirSync(scratch, { recursive: true, mode: 0o700 });
   try {
-    const outcome = await whileQuiet(entry, () => entry.machine.snapshot({ imageDir: scratch, resume: options.resume, durable: options.durable }));
+    const outcome = await whileQuiet(entry, () =>
+      entry.machine.snapshot({ imageDir: scratch, resume: options.resume, durable: options.durable }),
+    );
     writeImageManifest(scratch, entry.record, context.runtime);
     mkdirSync(dirname(options.target), { recursive: true, mode: 0o700 });
     rmSync(options.target, { recursive: true, force: true });
@@ -32,7 +34,11 @@ export async function takeImage(
   }
 }
 
-export function writeImageManifest(dir: string, record: SandboxRecord, runtime: { name: SandboxRecord["runtime"]; buildKey: string }): void {
+export function writeImageManifest(
+  dir: string,
+  record: SandboxRecord,
+  runtime: { name: SandboxRecord["runtime"]; buildKey: string },
+): void {
   const { template, templateKey, cpus, memoryMb, diskMb, mac } = record;
   writeManifest(dir, {
     format: 1,

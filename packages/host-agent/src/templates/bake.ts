@@ -52,7 +52,10 @@ export async function bakeTemplate(options: {
           refresh: { generation: "bake", entropy: randomBytes(64).toString("base64"), hostname: "pandastack" },
         })
         .catch(async (error: unknown) => {
-          throw new Error(`the template's machine did not boot; its console: ${(await machine.consoleLog()).slice(-1500)}`, { cause: error });
+          throw new Error(
+            `the template's machine did not boot; its console: ${(await machine.consoleLog()).slice(-1500)}`,
+            { cause: error },
+          );
         });
       log.info({ ms: Math.round(performance.now() - began) }, "template booted");
       await warmUp(client, log);
@@ -69,7 +72,8 @@ export async function bakeTemplate(options: {
 async function warmUp(client: GuestClient, log: Logger): Promise<void> {
   for (const shell of WARM_UP) {
     for await (const event of client.exec({ shell, timeoutMs: WARM_UP_TIMEOUT_MS })) {
-      if (event.kind === "result" && event.result.exit_code !== 0) log.warn({ shell, ...event.result }, "warm-up command failed");
+      if (event.kind === "result" && event.result.exit_code !== 0)
+        log.warn({ shell, ...event.result }, "warm-up command failed");
     }
   }
 }

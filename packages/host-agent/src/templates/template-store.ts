@@ -37,7 +37,15 @@ export class TemplateStore {
     if (!rootfs) throw this.#unknown(name);
     const key = templateKey({ name, runtime, artifacts, size, mac: this.#options.mac });
     const dir = templateDir(layout, key);
-    const status: HostTemplate = { name, runtime: runtime.name, status: "baking", ...size, diskMb: rootfs.diskMb, sizeBytes: 0, error: null };
+    const status: HostTemplate = {
+      name,
+      runtime: runtime.name,
+      status: "baking",
+      ...size,
+      diskMb: rootfs.diskMb,
+      sizeBytes: 0,
+      error: null,
+    };
     this.#status.set(name, status);
     try {
       if (!readManifest(dir)) await this.#obtain(name, key, dir);
@@ -47,7 +55,11 @@ export class TemplateStore {
       log.info({ template: name, key }, "template ready");
       return image;
     } catch (error) {
-      this.#status.set(name, { ...status, status: "failed", error: error instanceof Error ? error.message : String(error) });
+      this.#status.set(name, {
+        ...status,
+        status: "failed",
+        error: error instanceof Error ? error.message : String(error),
+      });
       throw error;
     }
   }
@@ -55,7 +67,10 @@ export class TemplateStore {
   image(name: string): TemplateImage {
     const image = this.#images.get(name);
     if (image) return image;
-    if (this.#status.get(name)?.status === "baking") throw new Refusal("template.not_ready", `template "${name}" is being made; try again soon`, { retryAfterSeconds: 2 });
+    if (this.#status.get(name)?.status === "baking")
+      throw new Refusal("template.not_ready", `template "${name}" is being made; try again soon`, {
+        retryAfterSeconds: 2,
+      });
     throw this.#unknown(name);
   }
 
@@ -77,7 +92,9 @@ export class TemplateStore {
       } else {
         await this.#bake(name, key, scratch);
         renameSync(scratch, dir);
-        await exportImage(dir, cached).catch((error: unknown) => log.warn({ err: error }, "could not keep the template in the host's cache"));
+        await exportImage(dir, cached).catch((error: unknown) =>
+          log.warn({ err: error }, "could not keep the template in the host's cache"),
+        );
       }
     } finally {
       rmSync(scratch, { recursive: true, force: true });
@@ -129,7 +146,9 @@ export interface TemplateStoreOptions {
 async function copyImage(from: string, to: string): Promise<void> {
   const names = readdirSync(from).filter((name) => name !== "image.json");
   for (const name of [...names, "image.json"]) {
-    await run("cp", ["--sparse=always", "--preserve=mode", "--", join(from, name), join(to, name)], { timeoutMs: COPY_TIMEOUT_MS });
+    await run("cp", ["--sparse=always", "--preserve=mode", "--", join(from, name), join(to, name)], {
+      timeoutMs: COPY_TIMEOUT_MS,
+    });
   }
 }
 

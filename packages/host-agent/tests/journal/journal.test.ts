@@ -12,7 +12,11 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 test("what was committed is there when it is opened again, under the same host id and epoch", () => {
   const first = new Journal(dir);
-  first.commit([{ putSandbox: { id: "a", record: { id: "a", state: "running" } } }], { id: "operation-1", commandHash: "h", result: { ok: 1 } });
+  first.commit([{ putSandbox: { id: "a", record: { id: "a", state: "running" } } }], {
+    id: "operation-1",
+    commandHash: "h",
+    result: { ok: 1 },
+  });
   const { hostId, epoch } = first;
   first.close();
   const second = new Journal(dir);
@@ -26,7 +30,9 @@ test("a commit that fails half-way leaves nothing of itself", () => {
   const journal = new Journal(dir);
   const circular: Record<string, unknown> = {};
   circular["self"] = circular;
-  expect(() => journal.commit([{ putSandbox: { id: "a", record: {} } }, { putSnapshot: { id: "s", record: circular } }])).toThrow(/circular/i);
+  expect(() =>
+    journal.commit([{ putSandbox: { id: "a", record: {} } }, { putSnapshot: { id: "s", record: circular } }]),
+  ).toThrow(/circular/i);
   expect(journal.sandboxes()).toEqual([]);
   expect(journal.commit([{ putSandbox: { id: "b", record: { id: "b" } } }])).toEqual([]);
   expect(journal.sandboxes()).toEqual([{ id: "b" }]);

@@ -34,7 +34,9 @@ test("exactly the changed pages are written over a copy of the file", async () =
   writeFileSync(memoryFile, original);
   copyFileSync(memoryFile, target);
   const changed = [0, 1, 2, 100, 300, 301, 1023];
-  const mapper = spawn("python3", ["-c", MAPPER, memoryFile, JSON.stringify(changed), JSON.stringify([5, 6, 500])], { stdio: ["pipe", "pipe", "inherit"] });
+  const mapper = spawn("python3", ["-c", MAPPER, memoryFile, JSON.stringify(changed), JSON.stringify([5, 6, 500])], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   try {
     await once(mapper.stdout, "data");
     expect(writeDirtyPages({ pid: mapper.pid!, memoryFile, target })).toBe(changed.length * PAGE);

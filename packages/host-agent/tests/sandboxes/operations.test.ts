@@ -13,7 +13,10 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "pandastack-operations-"));
   journal = new Journal(dir);
   operations = new Operations(journal, (changes, answer) => {
-    journal.commit(changes, answer && { id: answer.operationId, commandHash: answer.commandHash, result: answer.result });
+    journal.commit(
+      changes,
+      answer && { id: answer.operationId, commandHash: answer.commandHash, result: answer.result },
+    );
   });
 });
 afterEach(() => {
@@ -44,7 +47,13 @@ test("a repeated operation answers the same and does nothing twice, also while t
 test("one that failed may be tried again; one id for two commands is refused; so is another epoch's", async () => {
   const failing = () => Promise.reject(new Error("no"));
   await expect(operations.run(operation("operation-2"), failing)).rejects.toThrow("no");
-  expect(await operations.run(operation("operation-2"), async (_command, answering) => answering([], "yes"))).toBe("yes");
-  await expect(operations.run(operation("operation-2", "b".repeat(20)), failing)).rejects.toMatchObject({ code: "host.operation_conflict" });
-  await expect(operations.run({ ...operation("operation-3"), epoch: "of another life" }, failing)).rejects.toMatchObject({ code: "host.wrong_epoch" });
+  expect(await operations.run(operation("operation-2"), async (_command, answering) => answering([], "yes"))).toBe(
+    "yes",
+  );
+  await expect(operations.run(operation("operation-2", "b".repeat(20)), failing)).rejects.toMatchObject({
+    code: "host.operation_conflict",
+  });
+  await expect(
+    operations.run({ ...operation("operation-3"), epoch: "of another life" }, failing),
+  ).rejects.toMatchObject({ code: "host.wrong_epoch" });
 });

@@ -5,19 +5,22 @@ import { mayRun, type StateCommand } from "../../src/sandboxes/rules.ts";
 const commands: StateCommand[] = ["pause", "resume", "hibernate", "wake", "snapshot", "fork", "guest"];
 
 describe.each(commands)("%s", (command) => {
-  test.each(HostSandboxState.options)("meets a sandbox that is %s with work, success or a refusal that says why", (state) => {
-    const sandbox = { id: "x", state, reason: state === "failed" ? "its machine died" : null };
-    let verdict: boolean;
-    try {
-      verdict = mayRun(command, sandbox);
-    } catch (error) {
-      expect(error).toMatchObject({ code: "sandbox.invalid_state" });
-      expect(String(error)).toContain(state === "failed" ? "its machine died" : state);
-      return;
-    }
-    expect(state, "nothing can be done with a failed sandbox but to delete it").not.toBe("failed");
-    expect(typeof verdict).toBe("boolean");
-  });
+  test.each(HostSandboxState.options)(
+    "meets a sandbox that is %s with work, success or a refusal that says why",
+    (state) => {
+      const sandbox = { id: "x", state, reason: state === "failed" ? "its machine died" : null };
+      let verdict: boolean;
+      try {
+        verdict = mayRun(command, sandbox);
+      } catch (error) {
+        expect(error).toMatchObject({ code: "sandbox.invalid_state" });
+        expect(String(error)).toContain(state === "failed" ? "its machine died" : state);
+        return;
+      }
+      expect(state, "nothing can be done with a failed sandbox but to delete it").not.toBe("failed");
+      expect(typeof verdict).toBe("boolean");
+    },
+  );
 });
 
 test("inside a paused sandbox nothing can be done, and the text says what to do first", () => {

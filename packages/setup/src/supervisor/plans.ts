@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import type { Settings } from "../settings.ts";
 import type { ChildPlan } from "./child.ts";
+import { inCodeView, prepareCodeView } from "./code-view.ts";
 import { bootstrapFile, prepareBootstrap } from "./first-token.ts";
 import type { ServerIdentity } from "./identity.ts";
 
-/** What to run; tests put stand-ins here. */
+/** What to run: a program and its arguments. Tests put stand-ins here. */
 export interface Commands {
   readonly hostAgent: readonly string[];
   readonly controlPlane: readonly string[];
@@ -16,19 +17,21 @@ export function defaultCommands(repository: string): Commands {
   const node = [process.execPath, "--disable-warning=ExperimentalWarning"];
   return {
     hostAgent: [...node, join(repository, "packages/host-agent/src/main.ts")],
-    // Root until it has read its code, which only root may be able to read; then it gives up everything. Until then it can do
-    // no more than that: read, and change its user.
-    controlPlane: [
-      "setpriv",
-      "--inh-caps=-all",
-      "--bounding-set=-all,+setuid,+setgid,+dac_read_search",
-      "--no-new-privs",
-      "--",
-      ...node,
-      join(repository, "packages/control-plane/src/main.ts"),
-    ],
+    controlPlane: [...node, join(repository, "packages/control-plane/src/main.ts")],
   };
 }
+
+/**
+ * Root until it has read its code, which only root may be able to read; then it gives up everything. Until then it can do no
+ * more than that: read, and change its user.
+ */
+const HARDLY_ROOT = [
+  "setpriv",
+  "--inh-caps=-all",
+  "--bounding-set=-all,+setuid,+setgid,+dac_read_search",
+  "--no-new-privs",
+  "--",
+];
 
 interface PlanInput {
   readonly settings: Settings;
@@ -60,8 +63,9 @@ export function hostAgentPlan(input: PlanInput): ChildPlan {
 export function controlPlanePlan(input: PlanInput & { listen: string; databaseUrl: string }): ChildPlan {
   const { identity } = input;
   const { PANDASTACK_DATA_DIR: _data, PANDASTACK_CACHE_DIR: _cache, ...ours } = platformEnvironment(input.env);
+  const view = { repository: input.settings.repository, place: join(identity.runDir, "code") };
   return {
-    ...childPlan(input, "control plane", input.commands.controlPlane),
+    ...childPlan(input, "control plane", inCodeView(view, [...HARDLY_ROOT, ...input.commands.controlPlane])),
     env: {
       ...ours,
       PANDASTACK_LISTEN: input.listen,
@@ -74,7 +78,10 @@ export function controlPlanePlan(input: PlanInput & { listen: string; databaseUr
       PANDASTACK_SERVER_ID: identity.id,
     },
     stopTimeoutMs: 20_000,
-    prepare: async () => prepareBootstrap(identity),
+    prepare: async () => {
+      prepareBootstrap(identity);
+      prepareCodeView(view);
+    },
   };
 }
 

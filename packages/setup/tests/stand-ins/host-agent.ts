@@ -1,5 +1,5 @@
 /** Answers as a host agent does while it bakes and afterwards; notes what happens to it. */
-import { appendFileSync, chownSync, rmSync } from "node:fs";
+import { appendFileSync, chmodSync, chownSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 
 const socket = process.env["PANDASTACK_HOST_SOCKET"] as string;
@@ -11,6 +11,7 @@ createServer((_, response) => {
   asked++;
   response.end(JSON.stringify({ ready: asked > 6, notReadyReason: asked > 6 ? null : "baking template base" }));
 }).listen(socket, () => {
+  chmodSync(socket, 0o660);
   chownSync(socket, 0, Number(process.env["PANDASTACK_CONTROL_GID"]));
   appendFileSync(notes, `host agent starts ${process.pid} uid ${process.getuid?.()}\n`);
 });

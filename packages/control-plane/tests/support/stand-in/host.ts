@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { WebSocketServer, type WebSocket } from "ws";
+import { WebSocketServer } from "ws";
 import { Refusal, toErrorResponse, Fault } from "@pandastack/platform";
 import {
   encodeExecFrame,
@@ -15,6 +15,8 @@ import {
 } from "@pandastack/contracts/host";
 import type { ErrorCode } from "@pandastack/contracts";
 import { requireUser, runCommand, StandInProcess } from "./commands.ts";
+import { sendEndless } from "./endless.ts";
+import { serveProcess } from "./process-socket.ts";
 import { entryOf, fileOperation, listFiles, readFile, writeFile } from "./files.ts";
 import { StandInState, type StandInSandbox } from "./state.ts";
 
@@ -61,7 +63,7 @@ export class StandInHost {
       const id = url.pathname.split("/")[3] ?? "";
       try {
         const sandbox = this.state.running(id);
-        sockets.handleUpgrade(request, socket, head, (webSocket) => this.#process(webSocket, sandbox));
+        sockets.handleUpgrade(request, socket, head, (webSocket) => serveProcess(this, webSocket, sandbox));
       } catch (error) {
         const { status, body } = toErrorResponse(error);
         const text = JSON.stringify(body);
@@ -154,7 +156,7 @@ export class StandInHost {
       }
       case "GET files": {
         const sandbox = this.state.running(id);
-        if (path === "/dev/endless") return this.#endless(response, Number(url.searchParams.get("length")));
+        if (path === "/dev/endless") return sendEndless(response, Number(url.searchParams.get("length")));
         const { content } = readFile(sandbox, path);
         const offset = Number(url.searchParams.get("offset") ?? 0);
         const length = url.searchParams.get("length");
@@ -226,7 +228,7 @@ export class StandInHost {
     request.once("close", () => this.state.listeners.delete(listener));
   }
 
-  #begin(sandbox: StandInSandbox, request: ExecRequest): StandInProcess {
+  begin(sandbox: StandInSandbox, request: ExecRequest): StandInProcess {
     const process = new StandInProcess(request.id);
     this.processes.set(process.id, process);
     sandbox.processes.push({
@@ -246,7 +248,7 @@ export class StandInHost {
     return process;
   }
 
-  #end(sandbox: StandInSandbox, process: StandInProcess, exitCode: number): void {
+  end(sandbox: StandInSandbox, process: StandInProcess, exitCode: number): void {
     const info = sandbox.processes.find((one) => one.id === process.id);
     if (info !== undefined) Object.assign(info, { running: false, exit_code: exitCode });
   }
@@ -259,7 +261,7 @@ export class StandInHost {
   ): Promise<void> {
     const execRequest = ExecRequest.parse(JSON.parse(await readText(request)));
     requireUser(execRequest.user);
-    const process = this.#begin(sandbox, execRequest);
+    const process = this.begin(sandbox, execRequest);
     const write = async (kind: ExecFrameKind, payload: Buffer) => {
       if (response.destroyed) return;
       if (!response.headersSent) response.writeHead(200, { "content-type": "application/octet-stream" });
@@ -272,7 +274,7 @@ export class StandInHost {
         void (async () => {
           let step = await said.next();
           while (step.done !== true) step = await said.next();
-          this.#end(sandbox, process, step.value.exit_code);
+          this.end(sandbox, process, step.value.exit_code);
         })();
         await write(ExecFrameKind.result, Buffer.from(JSON.stringify({ id: process.id, pid: process.pid })));
         return void response.end();
@@ -286,7 +288,7 @@ export class StandInHost {
         await write(step.value.channel === 1 ? ExecFrameKind.stdout : ExecFrameKind.stderr, step.value.data);
         step = await said.next();
       }
-      this.#end(sandbox, process, step.value.exit_code);
+      this.end(sandbox, process, step.value.exit_code);
       await write(ExecFrameKind.result, Buffer.from(JSON.stringify(step.value)));
       response.end();
     } catch (error) {
@@ -294,53 +296,6 @@ export class StandInHost {
       await write(ExecFrameKind.error, Buffer.from(JSON.stringify(toErrorResponse(error).body)));
       response.end();
     }
-  }
-
-  /** A terminal that repeats what is typed in capitals, says its size when resized, and ends at `exit N`. */
-  #process(socket: WebSocket, sandbox: StandInSandbox): void {
-    let process: StandInProcess | undefined;
-    const say = (text: string) => socket.send(Buffer.concat([Buffer.from([1]), Buffer.from(text)]));
-    const finish = (exit_code: number, signal: string | null = null) => {
-      if (process !== undefined) this.#end(sandbox, process, exit_code);
-      socket.send(JSON.stringify({ result: { exit_code, signal, timed_out: false, duration_ms: 1 } }));
-      socket.close();
-    };
-    socket.on("message", (data, isBinary) => {
-      const text = (data as Buffer).toString("utf8");
-      if (process === undefined) {
-        const first = JSON.parse(text) as { exec?: ExecRequest; attach?: { id: string } };
-        if (first.attach !== undefined) {
-          const known = this.processes.get(first.attach.id);
-          if (known === undefined)
-            return socket.send(JSON.stringify({ error: "no such process", code: "process.not_found" }));
-          process = known;
-          socket.send(JSON.stringify({ event: "replay", stdout_bytes: 6, stderr_bytes: 0 }));
-          say("replay");
-          known.killed.signal.addEventListener("abort", () => finish(143, "SIGTERM"));
-          return;
-        }
-        process = this.#begin(sandbox, first.exec!);
-        socket.send(JSON.stringify({ event: "started", id: process.id, pid: process.pid }));
-        if (first.exec?.pty !== undefined) say(`${first.exec.pty.rows}x${first.exec.pty.cols} ${first.exec.shell}\r\n`);
-        return;
-      }
-      if (isBinary) {
-        const exit = /^exit (\d+)/.exec(text);
-        if (exit !== null) return finish(Number(exit[1]));
-        return say(text.toUpperCase());
-      }
-      const control = JSON.parse(text) as {
-        signal?: string;
-        resize?: { rows: number; cols: number };
-        end_stdin?: boolean;
-      };
-      if (control.resize !== undefined) say(`${control.resize.rows}x${control.resize.cols}`);
-      if (control.signal !== undefined) {
-        this.#end(sandbox, process, 129);
-        process.kill(control.signal);
-      }
-      if (control.end_stdin === true) finish(0);
-    });
   }
 
   async #upload(
@@ -367,20 +322,6 @@ export class StandInHost {
         ...(mode === null ? {} : { mode: Number(mode) }),
       }),
     );
-  }
-
-  #endless(response: ServerResponse, bytes: number): void {
-    const block = Buffer.alloc(65_536, "e");
-    let left = bytes;
-    const more = () => {
-      while (left > 0) {
-        const part = left >= block.length ? block : block.subarray(0, left);
-        left -= part.length;
-        if (!response.write(part)) return void response.once("drain", more);
-      }
-      response.end();
-    };
-    more();
   }
 }
 

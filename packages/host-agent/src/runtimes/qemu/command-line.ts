@@ -33,8 +33,10 @@ export function qemuArguments(options: CommandLineOptions): string[] {
   const { size } = options;
   const flush = options.durable ? "cache.no-flush=off" : "cache.no-flush=on";
   const placeholders = Array.from({ length: PLACEHOLDER_DRIVES }, (_, i) => [
-    "-blockdev", `driver=null-co,node-name=volume${i},size=${PLACEHOLDER_BYTES},read-zeroes=on`,
-    "-device", `virtio-blk-device,drive=volume${i},id=volume${i}-device`,
+    "-blockdev",
+    `driver=null-co,node-name=volume${i},size=${PLACEHOLDER_BYTES},read-zeroes=on`,
+    "-device",
+    `virtio-blk-device,drive=volume${i},id=volume${i}-device`,
   ]).flat();
   const kernel =
     options.mode === "boot"
@@ -42,38 +44,77 @@ export function qemuArguments(options: CommandLineOptions): string[] {
       : ["-incoming", "defer", "-global", "migration.send-configuration=off"];
   return [
     options.qemuPath,
-    "-M", "microvm,pit=on,pic=on,rtc=on,memory-backend=mem",
-    "-accel", options.kvm ? "kvm" : `tcg,thread=multi,tb-size=${TRANSLATION_CACHE_MB}`,
-    "-cpu", options.kvm ? "host,-arch-capabilities" : "max",
-    "-m", String(size.memoryMb),
-    "-smp", String(size.cpus),
-    "-object", `memory-backend-file,id=mem,size=${size.memoryMb}M,mem-path=/vm/memory,share=off,readonly=on,rom=off`,
-    "-nodefaults", "-no-user-config", "-nographic", "-no-reboot", "-S",
-    "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-    "-chardev", `ringbuf,id=console,size=${CONSOLE_RING_BYTES}`, "-serial", "chardev:console",
-    "-blockdev", `driver=raw,node-name=root,discard=unmap,${flush},file.driver=file,file.filename=/vm/disk,file.aio=threads,file.locking=off`,
-    "-device", "virtio-blk-device,drive=root,id=root-device",
+    "-M",
+    "microvm,pit=on,pic=on,rtc=on,memory-backend=mem",
+    "-accel",
+    options.kvm ? "kvm" : `tcg,thread=multi,tb-size=${TRANSLATION_CACHE_MB}`,
+    "-cpu",
+    options.kvm ? "host,-arch-capabilities" : "max",
+    "-m",
+    String(size.memoryMb),
+    "-smp",
+    String(size.cpus),
+    "-object",
+    `memory-backend-file,id=mem,size=${size.memoryMb}M,mem-path=/vm/memory,share=off,readonly=on,rom=off`,
+    "-nodefaults",
+    "-no-user-config",
+    "-nographic",
+    "-no-reboot",
+    "-S",
+    "-sandbox",
+    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+    "-chardev",
+    `ringbuf,id=console,size=${CONSOLE_RING_BYTES}`,
+    "-serial",
+    "chardev:console",
+    "-blockdev",
+    `driver=raw,node-name=root,discard=unmap,${flush},file.driver=file,file.filename=/vm/disk,file.aio=threads,file.locking=off`,
+    "-device",
+    "virtio-blk-device,drive=root,id=root-device",
     ...placeholders,
-    "-netdev", `tap,id=net,ifname=${options.tap},script=no,downscript=no`,
+    "-netdev",
+    `tap,id=net,ifname=${options.tap},script=no,downscript=no`,
     // A restored guest has nothing to announce: its addresses are the slot's, and telling the network costs it a long way.
-    "-device", `virtio-net-device,netdev=net,mac=${options.mac},guest_announce=off`,
-    "-device", "virtio-serial-device,id=serial",
-    "-chardev", "socket,id=agent,path=/run/agent.sock,server=on,wait=off",
-    "-device", "virtserialport,chardev=agent,name=pandastack.agent",
-    "-device", "virtio-balloon-device",
-    "-object", "rng-builtin,id=rng", "-device", "virtio-rng-device,rng=rng",
-    "-qmp", "unix:/run/qmp.sock,server=on,wait=off",
+    "-device",
+    `virtio-net-device,netdev=net,mac=${options.mac},guest_announce=off`,
+    "-device",
+    "virtio-serial-device,id=serial",
+    "-chardev",
+    "socket,id=agent,path=/run/agent.sock,server=on,wait=off",
+    "-device",
+    "virtserialport,chardev=agent,name=pandastack.agent",
+    "-device",
+    "virtio-balloon-device",
+    "-object",
+    "rng-builtin,id=rng",
+    "-device",
+    "virtio-rng-device,rng=rng",
+    "-qmp",
+    "unix:/run/qmp.sock,server=on,wait=off",
     ...kernel,
   ];
 }
 
 function kernelCommandLine(kvm: boolean): string {
   return [
-    "console=ttyS0", "quiet", "loglevel=3", "reboot=t", "panic=-1", "mitigations=off", "ipv6.disable=1",
+    "console=ttyS0",
+    "quiet",
+    "loglevel=3",
+    "reboot=t",
+    "panic=-1",
+    "mitigations=off",
+    "ipv6.disable=1",
     // The VM is the boundary. What the kernel does not do it does not have to translate, in emulation, after every restore.
-    "lsm=", "apparmor=0", "audit=0", "psi=0", "init_on_alloc=0", "nowatchdog",
+    "lsm=",
+    "apparmor=0",
+    "audit=0",
+    "psi=0",
+    "init_on_alloc=0",
+    "nowatchdog",
     ...(kvm ? [] : emulatedClock()),
-    `pandastack.ip=${GUEST_IP_CIDR}`, `pandastack.gw=${GUEST_GATEWAY}`, `pandastack.dns=${GUEST_GATEWAY}`,
+    `pandastack.ip=${GUEST_IP_CIDR}`,
+    `pandastack.gw=${GUEST_GATEWAY}`,
+    `pandastack.dns=${GUEST_GATEWAY}`,
   ].join(" ");
 }
 
@@ -85,5 +126,13 @@ const LOOPS_PER_JIFFY = 10_000_000;
  * timer takes seconds on an idle host, and on a busy one hangs for good. `no_timer_check` for the same reason.
  */
 function emulatedClock(): string[] {
-  return [`tsc_early_khz=${hostTscKhz()}`, "tsc=reliable", "no_timer_check", `lpj=${LOOPS_PER_JIFFY}`, "nokaslr", "hardened_usercopy=off", "randomize_kstack_offset=off"];
+  return [
+    `tsc_early_khz=${hostTscKhz()}`,
+    "tsc=reliable",
+    "no_timer_check",
+    `lpj=${LOOPS_PER_JIFFY}`,
+    "nokaslr",
+    "hardened_usercopy=off",
+    "randomize_kstack_offset=off",
+  ];
 }

@@ -30,7 +30,12 @@ export async function probeKvm(options: {
 }): Promise<KvmVerdict> {
   if (!existsSync("/dev/kvm")) return { works: false, reason: "there is no /dev/kvm" };
   const memory = join(options.layout.cacheDir, "kvm-probe.json");
-  const key = [hostBootId(), options.artifacts.kernel.key, options.artifacts.initrd.key, options.artifacts.vmm.key].join(" ");
+  const key = [
+    hostBootId(),
+    options.artifacts.kernel.key,
+    options.artifacts.initrd.key,
+    options.artifacts.vmm.key,
+  ].join(" ");
   const remembered = read(memory);
   if (remembered?.key === key) return remembered.verdict;
   const verdict = await bootOnce(options);
@@ -49,7 +54,13 @@ async function bootOnce(options: Parameters<typeof probeKvm>[0]): Promise<KvmVer
   try {
     mkdirSync(scratch, { recursive: true, mode: 0o700 });
     await run("cp", ["--sparse=always", "--", rootfs.path, join(scratch, "disk")], { timeoutMs: 300_000 });
-    const plan = { machineId: newHexId(6), slot, size: { cpus: 1, memoryMb: 256 }, rootDisk: join(scratch, "disk"), durable: false };
+    const plan = {
+      machineId: newHexId(6),
+      slot,
+      size: { cpus: 1, memoryMb: 256 },
+      rootDisk: join(scratch, "disk"),
+      durable: false,
+    };
     const { machine, channel } = await runtime.boot(plan);
     try {
       await new GuestConnection(channel).hello({ resync: false, timeoutMs: PROBE_TIMEOUT_MS });
@@ -58,7 +69,10 @@ async function bootOnce(options: Parameters<typeof probeKvm>[0]): Promise<KvmVer
       await machine.stop();
     }
   } catch (error) {
-    return { works: false, reason: `a guest did not boot on it: ${error instanceof Error ? error.message : String(error)}` };
+    return {
+      works: false,
+      reason: `a guest did not boot on it: ${error instanceof Error ? error.message : String(error)}`,
+    };
   } finally {
     await options.releaseSlot(slot);
     await runtime.close();

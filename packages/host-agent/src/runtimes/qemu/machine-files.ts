@@ -1,4 +1,15 @@
-import { constants, chmodSync, chownSync, closeSync, existsSync, ftruncateSync, linkSync, mkdirSync, openSync, rmSync } from "node:fs";
+import {
+  constants,
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+} from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "../../processes/run.ts";
@@ -38,7 +49,12 @@ export async function makeMachineFiles(files: MachineFiles, slot: NetworkSlot, w
 
 /** `/dev/net/tun` and `/dev/kvm` as nodes of the slot's own: the host's keep their modes. */
 async function makeNodes(dir: string, uid: number, withKvm: boolean): Promise<void> {
-  const wanted = withKvm ? ([["tun", "10", "200"], ["kvm", "10", "232"]] as const) : ([["tun", "10", "200"]] as const);
+  const wanted = withKvm
+    ? ([
+        ["tun", "10", "200"],
+        ["kvm", "10", "232"],
+      ] as const)
+    : ([["tun", "10", "200"]] as const);
   for (const [name, major, minor] of wanted) {
     const path = join(dir, name);
     if (existsSync(path)) continue;
@@ -73,7 +89,11 @@ export function makeEmptyMemory(files: MachineFiles, memoryMb: number): void {
 }
 
 /** The machine's disk: an existing one taken over, or a copy-on-write copy. */
-export async function placeDisk(files: MachineFiles, slot: NetworkSlot, source: { takeOver: string } | { copyOf: string }): Promise<void> {
+export async function placeDisk(
+  files: MachineFiles,
+  slot: NetworkSlot,
+  source: { takeOver: string } | { copyOf: string },
+): Promise<void> {
   const disk = join(files.dir, DISK);
   if ("takeOver" in source) linkSync(source.takeOver, disk);
   else await copyFile(source.copyOf, disk, constants.COPYFILE_FICLONE_FORCE);

@@ -58,8 +58,15 @@ export class QemuMachine implements Machine {
    */
   async snapshot(options: SnapshotOptions): Promise<SnapshotOutcome> {
     const { dir } = this.#vmm.files;
-    const image = { memory: join(options.imageDir, MEMORY), devices: join(options.imageDir, DEVICES), disk: join(options.imageDir, DISK) };
-    await Promise.all([layOut(join(dir, MEMORY), image.memory), flush(this.disk).then(() => layOut(this.disk, image.disk))]);
+    const image = {
+      memory: join(options.imageDir, MEMORY),
+      devices: join(options.imageDir, DEVICES),
+      disk: join(options.imageDir, DISK),
+    };
+    await Promise.all([
+      layOut(join(dir, MEMORY), image.memory),
+      flush(this.disk).then(() => layOut(this.disk, image.disk)),
+    ]);
     options.onLaidOut?.();
     const wasRunning = ((await this.#vmm.qmp.command("query-status")) as { running: boolean }).running;
     const began = performance.now();

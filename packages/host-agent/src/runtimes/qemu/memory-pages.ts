@@ -71,7 +71,7 @@ function copyMapping(mapping: Mapping, pagemap: number, memory: number, target: 
 }
 
 function readFully(fd: number, buffer: Buffer, position: number): void {
-  for (let done = 0; done < buffer.length; ) {
+  for (let done = 0; done < buffer.length;) {
     const count = readSync(fd, buffer, done, buffer.length - done, position + done);
     if (count === 0) throw new Error(`short read at ${position + done}${fstatSync(fd).isFile() ? " of a file" : ""}`);
     done += count;

@@ -81,14 +81,18 @@ export class Qmp {
   }
 }
 
-export async function connectWhenThere(path: string, options: { timeoutMs: number; isDead: () => boolean }): Promise<Socket> {
+export async function connectWhenThere(
+  path: string,
+  options: { timeoutMs: number; isDead: () => boolean },
+): Promise<Socket> {
   const end = performance.now() + options.timeoutMs;
   for (;;) {
     try {
       return await connectOnce(path);
     } catch (error) {
       if (options.isDead()) throw new Error("the VMM ended while it started", { cause: error });
-      if (performance.now() > end) throw new Error(`no socket at ${path} within ${options.timeoutMs} ms`, { cause: error });
+      if (performance.now() > end)
+        throw new Error(`no socket at ${path} within ${options.timeoutMs} ms`, { cause: error });
       await delay(CONNECT_RETRY_MS);
     }
   }

@@ -5,7 +5,15 @@ import type { Isolation } from "@pandastack/contracts/host";
 import { machineDir, machineRunDir, type HostLayout } from "../../files/layout.ts";
 import type { Artifacts } from "../../images/artifacts.ts";
 import { killProcess } from "../../processes/proc.ts";
-import type { BootPlan, Machine, MachineRecord, MachinePlan, RestorePlan, RunningMachine, Runtime } from "../runtime.ts";
+import type {
+  BootPlan,
+  Machine,
+  MachineRecord,
+  MachinePlan,
+  RestorePlan,
+  RunningMachine,
+  Runtime,
+} from "../runtime.ts";
 import type { NetworkSlot } from "../../network/slot.ts";
 import { JAIL_INITRD, JAIL_KERNEL, MACHINE_LAYOUT, qemuArguments } from "./command-line.ts";
 import { cpuFeaturesKey, hostTscKhz } from "./cpu-features.ts";
@@ -43,7 +51,14 @@ export class QemuRuntime implements Runtime {
     this.#kvm = options.kvm;
     this.isolation = options.kvm ? "microvm-kvm" : "microvm-tcg";
     this.buildKey = createHash("sha256")
-      .update(JSON.stringify([options.artifacts.vmm.key, MACHINE_LAYOUT, options.kvm, options.kvm ? cpuFeaturesKey() : `max ${hostTscKhz()}`]))
+      .update(
+        JSON.stringify([
+          options.artifacts.vmm.key,
+          MACHINE_LAYOUT,
+          options.kvm,
+          options.kvm ? cpuFeaturesKey() : `max ${hostTscKhz()}`,
+        ]),
+      )
       .digest("hex");
     this.#dumper.warm();
   }
@@ -115,7 +130,13 @@ export class QemuRuntime implements Runtime {
 
   #start(plan: MachinePlan & { durable: boolean }, files: MachineFiles, mode: "boot" | "restore"): Promise<Vmm> {
     const { kernel, initrd, vmm } = this.#artifacts;
-    const readOnlyFiles = mode === "boot" ? [{ from: kernel.path, to: JAIL_KERNEL }, { from: initrd.path, to: JAIL_INITRD }] : [];
+    const readOnlyFiles =
+      mode === "boot"
+        ? [
+            { from: kernel.path, to: JAIL_KERNEL },
+            { from: initrd.path, to: JAIL_INITRD },
+          ]
+        : [];
     const command = (infoFd: number) => [
       ...jailCommand({
         slot: plan.slot,
@@ -127,7 +148,15 @@ export class QemuRuntime implements Runtime {
         withKvm: this.#kvm,
         infoFd,
       }),
-      ...qemuArguments({ qemuPath: vmm.qemuPath, kvm: this.#kvm, size: plan.size, tap: plan.slot.tap, mac: plan.slot.mac, mode, durable: plan.durable }),
+      ...qemuArguments({
+        qemuPath: vmm.qemuPath,
+        kvm: this.#kvm,
+        size: plan.size,
+        tap: plan.slot.tap,
+        mac: plan.slot.mac,
+        mode,
+        durable: plan.durable,
+      }),
     ];
     return startVmm({ plan, files, command });
   }

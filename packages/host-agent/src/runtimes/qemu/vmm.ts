@@ -44,7 +44,10 @@ export async function startVmm(options: {
     closeSync(info);
   }
   try {
-    const qmp = await Qmp.connect(join(files.runDir, "qmp.sock"), { timeoutMs: START_TIMEOUT_MS, isDead: () => exited !== undefined });
+    const qmp = await Qmp.connect(join(files.runDir, "qmp.sock"), {
+      timeoutMs: START_TIMEOUT_MS,
+      isDead: () => exited !== undefined,
+    });
     const pid = readVmmPid(files)!;
     const stat = processStat(pid);
     if (!stat) throw new Error(`the VMM is gone (${exited ?? "no process"})`);
@@ -97,7 +100,10 @@ export async function reconnectVmm(record: MachineRecord, files: MachineFiles): 
 }
 
 export function connectAgent(vmm: Vmm): Promise<Duplex> {
-  return connectWhenThere(join(vmm.files.runDir, "agent.sock"), { timeoutMs: START_TIMEOUT_MS, isDead: () => vmm.qmp.isClosed });
+  return connectWhenThere(join(vmm.files.runDir, "agent.sock"), {
+    timeoutMs: START_TIMEOUT_MS,
+    isDead: () => vmm.qmp.isClosed,
+  });
 }
 
 /** Ends the process at once and waits until it is gone. */

@@ -14,13 +14,19 @@ type Create = Extract<HostCommand, { name: "createSandbox" }>;
 
 export async function createSandbox(context: HostContext, command: Create, answering: Answering): Promise<HostSandbox> {
   const began = performance.now();
-  if (context.entries.has(command.sandboxId)) throw new Refusal("sandbox.conflict", `sandbox ${command.sandboxId} exists already`);
+  if (context.entries.has(command.sandboxId))
+    throw new Refusal("sandbox.conflict", `sandbox ${command.sandboxId} exists already`);
   const image = imageFor(context, command);
   await requireRoom(context.layout, image.manifest.memoryMb);
   const isDefault = image.dir === context.ahead()?.imageDir && !command.persistent;
   const ready: ReadyPlan =
     (isDefault ? context.ahead()?.take() : undefined) ??
-    (await planRestore({ slots: context.slots, imageDir: image.dir, size: image.manifest, durable: command.persistent }));
+    (await planRestore({
+      slots: context.slots,
+      imageDir: image.dir,
+      size: image.manifest,
+      durable: command.persistent,
+    }));
   const { runtime, slots } = context;
   const started = await startFromImage({ runtime, slots, ready, sandboxId: command.sandboxId, env: command.env });
   const record: SandboxRecord = {
@@ -39,7 +45,11 @@ export async function createSandbox(context: HostContext, command: Create, answe
     machine: started.machine.record,
   };
   const entry = new SandboxEntry(record, started);
-  const payload = { boot_ms: record.bootMs, boot_mode: record.bootMode, ...(image.snapshotId ? { from_snapshot: image.snapshotId } : {}) };
+  const payload = {
+    boot_ms: record.bootMs,
+    boot_mode: record.bootMode,
+    ...(image.snapshotId ? { from_snapshot: image.snapshotId } : {}),
+  };
   let result: HostSandbox;
   try {
     keepDisk(context.layout, record.id, started.machine);
@@ -57,12 +67,17 @@ export async function createSandbox(context: HostContext, command: Create, answe
   return result;
 }
 
-export function describe(manifest: ImageManifest): Pick<SandboxRecord, "template" | "templateKey" | "mac" | "cpus" | "memoryMb" | "diskMb"> {
+export function describe(
+  manifest: ImageManifest,
+): Pick<SandboxRecord, "template" | "templateKey" | "mac" | "cpus" | "memoryMb" | "diskMb"> {
   const { template, templateKey, mac, cpus, memoryMb, diskMb } = manifest;
   return { template, templateKey, mac, cpus, memoryMb, diskMb };
 }
 
-function imageFor(context: HostContext, command: Create): { dir: string; manifest: ImageManifest; snapshotId: string | null } {
+function imageFor(
+  context: HostContext,
+  command: Create,
+): { dir: string; manifest: ImageManifest; snapshotId: string | null } {
   requireRuntime(context, command.runtime);
   if ("template" in command.from) {
     const { dir, manifest } = context.templates.image(command.from.template);
@@ -79,5 +94,8 @@ function imageFor(context: HostContext, command: Create): { dir: string; manifes
 function requireRuntime(context: HostContext, wanted: Create["runtime"]): void {
   const isFake = context.runtime.name === "fake";
   if (wanted === "auto" || (wanted === "fake") === isFake) return;
-  throw new Refusal("runtime.unavailable", `the runtime "${wanted}" is not available on this host; it has "${isFake ? "fake" : "microvm"}"`);
+  throw new Refusal(
+    "runtime.unavailable",
+    `the runtime "${wanted}" is not available on this host; it has "${isFake ? "fake" : "microvm"}"`,
+  );
 }

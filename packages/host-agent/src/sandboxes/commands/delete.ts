@@ -4,11 +4,20 @@ import type { Answering } from "../commit.ts";
 import { requireEntry, requireSnapshot, type HostContext } from "../context.ts";
 
 /** Journal first: what it does not name any more belongs to no one, and the next start removes it if this process dies here. */
-export async function deleteSandbox(context: HostContext, sandboxId: string, answering: Answering): Promise<Record<string, never>> {
+export async function deleteSandbox(
+  context: HostContext,
+  sandboxId: string,
+  answering: Answering,
+): Promise<Record<string, never>> {
   const entry = requireEntry(context, sandboxId);
   const lifetimeSeconds = Math.round((Date.now() - Date.parse(entry.record.createdAt)) / 1000);
   const result = answering(
-    [{ removeSandbox: sandboxId, event: { sandboxId, type: "sandbox.deleted", payload: { lifetime_seconds: lifetimeSeconds } } }],
+    [
+      {
+        removeSandbox: sandboxId,
+        event: { sandboxId, type: "sandbox.deleted", payload: { lifetime_seconds: lifetimeSeconds } },
+      },
+    ],
     {},
   );
   context.entries.delete(sandboxId);
@@ -24,7 +33,11 @@ export async function deleteSandbox(context: HostContext, sandboxId: string, ans
 }
 
 /** Machines that were restored from it hold links to its files and go on. */
-export async function deleteSnapshot(context: HostContext, snapshotId: string, answering: Answering): Promise<Record<string, never>> {
+export async function deleteSnapshot(
+  context: HostContext,
+  snapshotId: string,
+  answering: Answering,
+): Promise<Record<string, never>> {
   requireSnapshot(context, snapshotId);
   const result = answering([{ removeSnapshot: snapshotId }], {});
   context.snapshots.delete(snapshotId);

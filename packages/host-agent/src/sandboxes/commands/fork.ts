@@ -30,7 +30,8 @@ export async function forkSandbox(context: HostContext, command: Fork, answering
   const parent = requireEntry(context, command.sandboxId);
   mayRun("fork", parent.record);
   for (const child of command.children) {
-    if (context.entries.has(child.sandboxId)) throw new Refusal("sandbox.conflict", `sandbox ${child.sandboxId} exists already`);
+    if (context.entries.has(child.sandboxId))
+      throw new Refusal("sandbox.conflict", `sandbox ${child.sandboxId} exists already`);
   }
   await requireRoom(context.layout, parent.record.memoryMb, command.children.length);
   const began = performance.now();
@@ -48,7 +49,8 @@ export async function forkSandbox(context: HostContext, command: Fork, answering
   };
   try {
     let pausedMs = 0;
-    if (parent.state === "hibernated") await copyImage(context, hibernationDir(context.layout, parent.record.id), imageDir);
+    if (parent.state === "hibernated")
+      await copyImage(context, hibernationDir(context.layout, parent.record.id), imageDir);
     else {
       mkdirSync(imageDir, { recursive: true, mode: 0o700 });
       const onLaidOut = () => {
@@ -58,7 +60,9 @@ export async function forkSandbox(context: HostContext, command: Fork, answering
           ahead.push(early);
         }
       };
-      ({ pausedMs } = await whileQuiet(parent, () => parent.machine.snapshot({ imageDir, resume: parent.state === "running", durable: false, onLaidOut })));
+      ({ pausedMs } = await whileQuiet(parent, () =>
+        parent.machine.snapshot({ imageDir, resume: parent.state === "running", durable: false, onLaidOut }),
+      ));
     }
     const children = await inParallel(command.children, PARALLEL_CHILDREN, async (child, index) => {
       const ready = await (ahead[index] ?? plan(child.persistent, false));
@@ -83,7 +87,13 @@ async function startChild(
 ): Promise<Child> {
   const { parent, child, ready } = options;
   const env = { ...parent.env, ...child.env };
-  const started = await startFromImage({ runtime: context.runtime, slots: context.slots, ready, sandboxId: child.sandboxId, env });
+  const started = await startFromImage({
+    runtime: context.runtime,
+    slots: context.slots,
+    ready,
+    sandboxId: child.sandboxId,
+    env,
+  });
   keepDisk(context.layout, child.sandboxId, started.machine);
   const record: SandboxRecord = {
     ...parent,
@@ -102,7 +112,13 @@ async function startChild(
 
 function finish(
   context: HostContext,
-  fork: { parent: SandboxRecord; command: Fork; pausedMs: number; children: PromiseSettledResult<Child>[]; answering: Answering },
+  fork: {
+    parent: SandboxRecord;
+    command: Fork;
+    pausedMs: number;
+    children: PromiseSettledResult<Child>[];
+    answering: Answering;
+  },
 ): ForkResult {
   const changes: Change[] = [];
   const outcomes = fork.children.map((settled, index): Outcome => {
@@ -114,7 +130,10 @@ function finish(
     }
     const { record } = settled.value;
     const payload = { forked_from: fork.parent.id, boot_ms: record.bootMs, boot_mode: record.bootMode };
-    changes.push({ putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: "sandbox.running", payload } });
+    changes.push({
+      putSandbox: { id: record.id, record },
+      event: { sandboxId: record.id, type: "sandbox.running", payload },
+    });
     return { ok: true, sandbox: toHostSandbox(record) };
   });
   const payload = { paused_ms: fork.pausedMs, children: fork.command.children.map((child) => child.sandboxId) };
@@ -140,7 +159,11 @@ async function discardUnused(context: HostContext, ahead: readonly (Promise<Read
   }
 }
 
-async function inParallel<T, R>(items: readonly T[], width: number, work: (item: T, index: number) => Promise<R>): Promise<PromiseSettledResult<R>[]> {
+async function inParallel<T, R>(
+  items: readonly T[],
+  width: number,
+  work: (item: T, index: number) => Promise<R>,
+): Promise<PromiseSettledResult<R>[]> {
   const results: PromiseSettledResult<R>[] = [];
   let next = 0;
   const lane = async () => {

@@ -12,12 +12,20 @@ import { settle } from "./pause.ts";
  * The image is complete and on disk, then the journal says so, then the machine ends: killed between any two of these, the
  * sandbox is either still running or hibernated, with all of its memory.
  */
-export async function hibernateSandbox(context: HostContext, sandboxId: string, answering: Answering): Promise<HostSandbox> {
+export async function hibernateSandbox(
+  context: HostContext,
+  sandboxId: string,
+  answering: Answering,
+): Promise<HostSandbox> {
   const entry = requireEntry(context, sandboxId);
   if (!mayRun("hibernate", entry.record)) return answering([], toHostSandbox(entry.record));
   await requireRoom(context.layout, 0);
   try {
-    await takeImage(context, entry, { target: hibernationDir(context.layout, sandboxId), resume: false, durable: true });
+    await takeImage(context, entry, {
+      target: hibernationDir(context.layout, sandboxId),
+      resume: false,
+      durable: true,
+    });
   } catch (error) {
     if (entry.state === "running") await entry.machine.resume();
     throw error;

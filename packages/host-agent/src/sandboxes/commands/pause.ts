@@ -5,7 +5,11 @@ import type { SandboxEntry } from "../entry.ts";
 import { toHostSandbox, type SandboxRecord } from "../record.ts";
 import { mayRun } from "../rules.ts";
 
-export async function pauseSandbox(context: HostContext, sandboxId: string, answering: Answering): Promise<HostSandbox> {
+export async function pauseSandbox(
+  context: HostContext,
+  sandboxId: string,
+  answering: Answering,
+): Promise<HostSandbox> {
   const entry = requireEntry(context, sandboxId);
   if (!mayRun("pause", entry.record)) return answering([], toHostSandbox(entry.record));
   const guest = await entry.connectedGuest();
@@ -19,7 +23,11 @@ export async function pauseSandbox(context: HostContext, sandboxId: string, answ
   return settle(entry, { state: "paused" }, "sandbox.paused", answering);
 }
 
-export async function resumeSandbox(context: HostContext, sandboxId: string, answering: Answering): Promise<HostSandbox> {
+export async function resumeSandbox(
+  context: HostContext,
+  sandboxId: string,
+  answering: Answering,
+): Promise<HostSandbox> {
   const entry = requireEntry(context, sandboxId);
   if (!mayRun("resume", entry.record)) return answering([], toHostSandbox(entry.record));
   await entry.machine.resume();
@@ -27,7 +35,12 @@ export async function resumeSandbox(context: HostContext, sandboxId: string, ans
   return settle(entry, { state: "running" }, "sandbox.resumed", answering);
 }
 
-export function settle(entry: SandboxEntry, change: Partial<SandboxRecord>, event: string, answering: Answering): HostSandbox {
+export function settle(
+  entry: SandboxEntry,
+  change: Partial<SandboxRecord>,
+  event: string,
+  answering: Answering,
+): HostSandbox {
   const record = { ...entry.record, ...change };
   const result = answering(
     [{ putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: event, payload: {} } }],

@@ -19,7 +19,8 @@ export async function createSnapshot(
 ): Promise<HostSnapshot> {
   const entry = requireEntry(context, command.sandboxId);
   mayRun("snapshot", entry.record);
-  if (context.snapshots.has(command.snapshotId)) throw new Refusal("sandbox.conflict", `snapshot ${command.snapshotId} exists already`);
+  if (context.snapshots.has(command.snapshotId))
+    throw new Refusal("sandbox.conflict", `snapshot ${command.snapshotId} exists already`);
   await requireRoom(context.layout, 0);
   const target = snapshotDir(context.layout, command.snapshotId);
   let pausedMs = 0;
@@ -40,7 +41,12 @@ export async function createSnapshot(
   const { isolation: _isolation, ...shown } = record;
   const payload = { snapshot_id: record.id, paused_ms: pausedMs, size_bytes: record.sizeBytes };
   const result = answering(
-    [{ putSnapshot: { id: record.id, record }, event: { sandboxId: command.sandboxId, type: "sandbox.snapshotted", payload } }],
+    [
+      {
+        putSnapshot: { id: record.id, record },
+        event: { sandboxId: command.sandboxId, type: "sandbox.snapshotted", payload },
+      },
+    ],
     shown,
   );
   context.snapshots.set(record.id, record);
@@ -52,7 +58,8 @@ export async function copyImage(context: HostContext, from: string, to: string):
   const scratch = scratchDir(context.layout, `image-${newHexId(6)}`);
   mkdirSync(scratch, { recursive: true, mode: 0o700 });
   try {
-    for (const name of readdirSync(from)) await copyFile(join(from, name), join(scratch, name), constants.COPYFILE_FICLONE);
+    for (const name of readdirSync(from))
+      await copyFile(join(from, name), join(scratch, name), constants.COPYFILE_FICLONE);
     mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
     renameSync(scratch, to);
   } finally {
@@ -61,6 +68,8 @@ export async function copyImage(context: HostContext, from: string, to: string):
 }
 
 async function allocatedBytes(dir: string): Promise<number> {
-  const sizes = await Promise.all(readdirSync(dir).map(async (name) => (await stat(join(dir, name))).blocks * BLOCK_BYTES));
+  const sizes = await Promise.all(
+    readdirSync(dir).map(async (name) => (await stat(join(dir, name))).blocks * BLOCK_BYTES),
+  );
   return sizes.reduce((sum, size) => sum + size, 0);
 }

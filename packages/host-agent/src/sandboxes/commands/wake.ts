@@ -31,11 +31,22 @@ export async function wakeSandbox(context: HostContext, sandboxId: string, answe
   const ready = await planRestore({ slots, imageDir, size: manifest, durable: persistent });
   const started = await startFromImage({ runtime, slots, ready, sandboxId, env });
   const bootMs = Math.round((performance.now() - began) * 10) / 10;
-  const record = { ...entry.record, state: "running" as const, bootMode: "wake" as const, bootMs, machine: started.machine.record };
+  const record = {
+    ...entry.record,
+    state: "running" as const,
+    bootMode: "wake" as const,
+    bootMs,
+    machine: started.machine.record,
+  };
   let result: HostSandbox;
   try {
     result = answering(
-      [{ putSandbox: { id: sandboxId, record }, event: { sandboxId, type: "sandbox.woken", payload: { wake_ms: bootMs } } }],
+      [
+        {
+          putSandbox: { id: sandboxId, record },
+          event: { sandboxId, type: "sandbox.woken", payload: { wake_ms: bootMs } },
+        },
+      ],
       toHostSandbox(record),
     );
   } catch (error) {
@@ -46,6 +57,8 @@ export async function wakeSandbox(context: HostContext, sandboxId: string, answe
   entry.record = record;
   entry.takeLife(started);
   context.watch(entry, started.machine);
-  context.later("remove a woken sandbox's image", () => Promise.resolve(rmSync(imageDir, { recursive: true, force: true })));
+  context.later("remove a woken sandbox's image", () =>
+    Promise.resolve(rmSync(imageDir, { recursive: true, force: true })),
+  );
   return result;
 }
