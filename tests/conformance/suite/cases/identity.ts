@@ -51,7 +51,7 @@ function expectAllDifferent(identities: readonly Record<string, string>[]): void
   }
 }
 
-inside("the clock is right", async ({ box }) => {
+alone("the clock is right from the first command on", async ({ box }) => {
   expect(await clockErrorMs(box), "ms off").toBeLessThanOrEqual(MAX_CLOCK_ERROR_MS);
 });
 
