@@ -50,6 +50,7 @@ impl Agent {
             "proc.attach" => self.attach(stream, args),
             "proc.signal" => self.signal_process(stream, args),
             "metrics" => self.metrics(stream),
+            "clock.set" => self.set_clock(stream, args),
             "tcp.connect" => self.connect_tcp(stream, args),
             "quiesce" => self.quiesce(stream, args),
             "shutdown" => self.start_shutdown(stream),

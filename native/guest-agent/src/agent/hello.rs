@@ -2,11 +2,11 @@
 
 use super::Agent;
 use crate::json::{parse, Json, ListWriter, ObjectWriter};
-use crate::protocol::FrameType;
+use crate::protocol::{Args, FrameType, OpError};
 use crate::refresh::{clock, AfterHooks, ON_RESTORE_FOLDER};
 
 const VERSION: i64 = 1;
-const FEATURES: [&str; 7] = ["exec", "pty", "fs", "watch", "xattr", "tcp", "metrics"];
+const FEATURES: [&str; 8] = ["exec", "pty", "fs", "watch", "xattr", "tcp", "metrics", "clock"];
 /// 32 hex digits by contract; what comes back in the answer has to be short all the same.
 const MAX_NONCE_CHARS: usize = 64;
 
@@ -38,6 +38,16 @@ impl Agent {
         } else {
             self.greet(&nonce);
         }
+    }
+
+    /// A machine that stood still has lost that time; its streams go on, so it is told by an operation and not by a HELLO.
+    pub(super) fn set_clock(&mut self, stream: u32, args: Args<'_>) -> Result<(), OpError> {
+        let time_ns = args.str("time_ns")?.parse().map_err(|_| OpError::bad_request("time_ns is not a number"))?;
+        if self.owns_machine {
+            clock::set(time_ns);
+        }
+        self.finish_empty(stream);
+        Ok(())
     }
 
     pub(crate) fn greet(&mut self, nonce: &str) {

@@ -1,7 +1,7 @@
 import { Readable, type Duplex } from "node:stream";
 import { FileEntry, ProcessInfo, type ExecRequest, type FsOperation } from "@pandastack/contracts/host";
 import { Fault, withTimeout } from "@pandastack/platform";
-import type { GuestConnection } from "./connection.ts";
+import { wallClockNs, type GuestConnection } from "./connection.ts";
 import type { Guest, GuestMetrics, GuestPort, GuestProcess, WatchEvent } from "./guest.ts";
 import { readJsonLines } from "./json-lines.ts";
 import { StreamProcess } from "./process.ts";
@@ -108,6 +108,15 @@ export class GuestClient implements Guest {
 
   async metrics(): Promise<GuestMetrics> {
     return (await this.#call("metrics", {})) as GuestMetrics;
+  }
+
+  /**
+   * For a guest that stood still: lets it speak again and tells it what time it is. What is asked of it next sees the right
+   * clock, since operations begin in order; nobody needs to wait for the answer.
+   */
+  resumed(): void {
+    this.connection.release();
+    this.#call("clock.set", { time_ns: wallClockNs() }).catch(() => {});
   }
 
   /**

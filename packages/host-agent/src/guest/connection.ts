@@ -1,16 +1,20 @@
 import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
-import { Fault } from "@pandastack/platform";
+import { Fault, Refusal } from "@pandastack/platform";
 import type { StreamState } from "./stream-state.ts";
 import {
   FrameParser,
   FrameType,
   HEADER_BYTES,
+  MAX_PAYLOAD,
   RESYNC_PAD_BYTES,
   encodeFrame,
   encodeJsonFrame,
   type Frame,
 } from "./frames.ts";
+
+const NS_PER_MS = 1_000_000n;
+export const wallClockNs = (): string => (BigInt(Date.now()) * NS_PER_MS).toString();
 
 /** What makes a restored or forked guest itself; see docs/guest-protocol.md, HELLO. */
 export interface GuestRefresh {
@@ -42,7 +46,6 @@ export interface HelloOptions {
 }
 
 const PROTOCOL_VERSION = 1;
-const NS_PER_MS = 1_000_000n;
 /** Inbound bytes that may pass before HELLO_OK: what a guest that lost its peer mid-frame can still have had under way. */
 const MAX_BYTES_BEFORE_HELLO_OK = 4 * 1024 * 1024;
 
@@ -103,7 +106,7 @@ export class GuestConnection {
         nonce,
         version: PROTOCOL_VERSION,
         ...(options.token === undefined ? {} : { token: options.token }),
-        time_ns: (BigInt(Date.now()) * NS_PER_MS).toString(),
+        time_ns: wallClockNs(),
         ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
       }),
     );
@@ -118,10 +121,18 @@ export class GuestConnection {
   /** Starts an operation. The state collects what the guest says on its stream. */
   open(op: string, args: Record<string, unknown>, state: StreamState): void {
     if (this.#closed) throw this.#unreachable();
+    const request = Buffer.from(JSON.stringify({ op, args }));
+    if (request.length > MAX_PAYLOAD) {
+      const size = `${request.length} bytes with its arguments and environment; at most ${MAX_PAYLOAD} can be sent`;
+      throw new Refusal(
+        "validation.body_too_large",
+        `the request to the sandbox is ${size}. Put long content into a file first`,
+      );
+    }
     const stream = this.#nextStream++;
     state.attach(stream, this);
     this.#streams.set(stream, state);
-    this.write(encodeJsonFrame(FrameType.open, stream, { op, args }));
+    this.write(encodeFrame(FrameType.open, stream, 0, request));
   }
 
   /** True when more may be written at once; otherwise await `drained()` first. */

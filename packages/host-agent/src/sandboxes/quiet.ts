@@ -11,6 +11,6 @@ export async function whileQuiet<T>(entry: SandboxEntry, work: () => Promise<T>)
   try {
     return await work();
   } finally {
-    guest.connection.release();
+    guest.resumed();
   }
 }

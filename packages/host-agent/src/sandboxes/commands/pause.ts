@@ -31,7 +31,7 @@ export async function resumeSandbox(
   const entry = requireEntry(context, sandboxId);
   if (!mayRun("resume", entry.record)) return answering([], toHostSandbox(entry.record));
   await entry.machine.resume();
-  entry.openGuest?.connection.release();
+  entry.openGuest?.resumed();
   return settle(entry, { state: "running" }, "sandbox.resumed", answering);
 }
 

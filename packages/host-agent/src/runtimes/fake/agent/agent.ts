@@ -9,7 +9,7 @@ import { GuestParser } from "./parser.ts";
 import { GuestStream, OperationError } from "./stream.ts";
 
 const PROTOCOL_VERSION = 1;
-const FEATURES = ["exec", "pty", "fs", "watch", "xattr", "tcp", "metrics"];
+const FEATURES = ["exec", "pty", "fs", "watch", "xattr", "tcp", "metrics", "clock"];
 
 /**
  * The guest agent of a fake guest: the real protocol over a byte stream. It keeps nothing of its own that must survive a

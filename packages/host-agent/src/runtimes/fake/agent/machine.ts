@@ -1,5 +1,5 @@
 import { runHooks } from "./hello.ts";
-import type { Operation } from "./operation.ts";
+import { text, type Operation } from "./operation.ts";
 import { OperationError } from "./stream.ts";
 
 export const listPorts: Operation = ({ kernel, stream }) => {
@@ -11,6 +11,11 @@ export const listPorts: Operation = ({ kernel, stream }) => {
       process: kernel.process(pid)?.argv[0] ?? null,
     })),
   });
+};
+
+export const setClock: Operation = ({ kernel, stream }, args) => {
+  kernel.setWallClock(Number(BigInt(text(args, "time_ns")) / 1000n) / 1000);
+  stream.ok({});
 };
 
 export const metrics: Operation = ({ kernel, stream }) => {

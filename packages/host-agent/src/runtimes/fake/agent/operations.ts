@@ -12,7 +12,7 @@ import {
   xattrSet,
 } from "./file-changes.ts";
 import { list, readFile, writeFile } from "./file-streams.ts";
-import { listPorts, metrics, quiesce, shutdown, unsupported } from "./machine.ts";
+import { listPorts, metrics, quiesce, setClock, shutdown, unsupported } from "./machine.ts";
 import type { Operation } from "./operation.ts";
 import { connectTcp } from "./tcp.ts";
 import { watch } from "./watch.ts";
@@ -40,6 +40,7 @@ export const operations: Record<string, Operation> = {
   "tcp.connect": connectTcp,
   ports: listPorts,
   metrics,
+  "clock.set": setClock,
   quiesce,
   shutdown,
   "volume.mount": unsupported,
