@@ -303,38 +303,6 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
     await ip(world.host, "route del 10.200.7.0/24 dev wan0");
   });
 
-  it("is quick", async () => {
-    await openServer({ prepareCount: 0 });
-    const made = [];
-    for (let number = 16_000; number < 16_020; number++) {
-      made.push(await server.call<{ make: number; remove: number }>("timeSlot", serverId, number));
-    }
-    await server.call("close", "remove");
-    await openServer({ prepareCount: 4 });
-    const taken = [];
-    for (let round = 0; round < 15; round++) {
-      await waitFor(async () => (await server.call("readyCount")) === 4, {
-        timeoutMs: 5000,
-        message: "not prepared",
-      });
-      taken.push(await server.call<{ acquire: number; release: number }>("timeAcquire"));
-    }
-    await server.call("close", "remove");
-    const figures = {
-      make: median(made.map(({ make }) => make)),
-      remove: median(made.map(({ remove }) => remove)),
-      acquire: median(taken.map(({ acquire }) => acquire)),
-      release: median(taken.map(({ release }) => release)),
-    };
-    console.log(
-      `network slots, medians in ms: ${Object.entries(figures)
-        .map(([name, ms]) => `${name} ${ms.toFixed(2)}`)
-        .join(", ")}`,
-    );
-    // Compared in the same run: a slot made ahead must be far cheaper than one made now.
-    expect(figures.acquire).toBeLessThan(figures.make / 4);
-  });
-
   it("remembers forwarding that was on before it", async () => {
     await inside(world.host, "sysctl", "-qw", "net.ipv4.ip_forward=1");
     await openServer();
@@ -353,4 +321,3 @@ function commandOf(pid: string): string {
 }
 
 const filesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
