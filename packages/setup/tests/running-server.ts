@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openCache } from "../src/cache/cache.ts";
 import { obtainPostgres } from "../src/artifacts/postgres.ts";
+import { postgres } from "../src/supervisor/postgres.ts";
 import { mountsBelow } from "../src/tools/remove-tree.ts";
 import { waitFor } from "../src/tools/wait.ts";
 
@@ -29,9 +30,13 @@ export class TestServer {
     this.postgres = postgres;
   }
 
-  static async make(): Promise<TestServer> {
+  /** `isNew`: without a database cluster, as at a server's first start; others get a copy of one made once. */
+  static async make(options: { isNew?: boolean } = {}): Promise<TestServer> {
     const cache = openCache(process.env["PANDASTACK_CACHE_DIR"] ?? "/var/cache/pandastack");
-    return new TestServer(await freePort(), (await obtainPostgres(cache, REPOSITORY)).path);
+    const server = new TestServer(await freePort(), (await obtainPostgres(cache, REPOSITORY)).path);
+    if (options.isNew !== true)
+      cpSync(await emptyCluster(server.postgres), join(server.dataDir, "pg"), { recursive: true });
+    return server;
   }
 
   get url(): string {
@@ -125,6 +130,30 @@ export class TestServer {
     left.push(...mountsBelow(this.dataDir), ...mountsBelow(this.runDir));
     return left;
   }
+}
+
+let made: Promise<string> | undefined;
+
+/** To be called once at the end of a test file. */
+export async function removeEmptyCluster(): Promise<void> {
+  if (made !== undefined) rmSync(join(await made, ".."), { recursive: true, force: true });
+}
+
+/** A database cluster that no server has run on yet. */
+function emptyCluster(programs: string): Promise<string> {
+  made ??= (async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), "pandastack-cluster-"));
+    chmodSync(dataDir, 0o711);
+    const identity = {
+      id: "test",
+      number: 0,
+      runDir: join(dataDir, "run"),
+      users: { controlPlane: 799_990, postgres: 799_991 },
+    };
+    await postgres({ programs, dataDir, identity }).initialise(() => {});
+    return join(dataDir, "pg");
+  })();
+  return made;
 }
 
 export async function freePort(): Promise<number> {

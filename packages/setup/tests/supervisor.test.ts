@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { processStat } from "../../host-agent/src/processes/proc.ts";
 import { runTool } from "../src/tools/run-tool.ts";
 import { waitFor } from "../src/tools/wait.ts";
-import { TestServer } from "./running-server.ts";
+import { removeEmptyCluster, TestServer } from "./running-server.ts";
 
 const isThere = (pid: number): boolean => {
   const stat = processStat(pid);
@@ -16,6 +16,8 @@ const uidOf = (pid: number): string => /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc
 describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 120_000 }, () => {
   let server: TestServer;
 
+  afterAll(removeEmptyCluster);
+
   beforeEach(async () => {
     server = await TestServer.make();
   }, 120_000);
@@ -24,6 +26,8 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
   }, 120_000);
 
   it("starts, says what it waits for, gives each its user, and stops in order with nothing left", async () => {
+    await server.dispose();
+    server = await TestServer.make({ isNew: true });
     await server.start();
     expect(server.output).toContain("waiting: baking template base");
     const pids = (["postgres", "host-agent", "control-plane"] as const).map((name) => server.recordedPid(name));

@@ -65,7 +65,10 @@ export function postgres(options: { programs: string; dataDir: string; identity:
     writeFileSync(hba, "local all all peer map=local\n", { mode: 0o644 });
     const rows = [`local ${ROLE} ${ROLE}`, `local root ${ROLE}`, "local root postgres", "local postgres postgres"];
     writeFileSync(ident, `${rows.join("\n")}\n`, { mode: 0o644 });
-    if (existsSync(cluster)) giveTo(cluster, users.postgres);
+    if (!existsSync(cluster)) return;
+    giveTo(cluster, users.postgres);
+    // A copied data folder may have come with another mode, which PostgreSQL refuses.
+    chmodSync(cluster, 0o700);
   };
 
   const settings = { ...SETTINGS, unix_socket_directories: socketDir, hba_file: hba, ident_file: ident };
