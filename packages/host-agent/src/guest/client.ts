@@ -1,7 +1,7 @@
 import { Readable, type Duplex } from "node:stream";
 import { FileEntry, ProcessInfo, type ExecRequest, type FsOperation } from "@pandastack/contracts/host";
 import { Fault, withTimeout } from "@pandastack/platform";
-import { wallClockNs, type GuestConnection } from "./connection.ts";
+import { wallClockNs, type GuestConnection, type HelloOk } from "./connection.ts";
 import type { Guest, GuestMetrics, GuestPort, GuestProcess, WatchEvent } from "./guest.ts";
 import { readJsonLines } from "./json-lines.ts";
 import { StreamProcess } from "./process.ts";
@@ -116,7 +116,16 @@ export class GuestClient implements Guest {
    */
   resumed(): void {
     this.connection.release();
-    this.#call("clock.set", { time_ns: wallClockNs() }).catch(() => {});
+    this.#setClock();
+  }
+
+  /**
+   * HELLO sets the clock, but the first frame after a restore may take a guest hundreds of milliseconds to get to on a busy
+   * host, and is that old then. The second is read at once: what was needed for it is warm by now.
+   */
+  correctClock(hello: HelloOk): void {
+    const offMs = Math.abs(Date.now() - Number(BigInt(hello.time_ns) / 1_000_000n));
+    if (offMs > CLOCK_TOLERANCE_MS) this.#setClock();
   }
 
   /**
@@ -136,6 +145,11 @@ export class GuestClient implements Guest {
     }
   }
 
+  #setClock(): void {
+    // A guest whose agent is too old to know this keeps the time of its HELLO.
+    this.#call("clock.set", { time_ns: wallClockNs() }).catch(() => {});
+  }
+
   #open(op: string, args: Record<string, unknown>): StreamState {
     const state = new StreamState();
     this.connection.open(op, args, state);
@@ -147,6 +161,8 @@ export class GuestClient implements Guest {
   }
 }
 
+/** A guest's clock may be this far off without being told again; what is promised is 50 ms. */
+const CLOCK_TOLERANCE_MS = 10;
 /** Flushing a guest's dirty pages takes its time on a slow disk; hooks may take 5 s. */
 const QUIESCE_TIMEOUT_MS = 20_000;
 /** Bytes of a file that may wait here for a slow client, beside the window in the guest. */

@@ -72,8 +72,9 @@ export class SandboxEntry {
 
   async #connect(): Promise<GuestClient> {
     const connection = new GuestConnection(await this.machine.connect());
-    await connection.hello({ resync: true, timeoutMs: RECONNECT_TIMEOUT_MS });
+    const hello = await connection.hello({ resync: true, timeoutMs: RECONNECT_TIMEOUT_MS });
     this.#guest = new GuestClient(connection);
+    this.#guest.correctClock(hello);
     return this.#guest;
   }
 }

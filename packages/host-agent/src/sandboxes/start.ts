@@ -36,8 +36,14 @@ export async function startFromImage(options: {
     const running = await runtime.restore(ready.plan);
     machine = running.machine;
     const connection = new GuestConnection(running.channel);
-    await connection.hello({ resync: false, timeoutMs: FIRST_ANSWER_TIMEOUT_MS, refresh: identityOf(options) });
-    return { machine, guest: new GuestClient(connection) };
+    const hello = await connection.hello({
+      resync: false,
+      timeoutMs: FIRST_ANSWER_TIMEOUT_MS,
+      refresh: identityOf(options),
+    });
+    const guest = new GuestClient(connection);
+    guest.correctClock(hello);
+    return { machine, guest };
   } catch (error) {
     await machine?.stop();
     await slots.release(ready.slot);
