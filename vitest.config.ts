@@ -12,7 +12,18 @@ function project(name: string, include: string[], options: Record<string, unknow
   return { test: { name, include, pool: "forks", ...options } };
 }
 
-const vm = { fileParallelism: false, testTimeout: VM_TEST_TIMEOUT_MS, hookTimeout: VM_HOOK_TIMEOUT_MS };
+/**
+ * Emulated guests share two cores with whatever else the machine does. A case that failed is run once more, and the report
+ * says so; one that fails twice fails.
+ */
+const VM_RETRIES = 1;
+
+const vm = {
+  fileParallelism: false,
+  testTimeout: VM_TEST_TIMEOUT_MS,
+  hookTimeout: VM_HOOK_TIMEOUT_MS,
+  retry: VM_RETRIES,
+};
 
 /** Projects with a set-up of their own (a database, a running server) keep their configuration beside their tests. */
 const own = ["packages/control-plane/vitest.config.ts", "tests/e2e/vitest.config.ts"].filter((path) =>

@@ -9,6 +9,8 @@ export default defineConfig({
     globalSetup: ["tests/e2e/support/global-setup.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // As in the VM projects of the root configuration: once more on a busy machine, and the report says so.
+    retry: 1,
     // Files share one machine: what one measures, another would disturb.
     fileParallelism: false,
   },
