@@ -49,22 +49,40 @@ struct Departure {
 impl Reader {
     /// All changes that can be read now.
     pub fn read(&mut self, tree: &mut Tree) -> Vec<Change> {
-        self.buffer.resize(BUFFER_BYTES, 0);
-        let Transfer::Bytes(count) = read(tree.raw_fd(), &mut self.buffer) else { return Vec::new() };
         let mut changes = Vec::new();
         let mut departure: Option<Departure> = None;
+        loop {
+            self.read_batch(tree, &mut departure, &mut changes);
+            // The kernel queues the second half of a rename after the first, but not in the same instant.
+            if departure.is_none() || !has_more(tree.raw_fd()) {
+                break;
+            }
+        }
+        // A lone first half has left the tree.
+        leave(departure.take(), tree, &mut changes);
+        changes
+    }
+
+    fn read_batch(&mut self, tree: &mut Tree, departure: &mut Option<Departure>, changes: &mut Vec<Change>) {
+        self.buffer.resize(BUFFER_BYTES, 0);
+        let Transfer::Bytes(count) = read(tree.raw_fd(), &mut self.buffer) else { return };
         for event in split(&self.buffer[..count]) {
             let arrives =
                 departure.as_ref().is_some_and(|left| event.has(libc::IN_MOVED_TO) && left.cookie == event.cookie);
             if !arrives {
-                leave(departure.take(), tree, &mut changes);
+                leave(departure.take(), tree, changes);
             }
-            translate(event, &mut departure, tree, &mut changes);
+            translate(event, departure, tree, changes);
         }
-        // The kernel queues both halves at once; a lone first half has left the tree.
-        leave(departure.take(), tree, &mut changes);
-        changes
     }
+}
+
+/// How long the first half of a rename waits for its second: the renaming task may lose its processor between the two.
+const RENAME_WAIT_MS: i32 = 50;
+
+fn has_more(fd: i32) -> bool {
+    let mut waited = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    unsafe { libc::poll(&mut waited, 1, RENAME_WAIT_MS) > 0 }
 }
 
 fn leave(departure: Option<Departure>, tree: &mut Tree, changes: &mut Vec<Change>) {
