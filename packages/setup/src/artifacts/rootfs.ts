@@ -21,7 +21,7 @@ export interface RootfsOutcome extends Outcome {
 export type RootfsEntry = Entry<RootfsOutcome>;
 
 const KIND = "rootfs";
-const RECIPE_VERSION = "1";
+const RECIPE_VERSION = "2";
 
 export interface RootfsInput {
   readonly mirror: DebianMirror;

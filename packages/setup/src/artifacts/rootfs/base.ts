@@ -11,6 +11,8 @@ export const BASE = {
     "git",
     "iproute2",
     "less",
+    // A name for every sandbox's own host name: sudo and Java look it up.
+    "libnss-myhostname",
     "login",
     "openssh-client",
     "passwd",

@@ -12,7 +12,7 @@ export async function furnish(options: {
   const { root, log } = options;
   await addUser(root, log);
   installNode(options);
-  symlinkSync("python3", join(root, "usr/local/bin/python"));
+  symlinkSync("/usr/bin/python3", join(root, "usr/local/bin/python"));
   writeFileSync(join(root, "etc/pip.conf"), "[global]\nbreak-system-packages = true\nroot-user-action = ignore\n");
   mkdirSync(join(root, "workspace"));
   chownSync(join(root, "workspace"), 1000, 1000);
