@@ -26,9 +26,11 @@ const vm = {
 };
 
 /** Projects with a set-up of their own (a database, a running server) keep their configuration beside their tests. */
-const own = ["packages/control-plane/vitest.config.ts", "tests/e2e/vitest.config.ts"].filter((path) =>
-  existsSync(new URL(path, import.meta.url)),
-);
+const own = [
+  "packages/control-plane/vitest.config.ts",
+  "tests/authorisation/vitest.config.ts",
+  "tests/e2e/vitest.config.ts",
+].filter((path) => existsSync(new URL(path, import.meta.url)));
 
 export default defineConfig({
   test: {
