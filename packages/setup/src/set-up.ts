@@ -5,6 +5,7 @@ import { artifactBuild } from "./artifacts/build.ts";
 import { readGuestCertificates } from "./artifacts/rootfs/guest-ca.ts";
 import { openCache } from "./cache/cache.ts";
 import { npmPackages } from "./host/npm-packages.ts";
+import { rust } from "./host/rust.ts";
 import { systemPackages } from "./host/system-packages.ts";
 import type { Settings } from "./settings.ts";
 import { createReporter, type Reporter, seconds } from "./steps/reporter.ts";
@@ -32,7 +33,7 @@ export async function setUp(settings: Settings, reporter: Reporter = reporterFor
     certificates: readGuestCertificates(settings.guestCa),
   });
   reporter.line(`Setting up (cache ${settings.cacheDir})`);
-  await runSteps([systemPackages(), npmPackages(settings.repository), ...build.steps], reporter);
+  await runSteps([systemPackages(), rust(), npmPackages(settings.repository), ...build.steps], reporter);
   reporter.line(`Set up in ${seconds(performance.now() - started)}`);
   const artifacts = build.artifacts();
   const artifactsFile = join(settings.dataDir, "artifacts.json");

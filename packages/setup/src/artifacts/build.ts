@@ -24,7 +24,7 @@ export interface ArtifactBuild {
   postgres(): string;
 }
 
-/** `needs` of the steps: "system packages" and "npm packages" must come before them. */
+/** `needs` of the steps: "system packages", "Rust" and "npm packages" must come before them. */
 export function artifactBuild(input: BuildInput): ArtifactBuild {
   const { cache, repository, agentCrate } = input;
   let rootfs: RootfsEntry | undefined;
@@ -48,7 +48,7 @@ export function artifactBuild(input: BuildInput): ArtifactBuild {
     },
     {
       name: "guest agent",
-      needs: ["system packages"],
+      needs: ["Rust"],
       isDone: async () => (agent = await findGuestAgent(cache, agentCrate)) !== undefined,
       run: async (context) => void (agent = await obtainGuestAgent(cache, agentCrate, context)),
     },
