@@ -1,6 +1,6 @@
 import { GUEST_IP_CIDR, GUEST_GATEWAY } from "./addresses.ts";
 import type { MachineSize } from "../runtime.ts";
-import { hostTscKhz } from "./cpu-features.ts";
+import { EMULATED_CPU, hostTscKhz } from "./cpu-features.ts";
 
 export interface CommandLineOptions {
   readonly qemuPath: string;
@@ -49,7 +49,7 @@ export function qemuArguments(options: CommandLineOptions): string[] {
     "-accel",
     options.kvm ? "kvm" : `tcg,thread=multi,tb-size=${TRANSLATION_CACHE_MB}`,
     "-cpu",
-    options.kvm ? "host,-arch-capabilities" : "max",
+    options.kvm ? "host,-arch-capabilities" : EMULATED_CPU,
     "-m",
     String(size.memoryMb),
     "-smp",

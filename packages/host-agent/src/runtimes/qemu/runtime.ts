@@ -16,7 +16,7 @@ import type {
 } from "../runtime.ts";
 import type { NetworkSlot } from "../../network/slot.ts";
 import { JAIL_INITRD, JAIL_KERNEL, MACHINE_LAYOUT, qemuArguments } from "./command-line.ts";
-import { cpuFeaturesKey, hostTscKhz } from "./cpu-features.ts";
+import { EMULATED_CPU, cpuFeaturesKey, hostTscKhz } from "./cpu-features.ts";
 import { jailCommand } from "./jail.ts";
 import {
   DISK,
@@ -56,7 +56,7 @@ export class QemuRuntime implements Runtime {
           options.artifacts.vmm.key,
           MACHINE_LAYOUT,
           options.kvm,
-          options.kvm ? cpuFeaturesKey() : `max ${hostTscKhz()}`,
+          options.kvm ? cpuFeaturesKey() : `${EMULATED_CPU} ${hostTscKhz()}`,
         ]),
       )
       .digest("hex");
