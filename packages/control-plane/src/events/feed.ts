@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { HostEvent } from "@pandastack/contracts/host";
 import type { Logger } from "@pandastack/platform";
+import { Loop } from "../calls/loop.ts";
 import type { HostClient } from "../hosts/client.ts";
 import type { HostWatch } from "../hosts/watch.ts";
 import type { Database } from "../persistence/database.ts";
@@ -18,12 +19,16 @@ const BATCH_LIMIT = 500;
  */
 export class EventFeed {
   readonly #parts: { db: Database; host: HostClient; watch: HostWatch; log: Logger };
-  readonly #stop = new AbortController();
   readonly #emitter = new EventEmitter().setMaxListeners(0);
-  #loop: Promise<void> | undefined;
+  readonly #loop: Loop;
 
   constructor(parts: { db: Database; host: HostClient; watch: HostWatch; log: Logger }) {
     this.#parts = parts;
+    this.#loop = new Loop((signal) => this.#follow(signal), {
+      pauseMs: PAUSE_MS,
+      onError: (error) =>
+        parts.log.debug({ err: error }, "events: the host's journal cannot be followed at the moment"),
+    });
   }
 
   /** Called with what the host said, after it was stored. */
@@ -39,24 +44,11 @@ export class EventFeed {
   }
 
   start(): void {
-    this.#loop = this.#run();
+    this.#loop.start();
   }
 
-  async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#loop;
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        await this.#follow(signal);
-      } catch (error) {
-        this.#parts.log.debug({ err: error }, "events: the host's journal cannot be followed at the moment");
-      }
-      await delay(PAUSE_MS, undefined, { signal, ref: false }).catch(() => {});
-    }
+  stop(): Promise<void> {
+    return this.#loop.stop();
   }
 
   async #follow(signal: AbortSignal): Promise<void> {

@@ -115,6 +115,7 @@ export async function buildApp(options: AppOptions): Promise<{ app: FastifyInsta
     bindOperations(api, {
       db: parts.db,
       presence: parts.presence,
+      keysInUse: new Set(),
       handlers,
       openCalls,
       checkReplies: options.checkReplies ?? false,

@@ -17,6 +17,8 @@ import { validate } from "./validation.ts";
 export interface BindOptions {
   readonly db: Database;
   readonly presence: Presence;
+  /** Workspaces and idempotency keys that a request works under. */
+  readonly keysInUse: Set<string>;
   readonly handlers: Handlers;
   readonly openCalls: OpenCalls;
   /** Throws while the server cannot serve anything but its own health yet. */
@@ -75,7 +77,7 @@ function bindOperation(app: FastifyInstance, name: OperationName, options: BindO
     if (!operation.idempotent || key === undefined) return run(randomBytes(16).toString("hex"));
     const fingerprint = { name, params: call.params, query: call.query, body: call.body };
     return once(
-      options,
+      { ...options, log: call.log },
       { workspace: request.principal!.workspace, key: String(key), fingerprint },
       (seed) => run(seed) as Promise<{ status: number; body: unknown }>,
     );

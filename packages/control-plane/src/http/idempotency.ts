@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "kysely";
-import { Refusal } from "@pandastack/platform";
+import { Refusal, type Logger } from "@pandastack/platform";
 import type { Database } from "../persistence/database.ts";
 import { ownerIsGone, type Presence } from "../persistence/presence.ts";
 
@@ -22,13 +22,21 @@ export interface IdempotentRequest {
   readonly fingerprint: unknown;
 }
 
+export interface IdempotencyParts {
+  readonly db: Database;
+  readonly presence: Presence;
+  readonly log: Logger;
+  /** Workspaces and keys that a request of this process works under. */
+  readonly keysInUse: Set<string>;
+}
+
 /**
  * Does a request once however often it is sent. The second sender waits for the first; when the first one's control plane
  * has died, the second goes on in its place with the same seed, so that what was half made is finished. Failures are not
  * remembered: the key is free again.
  */
 export async function once(
-  parts: { db: Database; presence: Presence },
+  parts: IdempotencyParts,
   request: IdempotentRequest,
   run: (seed: string) => Promise<Remembered>,
 ): Promise<Remembered & { isReplay: boolean }> {
@@ -36,31 +44,61 @@ export async function once(
     throw new Refusal("validation.failed", "Idempotency-Key: 1 to 255 visible ASCII characters", {
       details: { field: "Idempotency-Key" },
     });
-  const seed = await claim(parts, request);
-  if (typeof seed !== "string") return { ...seed, isReplay: true };
-  const mine = { workspace: request.workspace, key: request.key };
+  const end = performance.now() + WAIT_LIMIT_MS;
+  const name = `${request.workspace} ${request.key}`;
+  while (parts.keysInUse.has(name)) await waitABit(end);
+  parts.keysInUse.add(name);
   try {
-    const answer = await run(seed);
-    await sql`update idempotency_keys set status = ${answer.status}, reply = ${JSON.stringify(answer.body)}::jsonb
-      where workspace = ${mine.workspace} and key = ${mine.key} and owner = ${parts.presence.id}`.execute(parts.db);
-    return { ...answer, isReplay: false };
+    return await claimAndRun(parts, request, run, end);
+  } finally {
+    parts.keysInUse.delete(name);
+  }
+}
+
+/** The only one in this process that works under the key. */
+async function claimAndRun(
+  parts: IdempotencyParts,
+  request: IdempotentRequest,
+  run: (seed: string) => Promise<Remembered>,
+  end: number,
+): Promise<Remembered & { isReplay: boolean }> {
+  const seed = await claim(parts, request, end);
+  if (typeof seed !== "string") return { ...seed, isReplay: true };
+  const { workspace, key } = request;
+  let answer: Remembered;
+  try {
+    answer = await run(seed);
   } catch (error) {
-    await sql`delete from idempotency_keys where workspace = ${mine.workspace} and key = ${mine.key} and owner = ${parts.presence.id} and status is null`
+    // Where this fails, the next one under the key takes it over, with its seed.
+    await sql`delete from idempotency_keys where workspace = ${workspace} and key = ${key} and owner = ${parts.presence.id} and status is null`
       .execute(parts.db)
       .catch(() => {});
     throw error;
   }
+  // The work is done: a lost note of it must not make it a failure. A repetition finds it under the same seed.
+  await sql`update idempotency_keys set status = ${answer.status}, reply = ${JSON.stringify(answer.body)}::jsonb
+    where workspace = ${workspace} and key = ${key} and owner = ${parts.presence.id}`
+    .execute(parts.db)
+    .catch((error: unknown) => parts.log.warn({ err: error }, "an answer could not be written down under its key"));
+  return { ...answer, isReplay: false };
+}
+
+async function waitABit(end: number): Promise<void> {
+  if (performance.now() > end) {
+    throw new Refusal(
+      "idempotency.in_progress",
+      "Idempotency-Key: the first request with this key is still being worked on; try again",
+      { retryAfterSeconds: 1 },
+    );
+  }
+  await delay(WAIT_STEP_MS);
 }
 
 /** The seed to work with, or the answer that was given before. */
-async function claim(
-  parts: { db: Database; presence: Presence },
-  request: IdempotentRequest,
-): Promise<string | Remembered> {
+async function claim(parts: IdempotencyParts, request: IdempotentRequest, end: number): Promise<string | Remembered> {
   const { db, presence } = parts;
   const { workspace, key } = request;
   const hash = createHash("sha256").update(JSON.stringify(request.fingerprint)).digest();
-  const end = performance.now() + WAIT_LIMIT_MS;
   for (;;) {
     const seed = randomUUID();
     const inserted = await db
@@ -83,18 +121,13 @@ async function claim(
       });
     }
     if (row.status !== null) return { status: row.status, body: row.reply };
+    // Ours, and nobody here works on it: its answer or its failure could not be written down.
+    if (row.owner === presence.id) return row.seed;
     const { rows } = await sql<{ seed: string }>`
       update idempotency_keys set owner = ${presence.id}
       where workspace = ${workspace} and key = ${key} and status is null and owner <> ${presence.id} and ${ownerIsGone("owner")}
       returning seed`.execute(db);
     if (rows[0] !== undefined) return rows[0].seed;
-    if (performance.now() > end) {
-      throw new Refusal(
-        "idempotency.in_progress",
-        "Idempotency-Key: the first request with this key is still being worked on; try again",
-        { retryAfterSeconds: 1 },
-      );
-    }
-    await delay(WAIT_STEP_MS);
+    await waitABit(end);
   }
 }

@@ -1,8 +1,11 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Database } from "../persistence/database.ts";
+import type { WorkQueue } from "../hosts/work-queue.ts";
 import type { SandboxCounters } from "../sandboxes/parts.ts";
 
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+/** Up to the longest wait for a turn. */
+const WAIT_SECONDS = [0.001, 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20];
 const BOOT_SECONDS = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5];
 
 /** Figures for Prometheus, by operation and not by path: a path has ids in it. */
@@ -10,9 +13,10 @@ export class ServerMetrics {
   readonly registry = new Registry();
   readonly #requests: Counter<"operation" | "method" | "status">;
   readonly #durations: Histogram<"operation" | "method">;
+  readonly #waits: Histogram;
   readonly counters: SandboxCounters;
 
-  constructor(db: Database) {
+  constructor(db: Database, work: () => WorkQueue) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     this.#requests = new Counter({
@@ -45,6 +49,28 @@ export class ServerMetrics {
         for (const row of rows) this.set({ status: row.status }, row.count);
       },
     });
+    this.#waits = new Histogram({
+      name: "sandbox_queue_wait_seconds",
+      help: "How long creates, forks and wakes waited for their turn on the host.",
+      buckets: WAIT_SECONDS,
+      registers,
+    });
+    new Gauge({
+      name: "sandbox_queue_depth",
+      help: "Creates, forks and wakes that wait for their turn on the host.",
+      registers,
+      collect() {
+        this.set(work().depth);
+      },
+    });
+    new Gauge({
+      name: "sandbox_queue_in_flight",
+      help: "Sandboxes in the making on the host.",
+      registers,
+      collect() {
+        this.set(work().inFlight);
+      },
+    });
     const creates = new Counter({
       name: "sandbox_creates_total",
       help: "Creates by result.",
@@ -73,6 +99,10 @@ export class ServerMetrics {
       woken: () => wakes.inc(),
       expired: () => expiries.inc(),
     };
+  }
+
+  waited(seconds: number): void {
+    this.#waits.observe(seconds);
   }
 
   answered(operation: string, method: string, status: number, seconds: number): void {

@@ -7,11 +7,13 @@ import { EventFeed } from "../events/feed.ts";
 import { HostClient } from "../hosts/client.ts";
 import { loadHttpClient } from "../hosts/load-client.ts";
 import { HostWatch } from "../hosts/watch.ts";
+import { WorkQueue } from "../hosts/work-queue.ts";
 import { buildApp } from "../http/app.ts";
 import { ServerMetrics } from "../http/metrics.ts";
 import { openDatabase } from "../persistence/database.ts";
 import { migrate } from "../persistence/migrate.ts";
 import { Presence } from "../persistence/presence.ts";
+import { Abandoned } from "../sandboxes/abandoned.ts";
 import { Activity } from "../sandboxes/activity.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
 import { KeyedQueue } from "../sandboxes/queue.ts";
@@ -23,6 +25,11 @@ const START_RETRY_MS = 250;
 /** What is being answered may finish for this long after a stop was asked for. */
 const STOP_GRACE_MS = 10_000;
 const STOP_SWEEP_MS = 50;
+/**
+ * Sandboxes in the making at a time, where the host does not say how many processors it has: an emulated guest keeps half
+ * a core busy while it comes up, and beyond four on two cores each one more only makes all of them slower.
+ */
+const DEFAULT_HOST_WORK_LIMIT = 4;
 
 export interface ControlPlane {
   /** Listens, and brings everything up as the database and the host come. Resolves once it listens. */
@@ -51,7 +58,15 @@ export async function makeControlPlane(
   const presence = new Presence(db, log);
   const activity = new Activity(db, log);
   const feed = new EventFeed({ db, host, watch, log });
-  const metrics = new ServerMetrics(db);
+  const metrics: ServerMetrics = new ServerMetrics(db, () => work);
+  const work = new WorkQueue(
+    {
+      inFlight: () => Math.max(1, Math.ceil((settings.hostWorkLimit ?? DEFAULT_HOST_WORK_LIMIT) / presence.planes)),
+      waiting: settings.queueLimit,
+      waitMs: settings.queueSeconds * 1000,
+    },
+    (seconds) => metrics.waited(seconds),
+  );
   const parts: SandboxParts = {
     db,
     host,
@@ -60,6 +75,8 @@ export async function makeControlPlane(
     activity,
     feed,
     queue: new KeyedQueue(),
+    work,
+    abandoned: new Abandoned(),
     settings,
     counters: metrics.counters,
     log,

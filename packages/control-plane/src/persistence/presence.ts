@@ -6,6 +6,8 @@ import type { Database } from "./database.ts";
 const BEAT_MS = 2000;
 /** A control plane that has said nothing for this long is dead, and its unfinished work anyone's. */
 export const PRESENCE_TIMEOUT_MS = 10_000;
+/** After the database was away, nobody is judged by how long they were silent before this has passed. */
+const SETTLE_MS = 10_000;
 
 /** This control plane's name among those on the same database, and the proof that it lives. */
 export class Presence {
@@ -16,6 +18,8 @@ export class Presence {
   /** Since when its beats have not been missing; undefined while they are. */
   #steadySince: number | undefined;
   #isAway = false;
+  #wasAway = false;
+  #planes = 1;
 
   constructor(db: Database, log: Logger) {
     this.#db = db;
@@ -46,6 +50,12 @@ export class Presence {
       await sql`
         insert into control_planes (id, seen_at) values (${this.id}, clock_timestamp())
         on conflict (id) do update set seen_at = excluded.seen_at`.execute(this.#db);
+      const others = await sql<{ count: number }>`
+        select count(*) as count from control_planes
+        where id <> ${this.id} and seen_at > clock_timestamp() - make_interval(secs => ${sql.lit(PRESENCE_TIMEOUT_MS / 1000)})`.execute(
+        this.#db,
+      );
+      this.#planes = 1 + (others.rows[0]?.count ?? 0);
       await sql`delete from control_planes where seen_at < clock_timestamp() - interval '1 hour' and id <> ${this.id}`.execute(
         this.#db,
       );
@@ -56,7 +66,19 @@ export class Presence {
       this.#steadySince = undefined;
       if (!this.#isAway) this.#log.warn({ err: error }, "database: away");
       this.#isAway = true;
+      this.#wasAway = true;
     }
+  }
+
+  /** Control planes that live, as of the last beat: what a host takes is divided among them. */
+  get planes(): number {
+    return this.#planes;
+  }
+
+  /** Whether what the database says of the last moments can be relied on: it has not just come back. */
+  get isSettled(): boolean {
+    if (this.#steadySince === undefined) return false;
+    return !this.#wasAway || performance.now() - this.#steadySince > SETTLE_MS;
   }
 
   /** Whether the database answered the last beat. */

@@ -29,7 +29,7 @@ export function onSandbox<N extends OperationName>(
     try {
       answer =
         verb === "use" || verb === "snapshot" || verb === "fork"
-          ? await enter(parts, row, verb, (ready) => handle(call, ready))
+          ? await enter(parts, row, { verb, signal: call.signal }, (ready) => handle(call, ready))
           : await handle(call, row);
     } catch (error) {
       end();

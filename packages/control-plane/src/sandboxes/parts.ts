@@ -2,8 +2,10 @@ import type { Logger } from "@pandastack/platform";
 import type { EventFeed } from "../events/feed.ts";
 import type { HostClient } from "../hosts/client.ts";
 import type { HostWatch } from "../hosts/watch.ts";
+import type { WorkQueue } from "../hosts/work-queue.ts";
 import type { Database } from "../persistence/database.ts";
 import type { Presence } from "../persistence/presence.ts";
+import type { Abandoned } from "./abandoned.ts";
 import type { Activity } from "./activity.ts";
 import type { KeyedQueue } from "./queue.ts";
 
@@ -32,6 +34,9 @@ export interface SandboxParts {
   readonly feed: EventFeed;
   /** Changes of one sandbox's state, one after the other. */
   readonly queue: KeyedQueue;
+  /** Whatever makes a sandbox run on the host waits for its turn here. */
+  readonly work: WorkQueue;
+  readonly abandoned: Abandoned;
   readonly settings: SandboxSettings;
   readonly counters: SandboxCounters;
   readonly log: Logger;

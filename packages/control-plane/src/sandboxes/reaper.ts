@@ -1,5 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "kysely";
+import { Loop } from "../calls/loop.ts";
 import { nowMs } from "../persistence/clock.ts";
 import type { SandboxParts } from "./parts.ts";
 import { removeFromHost } from "./service/remove.ts";
@@ -11,34 +11,30 @@ const BATCH_LIMIT = 50;
 /** Deletes sandboxes that have been idle for longer than they may. Any number of control planes may run one. */
 export class Reaper {
   readonly #parts: SandboxParts;
-  readonly #stop = new AbortController();
-  #loop: Promise<void> | undefined;
+  readonly #loop: Loop;
 
   constructor(parts: SandboxParts) {
     this.#parts = parts;
+    this.#loop = new Loop(() => this.#pass(), {
+      pauseMs: POLL_MS,
+      onError: (error) => parts.log.debug({ err: error }, "reaper: the database is away"),
+    });
   }
 
   start(): void {
-    this.#loop = this.#run();
+    this.#loop.start();
   }
 
-  async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#loop;
+  stop(): Promise<void> {
+    return this.#loop.stop();
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        const expired = await claimExpired(this.#parts);
-        for (const id of expired) void this.#remove(id);
-        if (expired.length === BATCH_LIMIT) continue;
-      } catch (error) {
-        this.#parts.log.debug({ err: error }, "reaper: the database is away");
-      }
-      await delay(POLL_MS, undefined, { signal, ref: false }).catch(() => {});
-    }
+  /** Not right after the database was away: who is in use could not be told to it, by anyone. */
+  async #pass(): Promise<"again" | void> {
+    if (!this.#parts.presence.isSettled) return;
+    const expired = await claimExpired(this.#parts);
+    for (const id of expired) void this.#remove(id);
+    if (expired.length === BATCH_LIMIT) return "again";
   }
 
   async #remove(id: string): Promise<void> {

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "kysely";
 import type { HostEvent, HostSandbox } from "@pandastack/contracts/host";
+import { Loop } from "../calls/loop.ts";
 import { pruneEvents } from "../events/store.ts";
 import { IDEMPOTENCY_HOURS } from "@pandastack/contracts";
 import { ownerIsGone } from "../persistence/presence.ts";
@@ -38,14 +38,17 @@ const STATE_AFTER: Readonly<Record<string, SandboxRow["status"]>> = {
  */
 export class Reconciler {
   readonly #parts: SandboxParts;
-  readonly #stop = new AbortController();
-  #loop: Promise<void> | undefined;
+  readonly #loop: Loop;
   #compareAt = 0;
   #pruneAt = performance.now() + PRUNE_MS;
   readonly #unsubscribe: (() => void)[] = [];
 
   constructor(parts: SandboxParts) {
     this.#parts = parts;
+    this.#loop = new Loop(() => this.pass(), {
+      pauseMs: PASS_MS,
+      onError: (error) => parts.log.debug({ err: error }, "reconciler: something is away; next pass"),
+    });
   }
 
   start(): void {
@@ -59,25 +62,12 @@ export class Reconciler {
       ),
       feed.onReconnect(() => (this.#compareAt = 0)),
     );
-    this.#loop = this.#run();
+    this.#loop.start();
   }
 
   async stop(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    this.#stop.abort();
-    await this.#loop;
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        await this.pass();
-      } catch (error) {
-        this.#parts.log.debug({ err: error }, "reconciler: something is away; next pass");
-      }
-      await delay(PASS_MS, undefined, { signal, ref: false }).catch(() => {});
-    }
+    await this.#loop.stop();
   }
 
   async pass(): Promise<void> {
@@ -106,8 +96,13 @@ export class Reconciler {
   }
 
   async #finishSnapshots(): Promise<void> {
-    const { db, presence, log } = this.#parts;
-    const ids = await claimUnfinishedSnapshots(db, { mayJudge: presence.mayJudge, retrySeconds: RETRY_SECONDS });
+    const { db, presence, log, abandoned } = this.#parts;
+    const ids = await claimUnfinishedSnapshots(db, {
+      mayJudge: presence.mayJudge,
+      retrySeconds: RETRY_SECONDS,
+      abandoned: abandoned.ids(),
+    });
+    abandoned.forgetOld();
     await Promise.all(
       ids.map((id) =>
         removeSnapshot(this.#parts, id).catch((error: unknown) =>
@@ -135,9 +130,8 @@ export class Reconciler {
  * with it, so they are undone. Others skip what is claimed here for a while.
  */
 async function claimUnfinished(parts: SandboxParts): Promise<string[]> {
-  const abandoned = parts.presence.mayJudge
-    ? sql<boolean>`(status = 'creating' and ${ownerIsGone("owner")})`
-    : sql<boolean>`false`;
+  const ownerless = parts.presence.mayJudge ? ownerIsGone("owner") : sql<boolean>`false`;
+  const abandoned = sql<boolean>`(status = 'creating' and (${ownerless} or id = any(${parts.abandoned.ids()})))`;
   const { rows } = await sql<{ id: string }>`
     update sandboxes set wanted = 'deleted', attempted_at = clock_timestamp(), generation = generation + 1
     where id in (

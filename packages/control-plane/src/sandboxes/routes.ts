@@ -41,9 +41,11 @@ const DEFAULT_TREE_COUNT = 2;
 function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
   const { db } = parts;
   return {
-    createSandbox: async ({ principal, seed, body }) => ({
+    createSandbox: async ({ principal, seed, body, signal }) => ({
       status: 201,
-      body: sandboxInfo(await createSandbox(parts, { workspace: principal.workspace, seed, request: body ?? {} })),
+      body: sandboxInfo(
+        await createSandbox(parts, { workspace: principal.workspace, seed, request: body ?? {}, signal }),
+      ),
     }),
     listSandboxes: async ({ principal, query }) => ({
       status: 200,
@@ -55,29 +57,29 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
       return { status: 204 };
     },
 
-    pauseSandbox: onSandbox(parts, "pauseSandbox", async (_, row) => {
-      await changeState(parts, row, "pause");
+    pauseSandbox: onSandbox(parts, "pauseSandbox", async ({ signal }, row) => {
+      await changeState(parts, row, "pause", signal);
       return { status: 204 };
     }),
-    resumeSandbox: onSandbox(parts, "resumeSandbox", async (_, row) => {
-      await changeState(parts, row, "resume");
+    resumeSandbox: onSandbox(parts, "resumeSandbox", async ({ signal }, row) => {
+      await changeState(parts, row, "resume", signal);
       return { status: 204 };
     }),
-    hibernateSandbox: onSandbox(parts, "hibernateSandbox", async (_, row) => ({
+    hibernateSandbox: onSandbox(parts, "hibernateSandbox", async ({ signal }, row) => ({
       status: 200,
-      body: { status: (await changeState(parts, row, "hibernate")).status },
+      body: { status: (await changeState(parts, row, "hibernate", signal)).status },
     })),
-    wakeSandbox: onSandbox(parts, "wakeSandbox", async (_, row) => ({
+    wakeSandbox: onSandbox(parts, "wakeSandbox", async ({ signal }, row) => ({
       status: 200,
-      body: { status: (await changeState(parts, row, "wake")).status },
+      body: { status: (await changeState(parts, row, "wake", signal)).status },
     })),
-    stopSandbox: onSandbox(parts, "stopSandbox", async (_, row) => ({
+    stopSandbox: onSandbox(parts, "stopSandbox", async ({ signal }, row) => ({
       status: 200,
-      body: { status: (await changeState(parts, row, "hibernate")).status },
+      body: { status: (await changeState(parts, row, "hibernate", signal)).status },
     })),
-    startSandbox: onSandbox(parts, "startSandbox", async (_, row) => ({
+    startSandbox: onSandbox(parts, "startSandbox", async ({ signal }, row) => ({
       status: 200,
-      body: { status: (await changeState(parts, row, "wake")).status },
+      body: { status: (await changeState(parts, row, "wake", signal)).status },
     })),
 
     getLifecycle: async ({ principal, params }) => ({
@@ -94,7 +96,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
       body: snapshotInfo(await createSnapshot(parts, row, seed)),
     })),
 
-    forkSandbox: onSandbox(parts, "forkSandbox", async ({ seed, body }, row) => {
+    forkSandbox: onSandbox(parts, "forkSandbox", async ({ seed, body, signal }, row) => {
       const metadata = { ...withoutReservedKeys(body?.metadata ?? {}), forked_from: row.id };
       const { children, errors, pausedMs } = await fork(parts, row, {
         seed,
@@ -103,6 +105,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
         persistent: body?.persistent ?? false,
         ttlSeconds: childTtlSeconds(body ?? {}, row.ttl_seconds),
         env: body?.env ?? {},
+        signal,
       });
       const infos = children.map(sandboxInfo);
       return {
@@ -120,7 +123,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
       };
     }),
 
-    forkTree: onSandbox(parts, "forkTree", async ({ seed, body }, row) => {
+    forkTree: onSandbox(parts, "forkTree", async ({ seed, body, signal }, row) => {
       const treeId = deriveUuid(seed, "tree");
       const own = withoutReservedKeys(body?.metadata ?? {});
       const { children, errors, pausedMs } = await fork(parts, row, {
@@ -137,6 +140,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
         persistent: body?.persistent ?? false,
         ttlSeconds: childTtlSeconds(body ?? {}, row.ttl_seconds),
         env: body?.env ?? {},
+        signal,
       });
       await storeOwnEvent(db, row.id, "fork_tree.completed", {
         tree_id: treeId,

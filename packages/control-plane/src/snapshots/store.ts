@@ -132,11 +132,10 @@ export async function burySnapshot(db: Database, id: string): Promise<void> {
 /** Takes on snapshots whose deletion is unfinished, or whose making has lost its control plane. Others skip these for a while. */
 export async function claimUnfinishedSnapshots(
   db: Database,
-  options: { mayJudge: boolean; retrySeconds: number },
+  options: { mayJudge: boolean; retrySeconds: number; abandoned: readonly string[] },
 ): Promise<string[]> {
-  const abandoned = options.mayJudge
-    ? sql<boolean>`(status = 'creating' and ${ownerIsGone("owner")})`
-    : sql<boolean>`false`;
+  const ownerless = options.mayJudge ? ownerIsGone("owner") : sql<boolean>`false`;
+  const abandoned = sql<boolean>`(status = 'creating' and (${ownerless} or id = any(${options.abandoned})))`;
   const { rows } = await sql<{ id: string }>`
     update snapshots set attempted_at = clock_timestamp(), wanted = 'deleted'
     where id in (

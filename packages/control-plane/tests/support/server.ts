@@ -60,23 +60,24 @@ export function testLogger() {
   return log;
 }
 
+/** What tests run with where they say nothing else. */
+export const TEST_SETTINGS: Omit<Settings, "databaseUrl" | "hostSocket"> = {
+  listen: { host: "127.0.0.1", port: 0 },
+  apiKey: ADMIN_TOKEN,
+  bootstrapFile: undefined,
+  runAs: undefined,
+  defaultTtlSeconds: 3600,
+  defaultRuntime: "fake",
+  sandboxesPerWorkspace: 100,
+  hostWorkLimit: undefined,
+  queueLimit: 1000,
+  queueSeconds: 20,
+};
+
 export async function startControlPlane(
   given: { databaseUrl: string; hostSocket: string } & Partial<Settings>,
 ): Promise<{ controlPlane: ControlPlane; url: string; api: Api }> {
-  const controlPlane = await makeControlPlane(
-    {
-      listen: { host: "127.0.0.1", port: 0 },
-      apiKey: ADMIN_TOKEN,
-      bootstrapFile: undefined,
-      runAs: undefined,
-      defaultTtlSeconds: 3600,
-      defaultRuntime: "fake",
-      sandboxesPerWorkspace: 100,
-      ...given,
-    },
-    testLogger(),
-    { checkReplies: true },
-  );
+  const controlPlane = await makeControlPlane({ ...TEST_SETTINGS, ...given }, testLogger(), { checkReplies: true });
   const { port } = await controlPlane.start();
   await controlPlane.started;
   await controlPlane.parts.watch.known().catch(() => {});

@@ -46,7 +46,7 @@ export async function writeFile(
   row: SandboxRow,
 ): Promise<Answer<"writeFile">> {
   await syncSandbox(parts, row.id);
-  const { id } = await readyFor(parts, await findSandbox(parts.db, row.workspace, row.id), "use");
+  const { id } = await readyFor(parts, await findSandbox(parts.db, row.workspace, row.id), "use", call.signal);
   const { path, user, mode, append } = call.query;
   const written = await parts.host.guest(id).writeFile(
     {

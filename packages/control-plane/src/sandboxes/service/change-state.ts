@@ -17,11 +17,16 @@ export function refuseByState(row: SandboxRow, why: string): Refusal {
  * Brings a sandbox into another state, or finds it there. Changes of one sandbox wait for each other, so each sees what the
  * one before has left: two wakes at the same time are one.
  */
-export function changeState(parts: SandboxParts, row: SandboxRow, change: StateChange): Promise<SandboxRow> {
+export function changeState(
+  parts: SandboxParts,
+  row: SandboxRow,
+  change: StateChange,
+  signal: AbortSignal,
+): Promise<SandboxRow> {
   return parts.queue.run(row.id, async () => {
     const current = await findSandbox(parts.db, row.workspace, row.id);
     try {
-      return await apply(parts, current, change);
+      return await apply(parts, current, change, signal);
     } catch (error) {
       if (!(error instanceof Refusal) || (error.code !== "sandbox.invalid_state" && error.code !== "sandbox.not_found"))
         throw error;
@@ -29,12 +34,17 @@ export function changeState(parts: SandboxParts, row: SandboxRow, change: StateC
       await syncSandbox(parts, row.id);
       const synced = await findSandbox(parts.db, row.workspace, row.id);
       if (synced.status === current.status) throw error;
-      return apply(parts, synced, change);
+      return apply(parts, synced, change, signal);
     }
   });
 }
 
-async function apply(parts: SandboxParts, row: SandboxRow, change: StateChange): Promise<SandboxRow> {
+async function apply(
+  parts: SandboxParts,
+  row: SandboxRow,
+  change: StateChange,
+  signal: AbortSignal,
+): Promise<SandboxRow> {
   const next = step(row.status, change);
   switch (next.kind) {
     case "refuse":
@@ -42,14 +52,24 @@ async function apply(parts: SandboxParts, row: SandboxRow, change: StateChange):
     case "nothing":
       return row;
     case "wake-first":
-      return apply(parts, await command(parts, row, "wake"), change);
+      return apply(parts, await command(parts, row, "wake", signal), change, signal);
     case "run":
-      return command(parts, row, change);
+      return command(parts, row, change, signal);
   }
 }
 
-async function command(parts: SandboxParts, row: SandboxRow, change: StateChange): Promise<SandboxRow> {
-  const { name, wanted } = commandFor(row, change);
+/** A wake loads the host as a create does, and waits for its turn like one. */
+function command(parts: SandboxParts, row: SandboxRow, change: StateChange, signal: AbortSignal): Promise<SandboxRow> {
+  const order = commandFor(row, change);
+  if (order.name !== "wakeSandbox") return send(parts, row, order);
+  return parts.work.run({ workspace: row.workspace, weight: 1, signal }, () => send(parts, row, order));
+}
+
+async function send(
+  parts: SandboxParts,
+  row: SandboxRow,
+  { name, wanted }: ReturnType<typeof commandFor>,
+): Promise<SandboxRow> {
   const { generation } = await want(parts.db, row, wanted);
   const host = await parts.host.execute(randomUUID(), { name, sandboxId: row.id });
   if (name === "hibernateSandbox") parts.counters.hibernated();

@@ -15,15 +15,26 @@ export interface CreateOptions {
   readonly workspace: string;
   readonly seed: string;
   readonly request: CreateSandboxRequest;
+  /** Fires when the caller has gone away. */
+  readonly signal: AbortSignal;
 }
 
-/** One row, one command, one update; usable once this has returned. */
+/** One row, one command, one update, at its turn; usable once this has returned. */
 export async function createSandbox(parts: SandboxParts, options: CreateOptions): Promise<SandboxRow> {
-  const { workspace, seed, request } = options;
+  const { workspace, request, signal } = options;
   if ((request.volumes?.length ?? 0) > 0)
     throw new Refusal("not_implemented", "volumes: this server has no volumes yet");
   const runtime = chooseRuntime(request.runtime, parts.settings);
   const source = await findSource(parts, workspace, request);
+  return parts.work.run({ workspace, weight: 1, signal }, () => make(parts, options, source, runtime));
+}
+
+async function make(
+  parts: SandboxParts,
+  { workspace, seed, request }: CreateOptions,
+  source: Source,
+  runtime: ReturnType<typeof chooseRuntime>,
+): Promise<SandboxRow> {
   const plan = (round: number): NewSandbox[] => [
     {
       id: deriveSandboxId(seed, `create ${round}`),
@@ -52,9 +63,7 @@ export async function createSandbox(parts: SandboxParts, options: CreateOptions)
     if (made !== undefined) return made;
   } catch (error) {
     parts.counters.created("failed", "none", 0);
-    await undo(parts, rows, error).catch((undoError: unknown) =>
-      parts.log.warn({ err: undoError, sandbox: row.id }, "undoing a create is left to the reconciler"),
-    );
+    await undo(parts, rows, error);
     throw error;
   }
   // Somebody deleted it while it was being made.

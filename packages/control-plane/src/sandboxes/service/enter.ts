@@ -7,10 +7,15 @@ import { changeState, refuseByState } from "./change-state.ts";
 import { syncSandbox } from "./sync.ts";
 
 /** The sandbox, awake if `verb` needs that. Refuses where the lifecycle table does. */
-export async function readyFor(parts: SandboxParts, row: SandboxRow, verb: LifecycleVerb): Promise<SandboxRow> {
+export async function readyFor(
+  parts: SandboxParts,
+  row: SandboxRow,
+  verb: LifecycleVerb,
+  signal: AbortSignal,
+): Promise<SandboxRow> {
   const next = step(row.status, verb);
   if (next.kind === "refuse") throw refuseByState(row, next.why);
-  return next.kind === "wake-first" ? changeState(parts, row, "wake") : row;
+  return next.kind === "wake-first" ? changeState(parts, row, "wake", signal) : row;
 }
 
 /**
@@ -21,10 +26,10 @@ export async function readyFor(parts: SandboxParts, row: SandboxRow, verb: Lifec
 export async function enter<T>(
   parts: SandboxParts,
   row: SandboxRow,
-  verb: LifecycleVerb,
+  { verb, signal }: { verb: LifecycleVerb; signal: AbortSignal },
   act: (row: SandboxRow) => Promise<T>,
 ): Promise<T> {
-  const ready = await readyFor(parts, row, verb);
+  const ready = await readyFor(parts, row, verb, signal);
   try {
     return await act(ready);
   } catch (error) {
@@ -33,6 +38,6 @@ export async function enter<T>(
     await syncSandbox(parts, row.id);
     const synced = await findSandbox(parts.db, row.workspace, row.id);
     if (synced.status === ready.status) throw error;
-    return act(await readyFor(parts, synced, verb));
+    return act(await readyFor(parts, synced, verb, signal));
   }
 }

@@ -18,6 +18,8 @@ export interface ForkOptions {
   readonly persistent: boolean;
   readonly ttlSeconds: number;
   readonly env: z.infer<typeof Env>;
+  /** Fires when the caller has gone away. */
+  readonly signal: AbortSignal;
 }
 
 export interface Forked {
@@ -28,7 +30,12 @@ export interface Forked {
 }
 
 /** Children with the parent's memory and disk as of one instant. Throws when not even one came to be. */
-export async function fork(parts: SandboxParts, parent: SandboxRow, options: ForkOptions): Promise<Forked> {
+export function fork(parts: SandboxParts, parent: SandboxRow, options: ForkOptions): Promise<Forked> {
+  const { count, signal } = options;
+  return parts.work.run({ workspace: parent.workspace, weight: count, signal }, () => make(parts, parent, options));
+}
+
+async function make(parts: SandboxParts, parent: SandboxRow, options: ForkOptions): Promise<Forked> {
   const { seed, count } = options;
   const plan = (round: number): NewSandbox[] =>
     Array.from({ length: count }, (_, index) => ({
@@ -56,9 +63,7 @@ export async function fork(parts: SandboxParts, parent: SandboxRow, options: For
     });
     return await settle(parts, rows, result);
   } catch (error) {
-    await undo(parts, rows, error).catch((undoError: unknown) =>
-      parts.log.warn({ err: undoError, parent: parent.id }, "undoing a fork is left to the reconciler"),
-    );
+    await undo(parts, rows, error);
     throw error;
   }
 }

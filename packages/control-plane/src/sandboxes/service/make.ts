@@ -26,7 +26,15 @@ export async function begin(
 ): Promise<Begun> {
   for (let round = 0; round < ROUNDS_LIMIT; round++) {
     const planned = plan(round);
-    const inserted = await insertSandboxes(parts.db, workspace, planned, parts.settings.sandboxesPerWorkspace);
+    const ids = planned.map((sandbox) => sandbox.id);
+    let inserted: SandboxRow[];
+    try {
+      inserted = await insertSandboxes(parts.db, workspace, planned, parts.settings.sandboxesPerWorkspace);
+    } catch (error) {
+      // The rows may be there all the same: a lost answer is not a lost statement.
+      parts.abandoned.add(ids);
+      throw error;
+    }
     if (inserted.length === planned.length) return { rows: inOrder(planned, inserted), isDone: false };
     const existing = await existingRows(parts, planned);
     if (existing.length === 0) {
@@ -36,6 +44,7 @@ export async function begin(
       );
     }
     if (existing.some((row) => row.wanted === "deleted")) continue;
+    parts.abandoned.remove(ids);
     return { rows: inOrder(planned, existing), isDone: existing.every((row) => row.status !== "creating") };
   }
   throw new Refusal(
@@ -60,6 +69,15 @@ function inOrder(planned: readonly NewSandbox[], rows: readonly SandboxRow[]): S
  */
 export async function undo(parts: SandboxParts, rows: readonly SandboxRow[], error: unknown): Promise<void> {
   const ids = rows.map((row) => row.id);
+  try {
+    await undoRows(parts, ids, error);
+  } catch (undoError) {
+    parts.abandoned.add(ids);
+    parts.log.warn({ err: undoError, sandboxes: ids }, "undoing a create or fork is left to the reconciler");
+  }
+}
+
+async function undoRows(parts: SandboxParts, ids: readonly string[], error: unknown): Promise<void> {
   if (error instanceof Refusal && errorRegistry[error.code].status < 500) {
     await forget(parts.db, ids);
     return;

@@ -7,8 +7,9 @@ import type { SandboxParts } from "../parts.ts";
 
 /** Memory, devices and disk at one instant, as a snapshot of its own. */
 export async function createSnapshot(parts: SandboxParts, sandbox: SandboxRow, seed: string): Promise<SnapshotRow> {
+  const id = deriveUuid(seed, "snapshot");
   const row = await beginSnapshot(parts.db, {
-    id: deriveUuid(seed, "snapshot"),
+    id,
     workspace: sandbox.workspace,
     sandboxId: sandbox.id,
     operationId: deriveUuid(seed, "snapshot operation"),
@@ -17,7 +18,12 @@ export async function createSnapshot(parts: SandboxParts, sandbox: SandboxRow, s
     runtime: sandbox.runtime,
     cpu: sandbox.cpu,
     memoryMb: sandbox.memory_mb,
+  }).catch((error: unknown) => {
+    // The row may be there all the same: a lost answer is not a lost statement.
+    parts.abandoned.add([id]);
+    throw error;
   });
+  parts.abandoned.remove([id]);
   if (row.status === "ready" && row.wanted === "ready") return row;
   try {
     const host = await parts.host.execute(row.operation_id, {
@@ -28,7 +34,7 @@ export async function createSnapshot(parts: SandboxParts, sandbox: SandboxRow, s
     const made = await finishSnapshot(parts.db, row.id, host);
     if (made !== undefined) return made;
   } catch (error) {
-    await unwantSnapshot(parts.db, row.id).catch(() => {});
+    await unwantSnapshot(parts.db, row.id).catch(() => parts.abandoned.add([row.id]));
     // A refusal says that there is nothing on the host; otherwise the reconciler sees to it.
     if (error instanceof Refusal) await burySnapshot(parts.db, row.id).catch(() => {});
     throw error;

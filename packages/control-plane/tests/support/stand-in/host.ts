@@ -43,6 +43,9 @@ export class StandInHost {
   uploadedBytes = 0;
   /** Wait before every piece of an upload is taken. */
   uploadDelayMs = 0;
+  /** Commands that were being done at the same time, at most. */
+  mostCommandsAtOnce = 0;
+  #commands = 0;
   #scripts = new Map<HostCommandName, Script[]>();
   #server: Server | undefined;
   #sockets = new Set<Socket>();
@@ -195,6 +198,9 @@ export class StandInHost {
 
   async #operate(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const operation = HostOperation.parse(JSON.parse(await readText(request)));
+    this.#commands += 1;
+    this.mostCommandsAtOnce = Math.max(this.mostCommandsAtOnce, this.#commands);
+    response.once("close", () => (this.#commands -= 1));
     if (operation.epoch !== undefined && operation.epoch !== this.state.epoch)
       throw new Refusal("host.wrong_epoch", "another epoch");
     const script = this.#scripts.get(operation.command.name)?.shift();
