@@ -3,3 +3,4 @@ export * from "./ids.ts";
 export * from "./logger.ts";
 export * from "./files.ts";
 export * from "./deadline.ts";
+export * from "./crash-points.ts";

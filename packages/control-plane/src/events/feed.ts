@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
+import { crashPoint } from "@pandastack/platform";
 import type { HostEvent } from "@pandastack/contracts/host";
 import type { Logger } from "@pandastack/platform";
 import { Loop } from "../calls/loop.ts";
@@ -64,7 +65,9 @@ export class EventFeed {
       const events = batch;
       batch = [];
       if (events.length === 0) return;
+      crashPoint("control.events.read");
       await storeHostEvents(db, journal, events);
+      crashPoint("control.events.stored");
       this.#emitter.emit("host", events);
     };
     for await (const event of host.events(cursor, AbortSignal.any([signal, failed.signal]))) {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "kysely";
-import { Refusal, type Logger } from "@pandastack/platform";
+import { crashPoint, Refusal, type Logger } from "@pandastack/platform";
 import type { Database } from "../persistence/database.ts";
 import { ownerIsGone, type Presence } from "../persistence/presence.ts";
 
@@ -65,9 +65,11 @@ async function claimAndRun(
   const seed = await claim(parts, request, end);
   if (typeof seed !== "string") return { ...seed, isReplay: true };
   const { workspace, key } = request;
+  crashPoint("control.idempotency.claimed");
   let answer: Remembered;
   try {
     answer = await run(seed);
+    crashPoint("control.idempotency.done");
   } catch (error) {
     // Where this fails, the next one under the key takes it over, with its seed.
     await sql`delete from idempotency_keys where workspace = ${workspace} and key = ${key} and owner = ${parts.presence.id} and status is null`
@@ -80,6 +82,7 @@ async function claimAndRun(
     where workspace = ${workspace} and key = ${key} and owner = ${parts.presence.id}`
     .execute(parts.db)
     .catch((error: unknown) => parts.log.warn({ err: error }, "an answer could not be written down under its key"));
+  crashPoint("control.idempotency.remembered");
   return { ...answer, isReplay: false };
 }
 

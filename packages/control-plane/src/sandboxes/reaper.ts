@@ -1,3 +1,4 @@
+import { crashPoint } from "@pandastack/platform";
 import { sql } from "kysely";
 import { Loop } from "../calls/loop.ts";
 import { nowMs } from "../persistence/clock.ts";
@@ -33,6 +34,7 @@ export class Reaper {
   async #pass(): Promise<"again" | void> {
     if (!this.#parts.presence.isSettled) return;
     const expired = await claimExpired(this.#parts);
+    if (expired.length > 0) crashPoint("control.reaper.claimed");
     for (const id of expired) void this.#remove(id);
     if (expired.length === BATCH_LIMIT) return "again";
   }

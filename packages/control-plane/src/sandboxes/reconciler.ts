@@ -1,3 +1,4 @@
+import { crashPoint } from "@pandastack/platform";
 import { sql } from "kysely";
 import type { HostEvent, HostSandbox } from "@pandastack/contracts/host";
 import { Loop } from "../calls/loop.ts";
@@ -86,6 +87,7 @@ export class Reconciler {
 
   async #finishSandboxes(): Promise<void> {
     const ids = await claimUnfinished(this.#parts);
+    if (ids.length > 0) crashPoint("control.reconciler.claimed");
     await Promise.all(
       ids.map((id) =>
         removeFromHost(this.#parts, id).catch((error: unknown) =>

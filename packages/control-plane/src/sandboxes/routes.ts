@@ -1,3 +1,4 @@
+import { crashPoint } from "@pandastack/platform";
 import type { Handlers } from "../calls/call.ts";
 import { commandHandlers } from "./commands/routes.ts";
 import { onSandbox } from "./entry.ts";
@@ -142,6 +143,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
         env: body?.env ?? {},
         signal,
       });
+      crashPoint("control.tree.forked");
       await storeOwnEvent(db, row.id, "fork_tree.completed", {
         tree_id: treeId,
         children: children.map((child) => child.id),

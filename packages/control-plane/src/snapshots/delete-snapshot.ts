@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { Refusal } from "@pandastack/platform";
+import { Refusal, crashPoint } from "@pandastack/platform";
 import type { HostClient } from "../hosts/client.ts";
 import type { Database } from "../persistence/database.ts";
 import { burySnapshot, unknownSnapshot, unwantSnapshot } from "./store.ts";
@@ -12,6 +12,7 @@ export async function deleteSnapshot(
 ): Promise<void> {
   const was = await unwantSnapshot(parts.db, id, workspace);
   if (was === "unknown") throw unknownSnapshot();
+  crashPoint("control.snapshot-delete.unwanted");
   if (was === "unwanted") await removeSnapshot(parts, id);
 }
 
@@ -22,5 +23,6 @@ export async function removeSnapshot(parts: { db: Database; host: HostClient }, 
   } catch (error) {
     if (!(error instanceof Refusal) || error.code !== "snapshot.not_found") throw error;
   }
+  crashPoint("control.snapshot-delete.removed");
   await burySnapshot(parts.db, id);
 }

@@ -1,4 +1,4 @@
-import { Fault, type Logger } from "@pandastack/platform";
+import { Fault, type Logger, crashPoint } from "@pandastack/platform";
 import type { NetworkSlot } from "./slot.ts";
 import { RESOLVER_PORT, slotAddresses } from "./addresses.ts";
 import { removeServer } from "./cleanup.ts";
@@ -26,7 +26,7 @@ export interface NetworkParts {
 
 export interface Adoption {
   readonly adopted: readonly NetworkSlot[];
-  /** Numbers that can't be used any more, and why. What was left of them is gone. */
+  /** Numbers that can't be used any more, and why. Theirs until `release`: what runs there still has their user. */
   readonly broken: readonly { readonly number: number; readonly reason: string }[];
 }
 
@@ -94,7 +94,10 @@ export class Network {
     for (const number of new Set(inUse)) {
       const reason = await this.adoptOne(number);
       if (reason === undefined) adopted.push(describeSlot(this.parts.serverId, number));
-      else broken.push({ number, reason });
+      else {
+        this.unclaimed.delete(number);
+        broken.push({ number, reason });
+      }
     }
     const leftovers = [...this.unclaimed];
     this.unclaimed = new Set();
@@ -121,8 +124,10 @@ export class Network {
 
   private async make(): Promise<number> {
     const number = this.leases.acquire();
+    crashPoint("host.slot.leased");
     try {
       await makeSlot(this.parts.serverId, number);
+      crashPoint("host.slot.made");
       await this.openResolver(number);
     } catch (error) {
       await this.remove(number);
@@ -139,6 +144,7 @@ export class Network {
     await this.resolvers.get(number)?.close();
     this.resolvers.delete(number);
     await removeSlots(this.parts.serverId, [number]);
+    crashPoint("host.slot.removed");
     this.leases.release(number);
   }
 

@@ -1,9 +1,12 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { snapshotDir } from "../files/layout.ts";
+import { crashPoint } from "@pandastack/platform";
+import { hibernationDir, snapshotDir } from "../files/layout.ts";
 import { killProcess, processesOfUsers } from "../processes/proc.ts";
-import type { MachineRecord } from "../runtimes/runtime.ts";
+import type { Machine, MachineRecord } from "../runtimes/runtime.ts";
+import { hibernateSandbox } from "./commands/hibernate.ts";
 import type { HostContext, SnapshotRecord } from "./context.ts";
+import { keepDisk } from "./disk.ts";
 import { SandboxEntry } from "./entry.ts";
 import type { SandboxRecord } from "./record.ts";
 
@@ -16,15 +19,54 @@ export async function recover(context: HostContext): Promise<void> {
   const records = context.journal.sandboxes<SandboxRecord>();
   const living = await Promise.all(records.map((record) => recoverSandbox(context, record)));
   const kept = living.filter((machine) => machine !== undefined);
+  crashPoint("host.recovery.adopted");
   killStrangers(context, kept);
-  const broken = await context.slots.adopt(kept.map((machine) => machine.slot));
-  for (const number of broken)
-    context.log.error({ slot: number }, "an adopted sandbox has lost its network; hibernate and wake it");
+  crashPoint("host.recovery.strangers-killed");
+  const broken = new Set(await context.slots.adopt(kept.map((machine) => machine.slot)));
+  crashPoint("host.recovery.slots-adopted");
   removeUnnamed(join(context.layout.poolDir, "machines"), new Set(kept.map((machine) => machine.machineId)));
+  crashPoint("host.recovery.machines-removed");
   removeUnnamed(join(context.layout.runDir, "m"), new Set(kept.map((machine) => machine.machineId)));
   removeUnnamed(join(context.layout.poolDir, "sandboxes"), new Set(records.map((record) => record.id)));
   removeUnnamed(join(snapshotDir(context.layout, "x"), ".."), new Set(context.snapshots.keys()));
   removeUnnamed(join(context.layout.poolDir, "scratch"), new Set());
+  for (const entry of context.entries.values()) tidyFolder(context, entry);
+  crashPoint("host.recovery.finished");
+  for (const entry of context.entries.values()) {
+    const slot = entry.record.machine?.slot;
+    if (slot !== undefined && broken.has(slot.number)) await putAside(context, entry);
+  }
+}
+
+/** A wake or a hibernation that was cut short leaves a disk under no name of the sandbox's own, or an image of no use. */
+function tidyFolder(context: HostContext, entry: SandboxEntry): void {
+  const { id, state, machine } = entry.record;
+  try {
+    if (machine) keepDisk(context.layout, id, entry.machine);
+  } catch (error) {
+    context.log.error({ err: error, sandboxId: id }, "an adopted sandbox's disk has no name of its own");
+  }
+  if (state !== "hibernated") rmSync(hibernationDir(context.layout, id), { recursive: true, force: true });
+}
+
+/**
+ * Its slot has lost a part, and a tap cannot be given back to a machine that runs. Hibernated, it has all of its memory, and
+ * the next use wakes it in a slot that is whole.
+ */
+async function putAside(context: HostContext, entry: SandboxEntry): Promise<void> {
+  const { id } = entry.record;
+  context.log.error(
+    { sandboxId: id },
+    "an adopted sandbox has lost its network and is hibernated; use wakes it with a new one",
+  );
+  try {
+    await hibernateSandbox(context, id, (changes, result) => {
+      context.commit(changes);
+      return result;
+    });
+  } catch (error) {
+    context.log.error({ err: error, sandboxId: id }, "it could not be hibernated and goes on without a network");
+  }
 }
 
 /** Answers the machine that goes on living. */
@@ -33,9 +75,8 @@ async function recoverSandbox(context: HostContext, record: SandboxRecord): Prom
     context.entries.set(record.id, new SandboxEntry(record));
     return undefined;
   }
-  const machine = await context.runtime.adopt(record.machine);
+  const { machine, reason } = await findMachine(context, record.machine);
   if (!machine) {
-    const reason = "its machine ended while the host agent was away";
     const failed: SandboxRecord = { ...record, state: "failed", reason, machine: null };
     context.commit([
       {
@@ -43,16 +84,35 @@ async function recoverSandbox(context: HostContext, record: SandboxRecord): Prom
         event: { sandboxId: record.id, type: "vm.died", payload: { reason } },
       },
     ]);
+    crashPoint("host.recovery.failed-one");
     context.entries.set(record.id, new SandboxEntry(failed));
     return undefined;
   }
-  // A snapshot or a hibernation that was cut short has left it stopped.
-  if (record.state === "running") await machine.resume();
+  // A snapshot or a hibernation that was cut short has left it stopped. If it dies at this moment, `watch` takes notice.
+  if (record.state === "running")
+    await machine
+      .resume()
+      .catch((error: unknown) => context.log.error({ err: error, sandboxId: record.id }, "could not resume"));
   const entry = new SandboxEntry(record, { machine });
   context.entries.set(record.id, entry);
   context.watch(entry, machine);
+  crashPoint("host.recovery.adopted-one");
   context.log.info({ sandboxId: record.id, pid: record.machine.pid }, "adopted a living sandbox");
   return record.machine;
+}
+
+/** One that lives and cannot be driven is of no use, and must not keep the host agent from serving all others. */
+async function findMachine(
+  context: HostContext,
+  record: MachineRecord,
+): Promise<{ machine?: Machine | undefined; reason: string }> {
+  try {
+    return { machine: await context.runtime.adopt(record), reason: "its machine ended while the host agent was away" };
+  } catch (error) {
+    context.log.error({ err: error, pid: record.pid }, "a living machine cannot be driven and is ended");
+    await context.runtime.destroy(record);
+    return { reason: "its machine did not answer any more" };
+  }
 }
 
 /**

@@ -1,5 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { statfs } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { crashPoint } from "@pandastack/platform";
 import type {
   HostCommand,
   HostEvent,
@@ -52,6 +54,9 @@ export interface SandboxHostOptions {
 }
 
 const DEFAULT_TEMPLATE = "base";
+/** Between two attempts at a template: doubled after each, so that a host that cannot bake does little else. */
+const FIRST_BAKE_PAUSE_MS = 500;
+const LONGEST_BAKE_PAUSE_MS = 60_000;
 
 /** Opens the journal and takes up what lives; templates are made in the background, see `ready`. */
 export async function openSandboxHost(options: SandboxHostOptions): Promise<SandboxHost> {
@@ -69,6 +74,7 @@ class LocalSandboxHost implements SandboxHost {
   readonly #queue = new KeyedQueue();
   readonly #feed = new EventFeed();
   readonly #background = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
   #ahead: VmmsAhead | undefined;
   #ready: Promise<void> | undefined;
   #isReady = false;
@@ -107,7 +113,6 @@ class LocalSandboxHost implements SandboxHost {
   async start(): Promise<void> {
     await recover(this.#context);
     this.#ready = this.#prepareTemplates();
-    this.#ready.catch(() => {});
   }
 
   async ready(): Promise<void> {
@@ -179,7 +184,8 @@ class LocalSandboxHost implements SandboxHost {
   }
 
   async close(how: "leave" | "hibernate"): Promise<void> {
-    await this.#ready?.catch(() => {});
+    this.#closing.abort();
+    await this.#ready;
     await this.#queue.idle();
     if (how === "hibernate") await closeSandboxes(this.#context, (sandboxId) => this.#hibernateForClose(sandboxId));
     await this.#ahead?.close();
@@ -224,7 +230,16 @@ class LocalSandboxHost implements SandboxHost {
     );
   }
 
+  /** A bake that failed is tried again until it works: whatever was missing may come. */
   async #prepareTemplates(): Promise<void> {
+    const { signal } = this.#closing;
+    for (let failures = 1; !signal.aborted && !(await this.#tryTemplates()); failures++) {
+      const pauseMs = Math.min(FIRST_BAKE_PAUSE_MS * 2 ** failures, LONGEST_BAKE_PAUSE_MS);
+      await delay(pauseMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  async #tryTemplates(): Promise<boolean> {
     const { runtime, slots, vmmsAhead, log } = this.#options;
     try {
       this.#notReadyReason = `making the template "${DEFAULT_TEMPLATE}"`;
@@ -234,10 +249,11 @@ class LocalSandboxHost implements SandboxHost {
       await this.#ahead.fill();
       this.#isReady = true;
       this.#notReadyReason = null;
+      return true;
     } catch (error) {
       log.error({ err: error }, "the default template could not be made");
       this.#notReadyReason = error instanceof Error ? error.message : String(error);
-      throw error;
+      return false;
     }
   }
 
@@ -255,6 +271,7 @@ class LocalSandboxHost implements SandboxHost {
         this.#context.commit([
           { putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: "vm.died", payload } },
         ]);
+        crashPoint("host.death.committed");
         entry.record = record;
         entry.leaveMachine();
         await machine.stop();

@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
-import { fsyncFolder, newHexId } from "@pandastack/platform";
+import { fsyncFolder, newHexId, crashPoint } from "@pandastack/platform";
 import { scratchDir } from "../files/layout.ts";
 import { writeManifest } from "../images/manifest.ts";
 import { GUEST_PROTOCOL_VERSION } from "../images/template-key.ts";
@@ -18,15 +18,19 @@ export async function takeImage(
 ): Promise<SnapshotOutcome> {
   const scratch = scratchDir(context.layout, `image-${newHexId(6)}`);
   mkdirSync(scratch, { recursive: true, mode: 0o700 });
+  crashPoint("host.image.scratch-made");
   try {
     const outcome = await whileQuiet(entry, () =>
       entry.machine.snapshot({ imageDir: scratch, resume: options.resume, durable: options.durable }),
     );
     writeImageManifest(scratch, entry.record, context.runtime);
+    crashPoint("host.image.described");
     mkdirSync(dirname(options.target), { recursive: true, mode: 0o700 });
     rmSync(options.target, { recursive: true, force: true });
+    crashPoint("host.image.old-removed");
     renameSync(scratch, options.target);
     if (options.durable) fsyncFolder(dirname(options.target));
+    crashPoint("host.image.moved");
     return outcome;
   } catch (error) {
     rmSync(scratch, { recursive: true, force: true });

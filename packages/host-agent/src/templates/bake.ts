@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "@pandastack/platform";
-import { newHexId } from "@pandastack/platform";
+import { newHexId, crashPoint } from "@pandastack/platform";
 import { scratchDir, type HostLayout } from "../files/layout.ts";
 import { GuestClient } from "../guest/client.ts";
 import { GuestConnection } from "../guest/connection.ts";
@@ -58,12 +58,15 @@ export async function bakeTemplate(options: {
           );
         });
       log.info({ ms: Math.round(performance.now() - began) }, "template booted");
+      crashPoint("host.bake.booted");
       await warmUp(client, log);
       await client.quiesce();
       await machine.snapshot({ imageDir: options.imageDir, resume: false, durable: true });
+      crashPoint("host.bake.imaged");
     } finally {
       await machine.stop();
     }
+    crashPoint("host.bake.stopped");
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { HostTemplate } from "@pandastack/contracts/host";
-import { Refusal, newHexId, type Logger } from "@pandastack/platform";
+import { Refusal, newHexId, type Logger, crashPoint } from "@pandastack/platform";
 import { scratchDir, templateDir, type HostLayout } from "../files/layout.ts";
 import type { Artifacts } from "../images/artifacts.ts";
 import { readManifest, writeManifest, type ImageManifest } from "../images/manifest.ts";
@@ -88,10 +88,13 @@ export class TemplateStore {
       if (readManifest(cached)) {
         log.info({ template: name }, "copying the template from the host's cache");
         await copyImage(cached, scratch);
+        crashPoint("host.template.copied");
         renameSync(scratch, dir);
       } else {
         await this.#bake(name, key, scratch);
+        crashPoint("host.bake.described");
         renameSync(scratch, dir);
+        crashPoint("host.bake.moved");
         await exportImage(dir, cached).catch((error: unknown) =>
           log.warn({ err: error }, "could not keep the template in the host's cache"),
         );
@@ -106,6 +109,7 @@ export class TemplateStore {
     const rootfs = artifacts.rootfs[name]!;
     log.info({ template: name, runtime: runtime.name }, "baking the template");
     const slot = await this.#options.acquireSlot();
+    crashPoint("host.bake.begun");
     try {
       await bakeTemplate({ runtime, layout, slot, size, rootfs: rootfs.path, imageDir, log });
     } finally {
@@ -157,6 +161,7 @@ async function exportImage(from: string, to: string): Promise<void> {
   mkdirSync(temporary, { recursive: true, mode: 0o700 });
   try {
     await copyImage(from, temporary);
+    crashPoint("host.bake.exporting");
     if (!existsSync(to)) renameSync(temporary, to);
   } finally {
     rmSync(temporary, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { step } from "@pandastack/contracts";
-import { Refusal } from "@pandastack/platform";
+import { Refusal, crashPoint } from "@pandastack/platform";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import type { SandboxParts } from "../parts.ts";
 import { findSandbox, observe, readSandbox, unknownSandbox, want } from "../store.ts";
@@ -71,10 +71,13 @@ async function send(
   { name, wanted }: ReturnType<typeof commandFor>,
 ): Promise<SandboxRow> {
   const { generation } = await want(parts.db, row, wanted);
+  crashPoint("control.change.wanted");
   const host = await parts.host.execute(randomUUID(), { name, sandboxId: row.id });
+  crashPoint("control.change.made");
   if (name === "hibernateSandbox") parts.counters.hibernated();
   if (name === "wakeSandbox") parts.counters.woken();
   const observed = (await observe(parts.db, host, generation)) ?? (await readSandbox(parts.db, row.id));
+  crashPoint("control.change.observed");
   if (observed === undefined || observed.wanted === "deleted") throw unknownSandbox();
   return observed;
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { crashPoint } from "@pandastack/platform";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import type { SandboxParts } from "../parts.ts";
 import { setLifecycle } from "../store.ts";
@@ -13,6 +14,7 @@ export async function updateLifecycle(
   if (persistent !== undefined && persistent !== row.persistent && row.status !== "creating") {
     await parts.host.execute(randomUUID(), { name: "setPersistent", sandboxId: row.id, persistent });
   }
+  crashPoint("control.configure.made");
   const ttlSeconds = change.ttl_seconds === null ? 0 : change.ttl_seconds;
   await setLifecycle(parts.db, row.id, { ttlSeconds, persistent });
 }

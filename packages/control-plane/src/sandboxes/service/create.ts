@@ -1,6 +1,6 @@
 import type { CreateSandboxRequest } from "@pandastack/contracts";
 import type { HostInfo } from "@pandastack/contracts/host";
-import { Refusal } from "@pandastack/platform";
+import { Refusal, crashPoint } from "@pandastack/platform";
 import { deriveSandboxId, deriveUuid } from "../../calls/ids.ts";
 import type { SandboxRow, SnapshotRow } from "../../persistence/tables.ts";
 import { findSnapshot } from "../../snapshots/store.ts";
@@ -48,6 +48,7 @@ async function make(
   ];
   const { rows, isDone } = await begin(parts, workspace, plan);
   const row = rows[0]!;
+  crashPoint("control.create.written");
   if (isDone) return row;
   try {
     const host = await parts.host.execute(row.operation_id, {
@@ -58,8 +59,10 @@ async function make(
       env: request.env ?? {},
       persistent: row.persistent,
     });
+    crashPoint("control.create.made");
     parts.counters.created("ok", host.bootMode, host.bootMs);
     const made = await finishCreating(parts.db, host);
+    crashPoint("control.create.finished");
     if (made !== undefined) return made;
   } catch (error) {
     parts.counters.created("failed", "none", 0);

@@ -1,7 +1,7 @@
 import type { ForkError } from "@pandastack/contracts";
 import type { Env, ForkResult } from "@pandastack/contracts/host";
 import { errorRegistry, type ErrorCode } from "@pandastack/contracts";
-import { Fault, Refusal } from "@pandastack/platform";
+import { Fault, Refusal, crashPoint } from "@pandastack/platform";
 import type { z } from "zod";
 import { deriveSandboxId, deriveUuid } from "../../calls/ids.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
@@ -55,12 +55,14 @@ async function make(parts: SandboxParts, parent: SandboxRow, options: ForkOption
     }));
   const { rows, isDone } = await begin(parts, parent.workspace, plan);
   if (isDone) return { children: rows, errors: [], pausedMs: 0 };
+  crashPoint("control.fork.written");
   try {
     const result = await parts.host.execute(rows[0]!.operation_id, {
       name: "forkSandbox",
       sandboxId: parent.id,
       children: rows.map((row) => ({ sandboxId: row.id, env: options.env, persistent: options.persistent })),
     });
+    crashPoint("control.fork.made");
     return await settle(parts, rows, result);
   } catch (error) {
     await undo(parts, rows, error);
@@ -81,6 +83,7 @@ async function settle(parts: SandboxParts, rows: readonly SandboxRow[], result: 
         return { index, error: child.error, err: child.error, code: child.code };
       }
       const made = await finishCreating(parts.db, child.sandbox);
+      crashPoint("control.fork.finished-one");
       if (made !== undefined) return made;
       // Somebody deleted it while it was being made.
       await removeFromHost(parts, row.id);
@@ -92,6 +95,7 @@ async function settle(parts: SandboxParts, rows: readonly SandboxRow[], result: 
       };
     }),
   );
+  crashPoint("control.fork.finished");
   const children = settled.filter((one): one is SandboxRow => "id" in one);
   const errors = settled.filter((one): one is ForkError => "index" in one);
   const first = errors[0];

@@ -1,5 +1,5 @@
 import type { PromoteReply } from "@pandastack/contracts";
-import { Refusal } from "@pandastack/platform";
+import { Refusal, crashPoint } from "@pandastack/platform";
 import { storeOwnEvent } from "../../events/store.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import type { SandboxParts } from "../parts.ts";
@@ -39,12 +39,14 @@ export async function promote(
       try {
         await deleteSandbox(parts, winner.workspace, id);
         deleted.push(id);
+        crashPoint("control.promote.deleted-one");
       } catch (error) {
         failures[id] = error instanceof Error ? error.message : String(error);
       }
     }
   };
   await Promise.all(Array.from({ length: DELETES_AT_ONCE }, worker));
+  crashPoint("control.promote.deleted");
   await storeOwnEvent(parts.db, winner.id, "fork_tree.promoted", { tree_id: treeId, deleted });
   return { winner: winner.id, tree_id: treeId, deleted, failures };
 }

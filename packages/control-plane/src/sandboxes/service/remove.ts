@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { Refusal } from "@pandastack/platform";
+import { Refusal, crashPoint } from "@pandastack/platform";
 import type { SandboxParts } from "../parts.ts";
 import { bury, unknownSandbox, unwant } from "../store.ts";
 
@@ -9,6 +9,7 @@ type Parts = Pick<SandboxParts, "db" | "host">;
 export async function deleteSandbox(parts: Parts, workspace: string, id: string): Promise<void> {
   const was = await unwant(parts.db, id, workspace);
   if (was === "unknown") throw unknownSandbox();
+  crashPoint("control.delete.unwanted");
   if (was === "unwanted") await removeFromHost(parts, id);
 }
 
@@ -19,5 +20,6 @@ export async function removeFromHost(parts: Parts, id: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Refusal) || error.code !== "sandbox.not_found") throw error;
   }
+  crashPoint("control.delete.removed");
   await bury(parts.db, id);
 }

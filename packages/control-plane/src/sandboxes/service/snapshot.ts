@@ -1,4 +1,4 @@
-import { Refusal } from "@pandastack/platform";
+import { Refusal, crashPoint } from "@pandastack/platform";
 import { deriveUuid } from "../../calls/ids.ts";
 import type { SandboxRow, SnapshotRow } from "../../persistence/tables.ts";
 import { removeSnapshot } from "../../snapshots/delete-snapshot.ts";
@@ -25,13 +25,16 @@ export async function createSnapshot(parts: SandboxParts, sandbox: SandboxRow, s
   });
   parts.abandoned.remove([id]);
   if (row.status === "ready" && row.wanted === "ready") return row;
+  crashPoint("control.snapshot.written");
   try {
     const host = await parts.host.execute(row.operation_id, {
       name: "createSnapshot",
       sandboxId: sandbox.id,
       snapshotId: row.id,
     });
+    crashPoint("control.snapshot.made");
     const made = await finishSnapshot(parts.db, row.id, host);
+    crashPoint("control.snapshot.finished");
     if (made !== undefined) return made;
   } catch (error) {
     await unwantSnapshot(parts.db, row.id).catch(() => parts.abandoned.add([row.id]));

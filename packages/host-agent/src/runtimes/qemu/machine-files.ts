@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
+import { crashPoint } from "@pandastack/platform";
 import { run } from "../../processes/run.ts";
 import type { NetworkSlot } from "../../network/slot.ts";
 
@@ -45,6 +46,7 @@ export async function makeMachineFiles(files: MachineFiles, slot: NetworkSlot, w
   mkdirSync(files.runDir, { recursive: true, mode: 0o700 });
   chownSync(files.runDir, slot.uid, slot.uid);
   await makeNodes(files.nodesDir, slot.uid, withKvm);
+  crashPoint("host.machine.files-made");
 }
 
 /** `/dev/net/tun` and `/dev/kvm` as nodes of the slot's own: the host's keep their modes. */
@@ -59,7 +61,10 @@ async function makeNodes(dir: string, uid: number, withKvm: boolean): Promise<vo
     const path = join(dir, name);
     if (existsSync(path)) continue;
     mkdirSync(dir, { recursive: true, mode: 0o711 });
+    // A former life may have ended just before the move.
+    rmSync(`${path}.new`, { force: true });
     await run("mknod", ["-m", "0600", `${path}.new`, "c", major, minor]);
+    crashPoint("host.machine.node-made");
     chownSync(`${path}.new`, uid, uid);
     await run("mv", ["-f", `${path}.new`, path]);
   }
@@ -98,6 +103,7 @@ export async function placeDisk(
   if ("takeOver" in source) linkSync(source.takeOver, disk);
   else await copyFile(source.copyOf, disk, constants.COPYFILE_FICLONE_FORCE);
   chownSync(disk, slot.uid, slot.uid);
+  crashPoint("host.machine.disk-placed");
   chmodSync(disk, 0o600);
 }
 

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { chmod, copyFile, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { waitFor } from "@pandastack/platform";
+import { waitFor, crashPoint } from "@pandastack/platform";
 import { isAlive, processStat } from "../../processes/proc.ts";
 import type { ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
 import { DEVICES, DISK, MEMORY, removeMachineFiles } from "./machine-files.ts";
@@ -68,9 +68,11 @@ export class QemuMachine implements Machine {
       flush(this.disk).then(() => layOut(this.disk, image.disk)),
     ]);
     options.onLaidOut?.();
+    crashPoint("host.image.laid-out");
     const wasRunning = ((await this.#vmm.qmp.command("query-status")) as { running: boolean }).running;
     const began = performance.now();
     if (wasRunning) await this.pause();
+    crashPoint("host.image.stopped");
     let dirtyBytes: number;
     try {
       [dirtyBytes] = await Promise.all([
@@ -78,6 +80,7 @@ export class QemuMachine implements Machine {
         this.#vmm.qmp.command("xen-save-devices-state", { filename: "/vm/out/devices", live: false }),
         copyFile(this.disk, image.disk, constants.COPYFILE_FICLONE_FORCE),
       ]);
+      crashPoint("host.image.written");
     } finally {
       if (wasRunning && options.resume) await this.resume();
     }
@@ -91,6 +94,7 @@ export class QemuMachine implements Machine {
   async stop(): Promise<void> {
     this.#channel?.destroy();
     await killVmm(this.record);
+    crashPoint("host.machine.killed");
     this.#vmm.qmp.close();
     removeMachineFiles(this.#vmm.files);
   }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { createHash } from "node:crypto";
+import { crashPoint } from "@pandastack/platform";
 import type { Isolation } from "@pandastack/contracts/host";
 import { machineDir, machineRunDir, type HostLayout } from "../../files/layout.ts";
 import type { Artifacts } from "../../images/artifacts.ts";
@@ -90,7 +91,9 @@ export class QemuRuntime implements Runtime {
       const { vmm, channel, imageWasWhole } = await (waiting ?? this.#startEmpty(plan));
       await catchUp(vmm.files, plan.imageDir, !imageWasWhole);
       await loadDevices(vmm);
+      crashPoint("host.machine.loaded");
       await vmm.qmp.command("cont");
+      crashPoint("host.machine.resumed");
       return { machine: new QemuMachine(vmm, this.#dumper, channel), channel };
     });
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { hostBootId } from "../../files/host-boot.ts";
 import { isAlive, killProcess, processStat } from "../../processes/proc.ts";
-import { waitFor } from "@pandastack/platform";
+import { waitFor, crashPoint } from "@pandastack/platform";
 import type { MachinePlan, MachineRecord } from "../runtime.ts";
 import type { MachineFiles } from "./machine-files.ts";
 import { Qmp, connectWhenThere } from "./qmp.ts";
@@ -39,6 +39,7 @@ export async function startVmm(options: {
     child.once("error", (error) => (exited = error.message));
     child.once("exit", (code, signal) => (exited = `exit code ${code}, signal ${signal}`));
     child.unref();
+    crashPoint("host.machine.spawned");
   } finally {
     closeSync(log);
     closeSync(info);
@@ -48,6 +49,7 @@ export async function startVmm(options: {
       timeoutMs: START_TIMEOUT_MS,
       isDead: () => exited !== undefined,
     });
+    crashPoint("host.machine.started");
     const pid = readVmmPid(files)!;
     const stat = processStat(pid);
     if (!stat) throw new Error(`the VMM is gone (${exited ?? "no process"})`);

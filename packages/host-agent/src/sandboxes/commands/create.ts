@@ -1,6 +1,7 @@
+import { rmSync } from "node:fs";
 import type { HostCommand, HostSandbox } from "@pandastack/contracts/host";
-import { Refusal } from "@pandastack/platform";
-import { snapshotDir } from "../../files/layout.ts";
+import { Refusal, crashPoint } from "@pandastack/platform";
+import { sandboxDir, snapshotDir } from "../../files/layout.ts";
 import { readManifest, requireLoadable, type ImageManifest } from "../../images/manifest.ts";
 import { requireRoom } from "../admission.ts";
 import type { Answering } from "../commit.ts";
@@ -29,6 +30,7 @@ export async function createSandbox(context: HostContext, command: Create, answe
     }));
   const { runtime, slots } = context;
   const started = await startFromImage({ runtime, slots, ready, sandboxId: command.sandboxId, env: command.env });
+  crashPoint("host.create.started");
   const record: SandboxRecord = {
     ...describe(image.manifest),
     id: command.sandboxId,
@@ -53,14 +55,17 @@ export async function createSandbox(context: HostContext, command: Create, answe
   let result: HostSandbox;
   try {
     keepDisk(context.layout, record.id, started.machine);
+    crashPoint("host.create.disk-kept");
     result = answering(
       [{ putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: "sandbox.running", payload } }],
       toHostSandbox(record),
     );
   } catch (error) {
     await undoStart(slots, started);
+    rmSync(sandboxDir(context.layout, record.id), { recursive: true, force: true });
     throw error;
   }
+  crashPoint("host.create.committed");
   context.entries.set(record.id, entry);
   context.watch(entry, started.machine);
   context.ahead()?.refill();

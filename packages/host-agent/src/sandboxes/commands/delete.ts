@@ -1,4 +1,5 @@
 import { rmSync } from "node:fs";
+import { crashPoint } from "@pandastack/platform";
 import { sandboxDir, snapshotDir } from "../../files/layout.ts";
 import type { Answering } from "../commit.ts";
 import { requireEntry, requireSnapshot, type HostContext } from "../context.ts";
@@ -20,12 +21,15 @@ export async function deleteSandbox(
     ],
     {},
   );
+  crashPoint("host.delete.committed");
   context.entries.delete(sandboxId);
   const machine = entry.leaveMachine();
   context.later("remove a deleted sandbox", async () => {
     if (machine) {
       await machine.stop();
+      crashPoint("host.delete.stopped");
       await context.slots.release(machine.record.slot);
+      crashPoint("host.delete.released");
     }
     rmSync(sandboxDir(context.layout, sandboxId), { recursive: true, force: true });
   });
@@ -40,6 +44,7 @@ export async function deleteSnapshot(
 ): Promise<Record<string, never>> {
   requireSnapshot(context, snapshotId);
   const result = answering([{ removeSnapshot: snapshotId }], {});
+  crashPoint("host.snapshot-delete.committed");
   context.snapshots.delete(snapshotId);
   rmSync(snapshotDir(context.layout, snapshotId), { recursive: true, force: true });
   return result;

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import type { ForkResult, HostCommand } from "@pandastack/contracts/host";
-import { Refusal, newHexId, toErrorResponse } from "@pandastack/platform";
-import { hibernationDir, scratchDir } from "../../files/layout.ts";
+import { Refusal, newHexId, toErrorResponse, crashPoint } from "@pandastack/platform";
+import { hibernationDir, sandboxDir, scratchDir } from "../../files/layout.ts";
 import type { Change } from "../../journal/journal.ts";
 import { requireRoom } from "../admission.ts";
 import type { Answering } from "../commit.ts";
@@ -11,7 +11,7 @@ import { SandboxEntry } from "../entry.ts";
 import { whileQuiet } from "../quiet.ts";
 import { toHostSandbox, type SandboxRecord } from "../record.ts";
 import { mayRun } from "../rules.ts";
-import { planRestore, startFromImage, type ReadyPlan, type Started } from "../start.ts";
+import { planRestore, startFromImage, undoStart, type ReadyPlan, type Started } from "../start.ts";
 import { copyImage } from "./snapshot.ts";
 
 type Fork = Extract<HostCommand, { name: "forkSandbox" }>;
@@ -64,12 +64,20 @@ export async function forkSandbox(context: HostContext, command: Fork, answering
         parent.machine.snapshot({ imageDir, resume: parent.state === "running", durable: false, onLaidOut }),
       ));
     }
+    crashPoint("host.fork.imaged");
     const children = await inParallel(command.children, PARALLEL_CHILDREN, async (child, index) => {
       const ready = await (ahead[index] ?? plan(child.persistent, false));
       ahead[index] = undefined;
       return startChild(context, { parent: parent.record, child, ready, began });
     });
-    return finish(context, { parent: parent.record, command, pausedMs, children, answering });
+    crashPoint("host.fork.started");
+    try {
+      return finish(context, { parent: parent.record, command, pausedMs, children, answering });
+    } catch (error) {
+      // The journal could not take them: full disk. They are no one's.
+      await undoChildren(context, children);
+      throw error;
+    }
   } finally {
     await discardUnused(context, ahead);
     rmSync(imageDir, { recursive: true, force: true });
@@ -94,7 +102,13 @@ async function startChild(
     sandboxId: child.sandboxId,
     env,
   });
-  keepDisk(context.layout, child.sandboxId, started.machine);
+  crashPoint("host.fork.child-started");
+  try {
+    keepDisk(context.layout, child.sandboxId, started.machine);
+  } catch (error) {
+    await undoStart(context.slots, started);
+    throw error;
+  }
   const record: SandboxRecord = {
     ...parent,
     id: child.sandboxId,
@@ -139,6 +153,7 @@ function finish(
   const payload = { paused_ms: fork.pausedMs, children: fork.command.children.map((child) => child.sandboxId) };
   changes.push({ event: { sandboxId: fork.parent.id, type: "sandbox.forked", payload } });
   const result = fork.answering(changes, { pausedMs: fork.pausedMs, children: outcomes });
+  crashPoint("host.fork.committed");
   for (const settled of fork.children) {
     if (settled.status === "rejected") continue;
     const { record, started } = settled.value;
@@ -147,6 +162,15 @@ function finish(
     context.watch(entry, started.machine);
   }
   return result;
+}
+
+async function undoChildren(context: HostContext, children: readonly PromiseSettledResult<Child>[]): Promise<void> {
+  for (const settled of children) {
+    if (settled.status === "rejected") continue;
+    const { record, started } = settled.value;
+    await undoStart(context.slots, started);
+    rmSync(sandboxDir(context.layout, record.id), { recursive: true, force: true });
+  }
 }
 
 /** VMMs that were started for children which then were not, because the snapshot failed. */

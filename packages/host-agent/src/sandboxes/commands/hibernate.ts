@@ -1,3 +1,4 @@
+import { crashPoint } from "@pandastack/platform";
 import type { HostSandbox } from "@pandastack/contracts/host";
 import { hibernationDir } from "../../files/layout.ts";
 import { requireRoom } from "../admission.ts";
@@ -30,10 +31,13 @@ export async function hibernateSandbox(
     if (entry.state === "running") await entry.machine.resume();
     throw error;
   }
+  crashPoint("host.hibernate.taken");
   const result = settle(entry, { state: "hibernated", machine: null }, "sandbox.hibernated", answering);
+  crashPoint("host.hibernate.committed");
   const machine = entry.leaveMachine()!;
   context.later("end the machine of a hibernated sandbox", async () => {
     await machine.stop();
+    crashPoint("host.hibernate.stopped");
     await context.slots.release(machine.record.slot);
   });
   return result;

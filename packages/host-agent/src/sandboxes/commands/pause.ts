@@ -1,3 +1,4 @@
+import { crashPoint } from "@pandastack/platform";
 import type { HostSandbox } from "@pandastack/contracts/host";
 import type { Answering } from "../commit.ts";
 import { requireEntry, type HostContext } from "../context.ts";
@@ -14,13 +15,17 @@ export async function pauseSandbox(
   if (!mayRun("pause", entry.record)) return answering([], toHostSandbox(entry.record));
   const guest = await entry.connectedGuest();
   await guest.quiesce();
+  crashPoint("host.pause.quiet");
   try {
     await entry.machine.pause();
   } catch (error) {
     guest.connection.release();
     throw error;
   }
-  return settle(entry, { state: "paused" }, "sandbox.paused", answering);
+  crashPoint("host.pause.stopped");
+  const result = settle(entry, { state: "paused" }, "sandbox.paused", answering);
+  crashPoint("host.pause.committed");
+  return result;
 }
 
 export async function resumeSandbox(
@@ -30,9 +35,29 @@ export async function resumeSandbox(
 ): Promise<HostSandbox> {
   const entry = requireEntry(context, sandboxId);
   if (!mayRun("resume", entry.record)) return answering([], toHostSandbox(entry.record));
-  await entry.machine.resume();
+  // Journal first: recovery resumes what is to run. The other way round it would run, for ever, as paused.
+  const paused = entry.record;
+  const result = settle(entry, { state: "running" }, "sandbox.resumed", answering);
+  crashPoint("host.resume.committed");
+  try {
+    await entry.machine.resume();
+  } catch (error) {
+    settleAgain(context, entry, paused);
+    throw error;
+  }
+  crashPoint("host.resume.resumed");
   entry.openGuest?.resumed();
-  return settle(entry, { state: "running" }, "sandbox.resumed", answering);
+  return result;
+}
+
+/** It did not come to pass after all. A machine that has died meanwhile is a failed sandbox already, and stays one. */
+function settleAgain(context: HostContext, entry: SandboxEntry, before: SandboxRecord): void {
+  if (entry.state !== "running") return;
+  const { id } = before;
+  context.commit([
+    { putSandbox: { id, record: before }, event: { sandboxId: id, type: "sandbox.paused", payload: {} } },
+  ]);
+  entry.record = before;
 }
 
 export function settle(

@@ -1,3 +1,4 @@
+import { crashPoint } from "@pandastack/platform";
 import type { HostSandbox } from "@pandastack/contracts/host";
 import type { Answering } from "../commit.ts";
 import { requireEntry, type HostContext } from "../context.ts";
@@ -12,6 +13,7 @@ export function setPersistent(
   const entry = requireEntry(context, command.sandboxId);
   const record = { ...entry.record, persistent: command.persistent };
   const result = answering([{ putSandbox: { id: record.id, record } }], toHostSandbox(record));
+  crashPoint("host.configure.committed");
   entry.record = record;
   return Promise.resolve(result);
 }

@@ -2,7 +2,7 @@ import { constants, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { copyFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { HostSnapshot } from "@pandastack/contracts/host";
-import { Refusal, newHexId } from "@pandastack/platform";
+import { Refusal, newHexId, crashPoint } from "@pandastack/platform";
 import { hibernationDir, scratchDir, snapshotDir } from "../../files/layout.ts";
 import { requireRoom } from "../admission.ts";
 import type { Answering } from "../commit.ts";
@@ -26,6 +26,7 @@ export async function createSnapshot(
   let pausedMs = 0;
   if (entry.state === "hibernated") await copyImage(context, hibernationDir(context.layout, entry.record.id), target);
   else ({ pausedMs } = await takeImage(context, entry, { target, resume: true, durable: true }));
+  crashPoint("host.snapshot.taken");
   const { template, runtime, isolation, cpus, memoryMb } = entry.record;
   const record: SnapshotRecord = {
     id: command.snapshotId,
@@ -49,6 +50,7 @@ export async function createSnapshot(
     ],
     shown,
   );
+  crashPoint("host.snapshot.committed");
   context.snapshots.set(record.id, record);
   return result;
 }
@@ -62,6 +64,7 @@ export async function copyImage(context: HostContext, from: string, to: string):
       await copyFile(join(from, name), join(scratch, name), constants.COPYFILE_FICLONE);
     mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
     renameSync(scratch, to);
+    crashPoint("host.image.copied");
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import type { HostSandbox } from "@pandastack/contracts/host";
-import { Fault } from "@pandastack/platform";
+import { Fault, crashPoint } from "@pandastack/platform";
 import { hibernationDir } from "../../files/layout.ts";
 import { readManifest, requireLoadable } from "../../images/manifest.ts";
 import { requireRoom } from "../admission.ts";
@@ -30,6 +30,7 @@ export async function wakeSandbox(context: HostContext, sandboxId: string, answe
   const { persistent, env } = entry.record;
   const ready = await planRestore({ slots, imageDir, size: manifest, durable: persistent });
   const started = await startFromImage({ runtime, slots, ready, sandboxId, env });
+  crashPoint("host.wake.started");
   const bootMs = Math.round((performance.now() - began) * 10) / 10;
   const record = {
     ...entry.record,
@@ -53,7 +54,9 @@ export async function wakeSandbox(context: HostContext, sandboxId: string, answe
     await undoStart(slots, started);
     throw error;
   }
+  crashPoint("host.wake.committed");
   keepDisk(context.layout, sandboxId, started.machine);
+  crashPoint("host.wake.disk-kept");
   entry.record = record;
   entry.takeLife(started);
   context.watch(entry, started.machine);
