@@ -1,4 +1,5 @@
-//! HELLO: the host found us, perhaps after a restore. Everything that makes a copy itself happens before the answer.
+//! HELLO: the host found us, perhaps after a restore. The clock is right and randomness fresh before the answer; the rest of
+//! what makes a copy itself happens after it, while the answer is under way, and before the next frame is looked at.
 
 use super::Agent;
 use crate::json::{parse, Json, ListWriter, ObjectWriter};
@@ -31,13 +32,17 @@ impl Agent {
                 clock::set(time_ns);
             }
         }
-        let wants_hooks = hello.get("refresh").is_some_and(|refresh| self.refresh(refresh));
-        let nonce = nonce.to_owned();
-        if wants_hooks {
-            self.run_hooks(ON_RESTORE_FOLDER, AfterHooks::Greet { nonce });
-        } else {
-            self.greet(&nonce);
+        let Some(refresh) = hello.get("refresh").filter(|refresh| self.begin_refresh(refresh)) else {
+            return self.greet(nonce);
+        };
+        if self.wants_hooks(refresh) {
+            self.refresh(refresh);
+            let nonce = nonce.to_owned();
+            return self.run_hooks(ON_RESTORE_FOLDER, AfterHooks::Greet { nonce });
         }
+        self.greet(nonce);
+        self.flush();
+        self.refresh(refresh);
     }
 
     /// A machine that stood still has lost that time; its streams go on, so it is told by an operation and not by a HELLO.

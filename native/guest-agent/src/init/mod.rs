@@ -3,6 +3,7 @@
 mod command_line;
 mod devices;
 mod interface;
+mod kernel_settings;
 mod modules;
 mod mounts;
 mod root;
@@ -27,6 +28,7 @@ pub fn boot() -> Start {
     mounts::mount_memory_file_systems();
     mounts::bind_identity(Path::new(mounts::IDENTITY_FOLDER));
     interface::configure(&command_line);
+    kernel_settings::apply();
     raise_limits();
     let link = match command_line.listen {
         Some(address) => LinkKind::Tcp(address),

@@ -10,6 +10,7 @@ impl Agent {
     pub(crate) fn quiesce(&mut self, stream: u32, args: Args<'_>) -> Result<(), OpError> {
         let sync = args.bool_or("sync", true)?;
         self.register(stream, StreamOp::Hooks);
+        self.note_hooks();
         self.run_hooks(BEFORE_SNAPSHOT_FOLDER, AfterHooks::Quiesce { stream, sync });
         Ok(())
     }

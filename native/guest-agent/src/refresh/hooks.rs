@@ -45,6 +45,10 @@ fn hooks_in(folder: &str) -> VecDeque<PathBuf> {
     paths.into()
 }
 
+pub fn exist_in(folder: &str) -> bool {
+    !hooks_in(folder).is_empty()
+}
+
 impl Agent {
     pub(crate) fn run_hooks(&mut self, folder: &str, after: AfterHooks) {
         self.end_hooks();

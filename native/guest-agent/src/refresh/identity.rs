@@ -62,6 +62,11 @@ impl Identity {
         &self.boot_id
     }
 
+    /// What `boot_id` answers from now on; the file follows with `set`.
+    pub fn announce(&mut self, boot_id: &str) {
+        boot_id.clone_into(&mut self.boot_id);
+    }
+
     pub fn set(&mut self, hostname: Option<&str>, machine_id: Option<&str>, boot_id: Option<&str>) {
         if let Some(name) = hostname {
             if unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) } < 0 {
@@ -74,7 +79,6 @@ impl Identity {
         }
         if let Some(id) = boot_id {
             write_line(&self.boot_id_file, id, "boot_id");
-            id.clone_into(&mut self.boot_id);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! `refresh`: what makes a restored or forked guest itself. Applied in the order of the contract, before HELLO_OK.
+//! `refresh`: what makes a restored or forked guest itself. Applied in the order of the contract: randomness before HELLO_OK,
+//! the rest before the next frame.
 
 pub mod clock;
 mod entropy;
@@ -20,6 +21,8 @@ pub struct Refreshed {
     pub env: Vec<(String, String)>,
     /// Lets a TCP connection in.
     pub token: Option<String>,
+    /// Whether there were executables for a restore when the last snapshot was made ready: no need to look again in its copies.
+    pub hooks_at_snapshot: Option<bool>,
 }
 
 impl Refreshed {
@@ -29,8 +32,8 @@ impl Refreshed {
 }
 
 impl Agent {
-    /// Applies each part for its own: one that fails is logged, the others still count. True: hooks are to run.
-    pub(crate) fn refresh(&mut self, refresh: &Json) -> bool {
+    /// False: this generation has been here before, nothing is to be done.
+    pub(crate) fn begin_refresh(&mut self, refresh: &Json) -> bool {
         let text = |key: &str| refresh.get(key).and_then(Json::as_str);
         if let Some(generation) = text("generation") {
             if self.refreshed.generation.as_deref() == Some(generation) {
@@ -42,6 +45,22 @@ impl Agent {
             if let Some(seed) = text("entropy") {
                 self.entropy.add(seed);
             }
+            if let Some(boot_id) = text("boot_id") {
+                self.identity.announce(boot_id);
+            }
+        }
+        true
+    }
+
+    pub(crate) fn wants_hooks(&mut self, refresh: &Json) -> bool {
+        let known = self.refreshed.hooks_at_snapshot.take();
+        is_set(refresh, "hooks") && known.unwrap_or_else(|| hooks::exist_in(ON_RESTORE_FOLDER))
+    }
+
+    /// Applies each part for its own: one that fails is logged, the others still count.
+    pub(crate) fn refresh(&mut self, refresh: &Json) {
+        let text = |key: &str| refresh.get(key).and_then(Json::as_str);
+        if self.owns_machine {
             self.identity.set(text("hostname"), text("machine_id"), text("boot_id"));
         }
         if let Some(token) = text("token") {
@@ -53,12 +72,18 @@ impl Agent {
                 Err(error) => crate::log!("refresh: {}", error.message),
             }
         }
-        let flag = |key: &str| refresh.get(key).and_then(Json::as_bool).unwrap_or(false);
-        if let Some(reset) = self.connection_reset.as_ref().filter(|_| flag("reset_connections")) {
+        if let Some(reset) = self.connection_reset.as_ref().filter(|_| is_set(refresh, "reset_connections")) {
             if let Err(error) = reset.reset() {
                 crate::log!("cannot reset connections: {error}");
             }
         }
-        flag("hooks")
     }
+
+    pub(crate) fn note_hooks(&mut self) {
+        self.refreshed.hooks_at_snapshot = Some(hooks::exist_in(ON_RESTORE_FOLDER));
+    }
+}
+
+fn is_set(refresh: &Json, key: &str) -> bool {
+    refresh.get(key).and_then(Json::as_bool).unwrap_or(false)
 }

@@ -3,7 +3,7 @@ import type { MachineSize } from "../runtimes/runtime.ts";
 import type { Artifacts } from "./artifacts.ts";
 
 /** Bump when baking itself changes what ends up in a template's memory. */
-const BAKE_VERSION = 1;
+const BAKE_VERSION = 2;
 export const GUEST_PROTOCOL_VERSION = 1;
 
 /** Names everything a template's memory depends on: the same key, the same image. */

@@ -6,6 +6,8 @@ import type { SlotSource } from "./slots.ts";
 
 /** Start-ups that may run at the same time: more only make each of them slower. */
 const PARALLEL_STARTS = 2;
+/** A start takes a core from the guest that has just been created: as long as there are others it waits until creates have ceased. */
+const CALM_MS = 500;
 
 export interface AheadOptions {
   readonly runtime: Runtime;
@@ -29,6 +31,7 @@ export class VmmsAhead {
   readonly #waiting: Waiting[] = [];
   readonly #options: AheadOptions;
   #starting = 0;
+  #calm: NodeJS.Timeout | undefined;
   #closed = false;
   readonly #running = new Set<Promise<void>>();
 
@@ -49,8 +52,14 @@ export class VmmsAhead {
     return undefined;
   }
 
-  /** Fills up in the background. */
+  /** Fills up in the background: at once when half of them are used up, else when nobody has asked for one for a while. */
   refill(): void {
+    clearTimeout(this.#calm);
+    if (this.#waiting.length + this.#starting <= this.#options.count / 2) return this.#startMissing();
+    this.#calm = setTimeout(() => this.#startMissing(), CALM_MS).unref();
+  }
+
+  #startMissing(): void {
     if (!this.#options.runtime.prepare) return;
     while (
       !this.#closed &&
@@ -59,26 +68,35 @@ export class VmmsAhead {
     ) {
       this.#starting++;
       const work = this.#startOne()
-        .catch((error: unknown) => this.#options.log.warn({ err: error }, "could not start a VMM ahead"))
-        .finally(() => {
+        .then(
+          () => true,
+          (error: unknown) => {
+            this.#options.log.warn({ err: error }, "could not start a VMM ahead");
+            return false;
+          },
+        )
+        .then((isStarted) => {
           this.#starting--;
           this.#running.delete(work);
+          // One that failed is tried again at the next create.
+          if (isStarted && this.#waiting.length + this.#starting < this.#options.count) this.refill();
         });
       this.#running.add(work);
     }
   }
 
   async fill(): Promise<void> {
-    this.refill();
+    this.#startMissing();
     while (this.#running.size > 0) {
       await Promise.all(this.#running);
       if (this.#waiting.length >= this.#options.count) return;
-      this.refill();
+      this.#startMissing();
     }
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#calm);
     await Promise.all(this.#running);
     await Promise.all(this.#waiting.splice(0).map((waiting) => this.#discard(waiting)));
   }

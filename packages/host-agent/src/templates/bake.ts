@@ -1,19 +1,25 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "@pandastack/platform";
 import { newHexId, crashPoint } from "@pandastack/platform";
 import { scratchDir, type HostLayout } from "../files/layout.ts";
 import { GuestClient } from "../guest/client.ts";
 import { GuestConnection } from "../guest/connection.ts";
 import { run } from "../processes/run.ts";
-import type { MachineSize, Runtime } from "../runtimes/runtime.ts";
+import type { Machine, MachineSize, Runtime } from "../runtimes/runtime.ts";
 import type { NetworkSlot } from "../network/slot.ts";
 
 /** A cold boot takes 2–5 s in emulation; on a machine that does other things at the same time, many times that. */
 const BOOT_TIMEOUT_MS = 180_000;
 const WARM_UP_TIMEOUT_MS = 60_000;
 const COPY_TIMEOUT_MS = 300_000;
+/** Three seconds in a row in which the VMM used at most 2 % of a core, within half a minute. */
+const SETTLE_TIMEOUT_MS = 30_000;
+const LOOK_INTERVAL_MS = 1_000;
+const QUIET_LOOKS = 3;
+const QUIET_CPU_MS = 20;
 
 /** Run once before the template's memory is taken, so that what every first command needs is in the guest's page cache. */
 const WARM_UP = [
@@ -60,6 +66,8 @@ export async function bakeTemplate(options: {
       log.info({ ms: Math.round(performance.now() - began) }, "template booted");
       crashPoint("host.bake.booted");
       await warmUp(client, log);
+      await rehearse(client);
+      await settle(machine);
       await client.quiesce();
       await machine.snapshot({ imageDir: options.imageDir, resume: false, durable: true });
       crashPoint("host.bake.imaged");
@@ -69,6 +77,41 @@ export async function bakeTemplate(options: {
     crashPoint("host.bake.stopped");
   } finally {
     rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Says HELLO as after a restore, so that what the agent needs for its answer has been allocated and touched once. */
+async function rehearse(client: GuestClient): Promise<void> {
+  for (const generation of ["rehearsal-1", "rehearsal-2"]) {
+    await client.connection.hello({
+      resync: false,
+      timeoutMs: WARM_UP_TIMEOUT_MS,
+      refresh: {
+        generation,
+        entropy: randomBytes(64).toString("base64"),
+        hostname: "pandastack",
+        machine_id: newHexId(16),
+        boot_id: randomUUID(),
+        token: newHexId(16),
+        env: {},
+        reset_connections: true,
+        hooks: true,
+      },
+    });
+  }
+}
+
+/**
+ * Waits until the guest has nothing left to do: callbacks and delayed work of the warm-up that were still due would be the
+ * first thing that every copy does. A template whose own programs never rest is taken as it is.
+ */
+async function settle(machine: Machine): Promise<void> {
+  const end = performance.now() + SETTLE_TIMEOUT_MS;
+  for (let quiet = 0; quiet < QUIET_LOOKS && performance.now() < end;) {
+    const before = await machine.usage();
+    await delay(LOOK_INTERVAL_MS);
+    const after = await machine.usage();
+    quiet = after.cpuMs - before.cpuMs <= QUIET_CPU_MS ? quiet + 1 : 0;
   }
 }
 
