@@ -57,6 +57,7 @@ export const errorRegistry = {
   not_implemented: { status: 501, retryable: false },
   "internal.error": { status: 500, retryable: false },
   "internal.database": { status: 503, retryable: true },
+  "internal.database_full": { status: 507, retryable: true },
 } as const satisfies Record<string, { status: number; retryable: boolean }>;
 
 export type ErrorCode = keyof typeof errorRegistry;

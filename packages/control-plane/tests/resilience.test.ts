@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { waitFor } from "@pandastack/platform";
 import { PRESENCE_TIMEOUT_MS } from "../src/persistence/presence.ts";
 import { startControlPlane, startTestServer, TEST_SETTINGS, type TestServer } from "./support/server.ts";
+import { collect, openStream, readEvents } from "./support/server-sent-events.ts";
 import { TestPostgres } from "./support/postgres.ts";
 import { StandInHost } from "./support/stand-in/host.ts";
 
@@ -138,6 +139,37 @@ describe("the control plane", () => {
         other.api("DELETE", `/v1/sandboxes/${body.id}`),
       ]);
       expect((await other.api("GET", `/v1/sandboxes/${body.id}`)).status).toBe(404);
+    } finally {
+      await other.controlPlane.stop();
+    }
+  });
+
+  test("two of them: one key makes one sandbox, and what one does the other's followers see", async () => {
+    const other = await startControlPlane({ databaseUrl: server.database.url, hostSocket: server.host.socketPath });
+    try {
+      server.host.script("createSandbox", { delayMs: 300 });
+      const withKey = { headers: { "idempotency-key": "through-both" } };
+      const [a, b] = await Promise.all([
+        server.api("POST", "/v1/sandboxes", {}, withKey),
+        other.api("POST", "/v1/sandboxes", {}, withKey),
+      ]);
+      expect([a.status, b.status]).toEqual([201, 201]);
+      expect(a.body.id).toBe(b.body.id);
+      expect([a, b].filter((reply) => reply.headers.get("idempotency-replayed") === "true")).toHaveLength(1);
+
+      const events = readEvents(await openStream(`${other.url}/v1/sandboxes/${a.body.id}/events?follow=1`));
+      expect((await events.next()).value).toMatchObject({ data: { type: "sandbox.running" } });
+      await server.api("POST", `/v1/sandboxes/${a.body.id}/pause`);
+      expect((await events.next()).value).toMatchObject({ data: { type: "sandbox.paused" } });
+      // Stored once, however many control planes follow the host.
+      const types = async (api: typeof other.api) =>
+        (await api("GET", `/v1/sandboxes/${a.body.id}/events`)).body.events.map((one: { type: string }) => one.type);
+      expect(await types(server.api)).toEqual(["sandbox.running", "sandbox.paused"]);
+      expect(await types(other.api)).toEqual(["sandbox.running", "sandbox.paused"]);
+
+      expect((await other.api("DELETE", `/v1/sandboxes/${a.body.id}`)).status).toBe(204);
+      expect((await collect(events)).map(({ data }) => data.type)).toEqual(["sandbox.deleted"]);
+      expect((await server.api("GET", `/v1/sandboxes/${a.body.id}`)).status).toBe(404);
     } finally {
       await other.controlPlane.stop();
     }

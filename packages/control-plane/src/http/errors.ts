@@ -5,7 +5,11 @@ import { Fault, Refusal, toErrorResponse } from "@pandastack/platform";
 /** Texts that make the published client repeat a command for 20 s: from here they would only ever be quotations. */
 const RETRY_TRIGGERS = /connect: connection refused|no route to host|i\/o timeout/gi;
 
-const AWAY: ReadonlySet<string> = new Set<ErrorCode>(["internal.database", "host.unavailable"]);
+const AWAY: ReadonlySet<string> = new Set<ErrorCode>([
+  "internal.database",
+  "internal.database_full",
+  "host.unavailable",
+]);
 
 /** The one place where something thrown becomes an answer. Logs what the caller is not told. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
