@@ -29,6 +29,7 @@ const folders: Record<string, readonly string[]> = {
     "pool",
     "images",
     "network",
+    "cgroups",
     "guest",
     "runtimes",
     "journal",

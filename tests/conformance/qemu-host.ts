@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { hostLayout, type HostLayout } from "@pandastack/host-agent/files/layout";
+import { openCgroups, type Cgroups } from "@pandastack/host-agent/cgroups/index";
 import { GUEST_MAC, openNetwork } from "@pandastack/host-agent/network/index";
 import { closePool, openPool } from "@pandastack/host-agent/pool/index";
 import { probeKvm } from "@pandastack/host-agent/runtimes/qemu/kvm-probe";
@@ -39,18 +40,20 @@ export async function openQemuHost(): Promise<Target> {
   const log = createLogger("conformance");
   log.level = process.env["PANDASTACK_LOG_LEVEL"] ?? "error";
   let kvm: boolean | undefined;
+  let cgroups: Cgroups | undefined;
   let opened: SandboxHost | undefined;
 
   async function open(): Promise<{ host: SandboxHost; runtime: QemuRuntime }> {
     await openPool({ dataDir, log, env: { ...process.env, PANDASTACK_POOL_GB: POOL_GB } });
     const network = await openNetwork({ serverId, runDir: HOST_RUN_DIR, dataDir, log, prepareCount: 2 });
     const slots = new NetworkSlots(network);
+    cgroups = await openCgroups({ serverId, poolDir: layout.poolDir, runDir: HOST_RUN_DIR, log });
     const lease = {
       acquireSlot: () => slots.acquire(),
       releaseSlot: (slot: Parameters<NetworkSlots["release"]>[0]) => slots.release(slot),
     };
-    kvm ??= (await probeKvm({ artifacts, layout, log, ...lease })).works;
-    const runtime = new QemuRuntime({ artifacts, layout, kvm });
+    kvm ??= (await probeKvm({ artifacts, layout, cgroups, log, ...lease })).works;
+    const runtime = new QemuRuntime({ artifacts, layout, cgroups, kvm });
     const size = { cpus: kvm ? 2 : 1, memoryMb: 512 };
     const host = await openSandboxHost({ layout, runtime, artifacts, slots, size, mac: GUEST_MAC, vmmsAhead: 0, log });
     opened = host;
@@ -59,6 +62,7 @@ export async function openQemuHost(): Promise<Target> {
   }
 
   async function removeFolders(): Promise<void> {
+    await cgroups?.close();
     await closePool({ dataDir, log });
     await rm(dataDir, { recursive: true, force: true });
     await rm(layout.runDir, { recursive: true, force: true });

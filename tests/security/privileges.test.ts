@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { waitFor } from "@pandastack/platform";
 import { describe, expect } from "vitest";
-import { sandboxForTest, server } from "../e2e/support/api.ts";
+import { api, sandboxForTest, server } from "../e2e/support/api.ts";
 import { itWhen } from "../e2e/support/not-run.ts";
 
 const onOwnServer = itWhen(
@@ -46,10 +48,38 @@ describe("privileges", () => {
   );
 });
 
+describe("limits", () => {
+  onOwnServer("every VMM is alone in a cgroup of its own, with nobody beside it as root", async () => {
+    const [host] = (await api("GET", "/v1/hosts")).json;
+    expect(host.limits).toEqual({ controllers: ["cpu", "memory", "pids", "io"], reason: null });
+    await sandboxForTest();
+    await sandboxForTest();
+    // Those that start ahead have a jailer until they answer.
+    const isJailer = ({ command }: Seen) => /^(\S*\/)?(bwrap|nsenter|setpriv) /.test(command) && isOurs(command);
+    await waitFor(() => !processes().some(isJailer), { timeoutMs: 20_000, message: "jailers stay beside their VMMs" });
+    const vmms = processes().filter((one) => isVmm(one) && isOurs(readFileSync(`/proc/${one.pid}/mountinfo`, "utf8")));
+    const cgroups = vmms.map(({ pid }) =>
+      readFileSync(`/proc/${pid}/cgroup`, "utf8")
+        .split("\n")
+        .flatMap((line) => /:(\/.*pandastack_[a-z0-9]+\/[0-9a-f]{12})$/.exec(line)?.[1] ?? []),
+    );
+    for (const [index, paths] of cgroups.entries()) {
+      expect(paths.length, vmms[index]!.command).toBeGreaterThan(0);
+      expect(new Set(paths).size, "the same name in each tree").toBe(1);
+    }
+    expect(new Set(cgroups.map(([path]) => path)).size).toBe(vmms.length);
+  });
+});
+
 interface Seen {
   pid: string;
   command: string;
   status: string;
+}
+
+/** Whether a text names a folder of a machine of this server; others may have theirs on this host. */
+function isOurs(text: string): boolean {
+  return readdirSync(join(server.dataDir!, "pool", "machines")).some((id) => text.includes(`/machines/${id} `));
 }
 
 /** The VMM itself, not what started it and waits for it. */

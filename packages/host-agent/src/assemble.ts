@@ -1,5 +1,6 @@
 import type { Logger } from "@pandastack/platform";
 import { dirname } from "node:path";
+import { openCgroups } from "./cgroups/index.ts";
 import type { HostLayout } from "./files/layout.ts";
 import type { Artifacts } from "./images/artifacts.ts";
 import { GUEST_MAC, openNetwork } from "./network/index.ts";
@@ -36,14 +37,21 @@ export async function assembleHost(options: {
     prepareCount: SLOTS_AHEAD,
   });
   const slots = new NetworkSlots(network);
+  const cgroups = await openCgroups({
+    serverId: options.serverId,
+    poolDir: layout.poolDir,
+    runDir: dirname(layout.runDir),
+    log,
+  });
   const kvm = await probeKvm({
     artifacts,
     layout,
+    cgroups,
     log,
     acquireSlot: () => slots.acquire(),
     releaseSlot: (slot) => slots.release(slot),
   });
-  const runtime = new QemuRuntime({ artifacts, layout, kvm: kvm.works });
+  const runtime = new QemuRuntime({ artifacts, layout, cgroups, kvm: kvm.works });
   const size = { cpus: kvm.works ? CPUS.kvm : CPUS.tcg, memoryMb: MEMORY_MB };
   const host = await openSandboxHost({
     layout,
@@ -60,6 +68,7 @@ export async function assembleHost(options: {
     close: async () => {
       await host.close("hibernate");
       await runtime.close();
+      await cgroups.close();
       await closePool({ dataDir: layout.dataDir, log });
     },
   };

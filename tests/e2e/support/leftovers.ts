@@ -26,6 +26,9 @@ export function leftoversOf(dataDir: string): string[] {
       .split("\n")
       .filter(isOurs)
       .map((line) => `mount ${line}`),
+    ...lines("find", ["/sys/fs/cgroup", "-type", "d", "-path", "*pandastack_*"])
+      .filter(isOurs)
+      .map((line) => `cgroup ${line}`),
     ...runFolders()
       .filter(isOurs)
       .map((path) => `run folder ${path}`),

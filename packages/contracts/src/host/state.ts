@@ -81,6 +81,12 @@ export const HostInfo = z.object({
     z.object({ name: RuntimeName, isolation: Isolation, available: z.boolean(), reason: z.string().nullable() }),
   ),
   templates: z.array(HostTemplate),
+  /** What the kernel limits each machine in, by a cgroup of its own. */
+  limits: z.object({
+    controllers: z.array(z.enum(["cpu", "memory", "pids", "io"])),
+    /** What is missing and why; null when nothing is. */
+    reason: z.string().nullable(),
+  }),
   memory: z.object({ totalBytes: z.int(), availableBytes: z.int() }),
   pool: z.object({ totalBytes: z.int(), availableBytes: z.int() }),
   sandboxes: z.object({ running: z.int(), paused: z.int(), hibernated: z.int(), failed: z.int() }),

@@ -16,6 +16,12 @@ export const Host = z
     ready: z.boolean(),
     not_ready_reason: z.string().nullable(),
     runtimes: z.array(HostRuntime),
+    limits: z
+      .object({
+        controllers: z.array(z.enum(["cpu", "memory", "pids", "io"])),
+        reason: z.string().nullable().describe("What is missing and why; null when nothing is."),
+      })
+      .describe("What the kernel limits each sandbox's machine in, by a cgroup of its own."),
     memory: z.object({ total_bytes: z.int(), available_bytes: z.int() }),
     pool: z.object({ total_bytes: z.int(), available_bytes: z.int() }),
     sandboxes: z.object({ running: z.int(), paused: z.int(), hibernated: z.int(), failed: z.int() }),

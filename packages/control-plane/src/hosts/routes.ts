@@ -18,6 +18,7 @@ export function hostHandlers(watch: HostWatch): Pick<Handlers, "listHosts"> {
               is_security_boundary: isolationFacts[runtime.isolation].isSecurityBoundary,
               explanation: isolationFacts[runtime.isolation].explanation,
             })),
+            limits: info.limits,
             memory: { total_bytes: info.memory.totalBytes, available_bytes: info.memory.availableBytes },
             pool: { total_bytes: info.pool.totalBytes, available_bytes: info.pool.availableBytes },
             sandboxes: info.sandboxes,

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import type { Isolation, RuntimeName } from "@pandastack/contracts/host";
+import type { HostInfo, Isolation, RuntimeName } from "@pandastack/contracts/host";
 import type { NetworkSlot } from "../network/slot.ts";
 
 /**
@@ -14,6 +14,8 @@ export interface Runtime {
   readonly isolation: Isolation;
   /** Hash over the VMM's build, its machine layout and CPU features: part of every image's key. */
   readonly buildKey: string;
+  /** What the kernel limits its machines in. Runtimes whose machines are no processes leave it out. */
+  readonly limits?: HostInfo["limits"];
 
   /** Boots `plan.rootDisk` (a file that becomes the machine's) with a kernel. For baking and for cold starts. */
   boot(plan: BootPlan): Promise<RunningMachine>;
@@ -35,6 +37,12 @@ export interface Runtime {
 
   /** Removes every trace of a machine that may or may not live: process, sockets, jail, working files. Repeatable. */
   destroy(record: MachineRecord): Promise<void>;
+
+  /** Whether a machine that is gone was ended for going over its memory limit. Asked before `removeUnnamed`. */
+  ranOutOfMemory?(record: MachineRecord): boolean;
+
+  /** Removes what machines other than these (by id) still have on the host beside their folders. Repeatable. */
+  removeUnnamed?(kept: ReadonlySet<string>): Promise<void>;
 }
 
 export interface MachineSize {
@@ -102,6 +110,8 @@ export interface ExitReason {
   readonly kind: "exited";
   readonly code: number | null;
   readonly signal: string | null;
+  /** It used more memory than its machine may have, and the host ended it for that. */
+  readonly ranOutOfMemory: boolean;
   /** The last of what the process printed, for the operator. */
   readonly log: string;
 }

@@ -1,6 +1,10 @@
 import type { BootMode, HostSandbox, HostSandboxState, Isolation, RuntimeName } from "@pandastack/contracts/host";
 import type { MachineRecord } from "../runtimes/runtime.ts";
 
+/** Why a sandbox failed whose VMM was ended at the limit of its cgroup. Its guest alone can't cause that. */
+export const OUT_OF_MEMORY =
+  "its virtual machine monitor ran out of the memory that its machine may use, and was ended";
+
 /** A sandbox in the journal. */
 export interface SandboxRecord {
   readonly id: string;

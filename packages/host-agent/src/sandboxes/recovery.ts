@@ -8,7 +8,7 @@ import { hibernateSandbox } from "./commands/hibernate.ts";
 import type { HostContext, SnapshotRecord } from "./context.ts";
 import { keepDisk } from "./disk.ts";
 import { SandboxEntry } from "./entry.ts";
-import type { SandboxRecord } from "./record.ts";
+import { OUT_OF_MEMORY, type SandboxRecord } from "./record.ts";
 
 /**
  * Takes up what a former agent left: machines that live are adopted, sandboxes whose machine is gone have failed, and
@@ -22,6 +22,7 @@ export async function recover(context: HostContext): Promise<void> {
   crashPoint("host.recovery.adopted");
   killStrangers(context, kept);
   crashPoint("host.recovery.strangers-killed");
+  await context.runtime.removeUnnamed?.(new Set(kept.map((machine) => machine.machineId)));
   const broken = new Set(await context.slots.adopt(kept.map((machine) => machine.slot)));
   crashPoint("host.recovery.slots-adopted");
   removeUnnamed(join(context.layout.poolDir, "machines"), new Set(kept.map((machine) => machine.machineId)));
@@ -107,7 +108,9 @@ async function findMachine(
   record: MachineRecord,
 ): Promise<{ machine?: Machine | undefined; reason: string }> {
   try {
-    return { machine: await context.runtime.adopt(record), reason: "its machine ended while the host agent was away" };
+    const machine = await context.runtime.adopt(record);
+    const ranOutOfMemory = machine === undefined && context.runtime.ranOutOfMemory?.(record) === true;
+    return { machine, reason: ranOutOfMemory ? OUT_OF_MEMORY : "its machine ended while the host agent was away" };
   } catch (error) {
     context.log.error({ err: error, pid: record.pid }, "a living machine cannot be driven and is ended");
     await context.runtime.destroy(record);

@@ -37,7 +37,7 @@ import { EventFeed } from "./event-feed.ts";
 import type { SandboxHost } from "./host.ts";
 import { Operations } from "./operations.ts";
 import { KeyedQueue } from "./queue.ts";
-import { toHostSandbox } from "./record.ts";
+import { OUT_OF_MEMORY, toHostSandbox } from "./record.ts";
 import { recover } from "./recovery.ts";
 import type { SlotSource } from "./slots.ts";
 
@@ -132,6 +132,10 @@ class LocalSandboxHost implements SandboxHost {
       notReadyReason: this.#notReadyReason,
       runtimes: [{ name: runtime.name, isolation: runtime.isolation, available: true, reason: null }],
       templates: this.#context.templates.list(),
+      limits: runtime.limits ?? {
+        controllers: [],
+        reason: `machines of the runtime "${runtime.name}" are not processes`,
+      },
       memory: { totalBytes: totalMemoryBytes(), availableBytes: availableMemoryBytes() },
       pool: { totalBytes: pool.blocks * pool.bsize, availableBytes: pool.bavail * pool.bsize },
       sandboxes: {
@@ -263,11 +267,11 @@ class LocalSandboxHost implements SandboxHost {
       if (!entry.isMachine(machine)) return;
       await this.#queue.run(entry.record.id, async () => {
         if (!entry.isMachine(machine)) return;
-        const reason = "its virtual machine monitor ended";
+        const reason = exit.ranOutOfMemory ? OUT_OF_MEMORY : "its virtual machine monitor ended";
         const { log } = this.#options;
         log.error({ sandboxId: entry.record.id, ...exit }, "a machine died");
         const record = { ...entry.record, state: "failed" as const, reason, machine: null };
-        const payload = { reason, exit_code: exit.code, signal: exit.signal };
+        const payload = { reason, exit_code: exit.code, signal: exit.signal, out_of_memory: exit.ranOutOfMemory };
         this.#context.commit([
           { putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: "vm.died", payload } },
         ]);

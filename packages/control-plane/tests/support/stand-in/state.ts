@@ -61,6 +61,7 @@ export class StandInState {
       notReadyReason: this.isReady ? null : "templates are being baked",
       runtimes: [{ name: "fake", isolation: "fake", available: true, reason: null }],
       templates: [template("base"), template("code-interpreter")],
+      limits: { controllers: [], reason: "machines of a stand-in are not processes" },
       memory: { totalBytes: 1 << 30, availableBytes: 1 << 29 },
       pool: { totalBytes: 1 << 30, availableBytes: 1 << 29 },
       sandboxes: {

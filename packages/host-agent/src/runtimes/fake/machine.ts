@@ -28,7 +28,10 @@ export class FakeMachine implements Machine {
     let settle: (reason: ExitReason) => void = () => undefined;
     this.exited = new Promise((resolve) => (settle = resolve));
     this.#gone = settle;
-    this.#guest = new FakeGuest(world, () => void this.#end({ kind: "exited", code: 0, signal: null, log: "" }));
+    this.#guest = new FakeGuest(
+      world,
+      () => void this.#end({ kind: "exited", code: 0, signal: null, ranOutOfMemory: false, log: "" }),
+    );
   }
 
   get isGone(): boolean {
@@ -76,13 +79,14 @@ export class FakeMachine implements Machine {
   }
 
   async stop(): Promise<void> {
-    if (!this.#isGone) await this.#end({ kind: "exited", code: null, signal: "SIGKILL", log: "" });
+    if (!this.#isGone)
+      await this.#end({ kind: "exited", code: null, signal: "SIGKILL", ranOutOfMemory: false, log: "" });
     await rm(dirname(this.disk), { recursive: true, force: true });
   }
 
   /** For tests: the VMM dies on its own. What is in no image is lost with it; the disk is not. */
   async kill(): Promise<void> {
-    await this.#end({ kind: "exited", code: null, signal: "SIGKILL", log: "killed by a test" });
+    await this.#end({ kind: "exited", code: null, signal: "SIGKILL", ranOutOfMemory: false, log: "killed by a test" });
   }
 
   async usage(): Promise<{ pid: number; rssBytes: number; cpuMs: number }> {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { newHexId, writeFileAtomic, type Logger } from "@pandastack/platform";
+import type { Cgroups } from "../../cgroups/index.ts";
 import { hostBootId } from "../../files/host-boot.ts";
 import type { HostLayout } from "../../files/layout.ts";
 import type { Artifacts } from "../../images/artifacts.ts";
@@ -24,6 +25,7 @@ export interface KvmVerdict {
 export async function probeKvm(options: {
   artifacts: Artifacts;
   layout: HostLayout;
+  cgroups: Cgroups;
   log: Logger;
   acquireSlot: () => Promise<NetworkSlot>;
   releaseSlot: (slot: NetworkSlot) => Promise<void>;
@@ -45,10 +47,10 @@ export async function probeKvm(options: {
 }
 
 async function bootOnce(options: Parameters<typeof probeKvm>[0]): Promise<KvmVerdict> {
-  const { artifacts, layout } = options;
+  const { artifacts, layout, cgroups } = options;
   const rootfs = Object.values(artifacts.rootfs)[0];
   if (!rootfs) return { works: false, reason: "there is no root file system to boot" };
-  const runtime = new QemuRuntime({ artifacts, layout, kvm: true });
+  const runtime = new QemuRuntime({ artifacts, layout, cgroups, kvm: true });
   const slot = await options.acquireSlot();
   const scratch = join(layout.poolDir, "scratch", `probe-${newHexId(4)}`);
   try {

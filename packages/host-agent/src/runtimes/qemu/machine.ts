@@ -34,7 +34,13 @@ export class QemuMachine implements Machine {
         intervalMs: EXIT_POLL_MS,
         message: "the VMM closed its control socket and lives on",
       }).catch(() => killVmm(this.record));
-      return { kind: "exited", code: null, signal: null, log: readLog(vmm.files) };
+      return {
+        kind: "exited",
+        code: null,
+        signal: null,
+        ranOutOfMemory: vmm.cgroup.ranOutOfMemory(),
+        log: readLog(vmm.files),
+      };
     });
   }
 
@@ -96,6 +102,7 @@ export class QemuMachine implements Machine {
     await killVmm(this.record);
     crashPoint("host.machine.killed");
     this.#vmm.qmp.close();
+    await this.#vmm.cgroup.remove();
     removeMachineFiles(this.#vmm.files);
   }
 

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { createHash } from "node:crypto";
 import { crashPoint } from "@pandastack/platform";
 import type { Isolation } from "@pandastack/contracts/host";
+import type { Cgroups, CgroupStatus } from "../../cgroups/index.ts";
 import { machineDir, machineRunDir, type HostLayout } from "../../files/layout.ts";
 import type { Artifacts } from "../../images/artifacts.ts";
 import { killProcess } from "../../processes/proc.ts";
@@ -41,14 +42,16 @@ export class QemuRuntime implements Runtime {
   readonly buildKey: string;
   readonly #artifacts: Artifacts;
   readonly #layout: HostLayout;
+  readonly #cgroups: Cgroups;
   readonly #kvm: boolean;
   readonly #dumper = new MemoryDumper();
   /** Empty VMMs that wait for their restore, with the guest's channel already connected. */
   readonly #prepared = new Map<string, Promise<EmptyVmm>>();
 
-  constructor(options: { artifacts: Artifacts; layout: HostLayout; kvm: boolean }) {
+  constructor(options: { artifacts: Artifacts; layout: HostLayout; cgroups: Cgroups; kvm: boolean }) {
     this.#artifacts = options.artifacts;
     this.#layout = options.layout;
+    this.#cgroups = options.cgroups;
     this.#kvm = options.kvm;
     this.isolation = options.kvm ? "microvm-kvm" : "microvm-tcg";
     this.buildKey = createHash("sha256")
@@ -66,7 +69,7 @@ export class QemuRuntime implements Runtime {
 
   async boot(plan: BootPlan): Promise<RunningMachine> {
     const files = this.#files(plan);
-    return this.#undoing(files, async () => {
+    return this.#undoing(plan, async () => {
       await makeMachineFiles(files, plan.slot, this.#kvm);
       makeEmptyMemory(files, plan.size.memoryMb);
       await placeDisk(files, plan.slot, { takeOver: plan.rootDisk });
@@ -87,7 +90,7 @@ export class QemuRuntime implements Runtime {
   async restore(plan: RestorePlan): Promise<RunningMachine> {
     const waiting = this.#prepared.get(plan.machineId);
     this.#prepared.delete(plan.machineId);
-    return this.#undoing(this.#files(plan), async () => {
+    return this.#undoing(plan, async () => {
       const { vmm, channel, imageWasWhole } = await (waiting ?? this.#startEmpty(plan));
       await catchUp(vmm.files, plan.imageDir, !imageWasWhole);
       await loadDevices(vmm);
@@ -104,14 +107,27 @@ export class QemuRuntime implements Runtime {
   }
 
   async adopt(record: MachineRecord): Promise<Machine | undefined> {
-    const vmm = await reconnectVmm(record, this.#files(record));
+    const vmm = await reconnectVmm(record, this.#files(record), this.#cgroups);
     return vmm && new QemuMachine(vmm, this.#dumper);
   }
 
   async destroy(record: MachineRecord): Promise<void> {
     this.#prepared.delete(record.machineId);
     await killVmm(record);
+    await this.#cgroups.of(record.machineId).remove();
     removeMachineFiles(this.#files(record));
+  }
+
+  get limits(): CgroupStatus {
+    return this.#cgroups.status;
+  }
+
+  ranOutOfMemory(record: MachineRecord): boolean {
+    return this.#cgroups.of(record.machineId).ranOutOfMemory();
+  }
+
+  removeUnnamed(kept: ReadonlySet<string>): Promise<void> {
+    return this.#cgroups.removeUnnamed(kept);
   }
 
   async close(): Promise<void> {
@@ -121,7 +137,7 @@ export class QemuRuntime implements Runtime {
   /** A VMM in its jail with the image's memory mapped and its disk copied, nothing loaded and nothing run. */
   async #startEmpty(plan: RestorePlan): Promise<EmptyVmm> {
     const files = this.#files(plan);
-    return this.#undoing(files, async () => {
+    return this.#undoing(plan, async () => {
       await makeMachineFiles(files, plan.slot, this.#kvm);
       const imageWasWhole = isImageWhole(plan.imageDir);
       linkMemory(files, plan.imageDir);
@@ -161,7 +177,7 @@ export class QemuRuntime implements Runtime {
         durable: plan.durable,
       }),
     ];
-    return startVmm({ plan, files, command });
+    return startVmm({ plan, files, cgroup: this.#cgroups.make(plan.machineId, plan.size), command });
   }
 
   #files(machine: { machineId: string; slot: NetworkSlot }): MachineFiles {
@@ -172,12 +188,14 @@ export class QemuRuntime implements Runtime {
     };
   }
 
-  async #undoing<T>(files: MachineFiles, work: () => Promise<T>): Promise<T> {
+  async #undoing<T>(plan: MachinePlan, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
+      const files = this.#files(plan);
       const pid = readVmmPid(files);
       if (pid !== undefined) killProcess(pid);
+      await this.#cgroups.of(plan.machineId).remove();
       removeMachineFiles(files);
       throw error;
     }

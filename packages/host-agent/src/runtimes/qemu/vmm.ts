@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
+import type { Cgroups, MachineCgroup } from "../../cgroups/index.ts";
 import { hostBootId } from "../../files/host-boot.ts";
 import { isAlive, killProcess, processStat } from "../../processes/proc.ts";
 import { waitFor, crashPoint } from "@pandastack/platform";
@@ -18,27 +19,31 @@ export interface Vmm {
   readonly record: MachineRecord;
   readonly files: MachineFiles;
   readonly qmp: Qmp;
+  readonly cgroup: MachineCgroup;
 }
 
 /**
- * Starts the VMM in its jail, in a session of its own with an empty environment: it is nobody's child in any way that
- * matters, and goes on when this process dies.
+ * Starts the VMM in its cgroup and its jail, in a session of its own with an empty environment: it is nobody's child in any
+ * way that matters, and goes on when this process dies. bwrap would wait beside it, as root, to pass on an exit code that
+ * nobody asks for: it is ended as soon as the VMM is there.
  */
 export async function startVmm(options: {
   plan: MachinePlan;
   files: MachineFiles;
+  cgroup: MachineCgroup;
   command: (infoFd: number) => string[];
 }): Promise<Vmm> {
-  const { plan, files } = options;
+  const { plan, files, cgroup } = options;
   const log = openSync(join(files.dir, "vmm.log"), "a", 0o600);
   const info = openSync(join(files.dir, "pid.json"), "w", 0o600);
-  const [file, ...argv] = options.command(3);
+  const [file, ...argv] = cgroup.joining(options.command(3));
   let exited: string | undefined;
+  let jailer: ChildProcess;
   try {
-    const child = spawn(file!, argv, { stdio: ["ignore", log, log, info], detached: true, env: {}, cwd: "/" });
-    child.once("error", (error) => (exited = error.message));
-    child.once("exit", (code, signal) => (exited = `exit code ${code}, signal ${signal}`));
-    child.unref();
+    jailer = spawn(file!, argv, { stdio: ["ignore", log, log, info], detached: true, env: {}, cwd: "/" });
+    jailer.once("error", (error) => (exited = error.message));
+    jailer.once("exit", (code, signal) => (exited = `exit code ${code}, signal ${signal}`));
+    jailer.unref();
     crashPoint("host.machine.spawned");
   } finally {
     closeSync(log);
@@ -53,6 +58,7 @@ export async function startVmm(options: {
     const pid = readVmmPid(files)!;
     const stat = processStat(pid);
     if (!stat) throw new Error(`the VMM is gone (${exited ?? "no process"})`);
+    jailer.kill("SIGKILL");
     const record: MachineRecord = {
       runtime: "qemu",
       machineId: plan.machineId,
@@ -63,7 +69,7 @@ export async function startVmm(options: {
       bootId: hostBootId(),
       state: {},
     };
-    return { record, files, qmp };
+    return { record, files, qmp, cgroup };
   } catch (error) {
     const pid = readVmmPid(files);
     if (pid !== undefined) killProcess(pid);
@@ -89,12 +95,16 @@ export function readLog(files: MachineFiles): string {
 }
 
 /** Finds a VMM that outlived the agent. Undefined when it is gone, or is of another boot of the host. */
-export async function reconnectVmm(record: MachineRecord, files: MachineFiles): Promise<Vmm | undefined> {
+export async function reconnectVmm(
+  record: MachineRecord,
+  files: MachineFiles,
+  cgroups: Cgroups,
+): Promise<Vmm | undefined> {
   if (record.bootId !== hostBootId() || !isAlive(record.pid, record.pidStartTime)) return undefined;
   const isDead = () => !isAlive(record.pid, record.pidStartTime);
   try {
     const qmp = await Qmp.connect(join(files.runDir, "qmp.sock"), { timeoutMs: START_TIMEOUT_MS, isDead });
-    return { record, files, qmp };
+    return { record, files, qmp, cgroup: cgroups.adopt(record) };
   } catch (error) {
     if (isDead()) return undefined;
     throw error;
