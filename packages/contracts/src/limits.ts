@@ -17,6 +17,9 @@ export const METADATA_KEY_LIMIT_CHARACTERS = 128;
 export const METADATA_VALUE_LIMIT_CHARACTERS = 8192;
 /** Snapshots that a list returns, newest first. */
 export const SNAPSHOT_LIST_LIMIT = 500;
+/** Entries of the audit log that one answer holds. */
+export const AUDIT_PAGE_DEFAULT = 200;
+export const AUDIT_PAGE_LIMIT = 1000;
 /** Events that are kept for a sandbox. */
 export const EVENTS_KEPT = 512;
 /** How long an `Idempotency-Key` is remembered. */

@@ -8,7 +8,7 @@ import { BoundedOutput } from "../src/sandboxes/commands/output.ts";
 import { guestPath } from "../src/sandboxes/files/paths.ts";
 import { lastLines, newText } from "../src/sandboxes/observation/logs.ts";
 import { KeyedQueue } from "../src/sandboxes/queue.ts";
-import { childTtlSeconds, redact, withoutReservedKeys } from "../src/sandboxes/rules.ts";
+import { childTtlSeconds, keptMetadata } from "../src/sandboxes/rules.ts";
 import { routePath } from "../src/http/bind.ts";
 import { requestIdOf } from "../src/http/request-id.ts";
 
@@ -33,8 +33,8 @@ describe("metadata", () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.string({ minLength: 12 })), (metadata) => {
         const secret = Object.fromEntries(Object.entries(metadata).map(([key, value]) => [`secret.${key}`, value]));
-        for (const value of Object.values(redact(secret))) expect(value).toBe("[redacted]");
-        const kept = withoutReservedKeys({
+        for (const value of Object.values(keptMetadata(secret))) expect(value).toBe("[redacted]");
+        const kept = keptMetadata({
           ...metadata,
           fork_x: "1",
           workspace: "w",

@@ -8,6 +8,7 @@ import {
   Workspace,
   WorkspaceList,
 } from "../shapes/accounts.ts";
+import { AuditList, AuditQuery } from "../shapes/audit.ts";
 import { empty, json, operation, optionalBody } from "./operation.ts";
 
 const workspaceParams = z.object({ slug: z.string() });
@@ -66,6 +67,17 @@ export const accountOperations = {
     body: CreateWorkspaceRequest,
     replies: { 201: json(Workspace, "Made.") },
     errors: ["workspace.conflict"],
+  }),
+  listAudit: operation({
+    method: "GET",
+    path: "/v1/audit",
+    tag: TAG,
+    summary: "Who did what, newest first.",
+    description:
+      "Everything that was more than looking, in all workspaces, and whatever a role was too small for. Bodies, queries and secrets are not in it.",
+    role: "admin",
+    query: AuditQuery,
+    replies: { 200: json(AuditList, "A page.") },
   }),
   listWorkspaceTokens: operation({
     method: "GET",

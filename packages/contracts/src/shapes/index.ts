@@ -1,4 +1,5 @@
 export * from "./accounts.ts";
+export * from "./audit.ts";
 export * from "./failures.ts";
 export * from "./flags.ts";
 export * from "./timestamp.ts";

@@ -14,7 +14,11 @@ type Operations =
   | "createWorkspaceToken"
   | "revokeWorkspaceToken";
 
-export function accountHandlers(db: Database): Pick<Handlers, Operations> {
+/** `onRevoked`: has what is being done with the token ended, but for the call whose signal is given. */
+export function accountHandlers(
+  db: Database,
+  onRevoked: (prefix: string, except: AbortSignal) => void,
+): Pick<Handlers, Operations> {
   return {
     getMe: async ({ principal }) => ({
       status: 200,
@@ -42,8 +46,9 @@ export function accountHandlers(db: Database): Pick<Handlers, Operations> {
       }),
     }),
 
-    revokeToken: async ({ principal, params }) => {
+    revokeToken: async ({ principal, params, signal }) => {
       await revokeToken(db, principal.workspace, params.prefix);
+      onRevoked(params.prefix, signal);
       return { status: 204 };
     },
 
@@ -70,9 +75,10 @@ export function accountHandlers(db: Database): Pick<Handlers, Operations> {
       return { status: 201, body: token };
     },
 
-    revokeWorkspaceToken: async ({ params }) => {
+    revokeWorkspaceToken: async ({ params, signal }) => {
       await requireWorkspace(db, params.slug);
       await revokeToken(db, params.slug, params.prefix);
+      onRevoked(params.prefix, signal);
       return { status: 204 };
     },
   };

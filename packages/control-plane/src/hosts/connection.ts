@@ -5,6 +5,7 @@ import { WebSocket } from "ws";
 import type { z } from "zod";
 import { Fault } from "@pandastack/platform";
 import { HOST_API_PREFIX } from "@pandastack/contracts/host";
+import { contextHeaders } from "../calls/context.ts";
 import { fromHostReply, isLost, isUnsent, toHostFailure } from "./failures.ts";
 
 /** How long a request waits for a host agent that is being restarted before the caller is told. */
@@ -71,16 +72,13 @@ export class HostConnection {
     return this.#pool.request({
       method: request.method ?? "GET",
       path: HOST_API_PREFIX + request.path,
-      ...(request.json === undefined
-        ? {}
-        : { body: JSON.stringify(request.json), headers: { "content-type": "application/json" } }),
-      ...(request.bytes === undefined
-        ? {}
-        : {
-            body: request.bytes as unknown as Readable,
-            headers: { "content-type": "application/octet-stream" },
-            headersTimeout: 0,
-          }),
+      headers: {
+        ...contextHeaders(),
+        ...(request.json === undefined ? {} : { "content-type": "application/json" }),
+        ...(request.bytes === undefined ? {} : { "content-type": "application/octet-stream" }),
+      },
+      ...(request.json === undefined ? {} : { body: JSON.stringify(request.json) }),
+      ...(request.bytes === undefined ? {} : { body: request.bytes as unknown as Readable, headersTimeout: 0 }),
       ...(request.mayBeSilent === true ? { headersTimeout: 0 } : {}),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });
@@ -134,6 +132,7 @@ export class HostConnection {
   #openSocket(path: string, first: unknown): Promise<WebSocket> {
     const socket = new WebSocket(`ws+unix:${this.#socketPath}:${HOST_API_PREFIX}${path}`, {
       perMessageDeflate: false,
+      headers: contextHeaders(),
       handshakeTimeout: REPLY_TIMEOUT_MS,
     });
     return new Promise((resolve, reject) => {

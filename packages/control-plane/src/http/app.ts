@@ -2,6 +2,8 @@ import websocket from "@fastify/websocket";
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { SOCKET_MESSAGE_LIMIT_BYTES } from "@pandastack/contracts";
 import { Fault, Refusal, type Logger } from "@pandastack/platform";
+import type { AuditLog } from "../accounts/audit.ts";
+import { auditHandlers } from "../accounts/audit-routes.ts";
 import { accountHandlers } from "../accounts/routes.ts";
 import type { Handlers } from "../calls/call.ts";
 import { CloseCode } from "../calls/sockets.ts";
@@ -22,6 +24,7 @@ import { systemHandlers } from "./system.ts";
 
 export interface AppOptions {
   readonly parts: SandboxParts;
+  readonly audit: AuditLog;
   readonly metrics: ServerMetrics;
   readonly log: Logger;
   /** Whether the database's schema is up to date and the first token exists. */
@@ -105,7 +108,8 @@ export async function buildApp(options: AppOptions): Promise<{ app: FastifyInsta
 
   const handlers: Handlers = {
     ...systemHandlers({ db: parts.db, watch: parts.watch, metrics, isStarted: options.isStarted }),
-    ...accountHandlers(parts.db),
+    ...accountHandlers(parts.db, (prefix, except) => openCalls.revoke(prefix, except)),
+    ...auditHandlers(parts.db),
     ...hostHandlers(parts.watch),
     ...templateHandlers(parts.watch),
     ...snapshotHandlers(parts),
@@ -116,6 +120,7 @@ export async function buildApp(options: AppOptions): Promise<{ app: FastifyInsta
       db: parts.db,
       presence: parts.presence,
       keysInUse: new Set(),
+      audit: options.audit,
       handlers,
       openCalls,
       checkReplies: options.checkReplies ?? false,

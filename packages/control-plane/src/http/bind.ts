@@ -5,9 +5,13 @@ import { z } from "zod";
 import { operations, type Operation, type OperationName } from "@pandastack/contracts";
 import { Refusal, type Logger } from "@pandastack/platform";
 import { authenticate, authorise } from "../accounts/authenticate.ts";
+import type { AuditLog } from "../accounts/audit.ts";
+import { callContext } from "../calls/context.ts";
 import type { Call, Handlers, Principal, SocketAnswer, StreamAnswer } from "../calls/call.ts";
 import type { Database } from "../persistence/database.ts";
 import type { Presence } from "../persistence/presence.ts";
+import { CloseCode } from "../calls/sockets.ts";
+import { recordCall } from "./audit-record.ts";
 import { readJsonBody } from "./body.ts";
 import { tokenOf } from "./credentials.ts";
 import { once } from "./idempotency.ts";
@@ -21,6 +25,7 @@ export interface BindOptions {
   readonly keysInUse: Set<string>;
   readonly handlers: Handlers;
   readonly openCalls: OpenCalls;
+  readonly audit: AuditLog;
   /** Throws while the server cannot serve anything but its own health yet. */
   readonly requireStarted: () => void;
   /** Compare every reply with its schema: for tests. */
@@ -34,6 +39,8 @@ declare module "fastify" {
   interface FastifyRequest {
     principal: Principal | undefined;
     socketAnswer: SocketAnswer | undefined;
+    /** Of the call that became a socket. */
+    callSignal: AbortSignal | undefined;
   }
 }
 
@@ -44,6 +51,7 @@ export const routePath = (path: string): string => path.replaceAll(/\{(\w+)\}/g,
 export function bindOperations(app: FastifyInstance, options: BindOptions): void {
   app.decorateRequest("principal", undefined);
   app.decorateRequest("socketAnswer", undefined);
+  app.decorateRequest("callSignal", undefined);
   for (const name of Object.keys(operations) as OperationName[]) bindOperation(app, name, options);
 }
 
@@ -57,10 +65,29 @@ function bindOperation(app: FastifyInstance, name: OperationName, options: BindO
     if (operation.role === "public") return;
     options.requireStarted();
     request.principal = await authenticate(options.db, tokenOf(request));
-    authorise(request.principal, operation.role);
+    try {
+      authorise(request.principal, operation.role);
+    } catch (error) {
+      recordCall(options.audit, { ...operation, name }, request, { error });
+      throw error;
+    }
   };
 
-  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<AnyAnswer & { isReplay?: boolean }> => {
+  type Outcome = AnyAnswer & { isReplay?: boolean };
+  /** Everything that is done for the call knows for which request. */
+  const answer = (request: FastifyRequest, reply: FastifyReply): Promise<Outcome> =>
+    callContext.run({ requestId: request.id }, async () => {
+      try {
+        const outcome = await perform(request, reply);
+        recordCall(options.audit, { ...operation, name }, request, outcome);
+        return outcome;
+      } catch (error) {
+        recordCall(options.audit, { ...operation, name }, request, { error });
+        throw error;
+      }
+    });
+
+  const perform = async (request: FastifyRequest, reply: FastifyReply): Promise<Outcome> => {
     const call = {
       operation: name,
       principal: request.principal,
@@ -72,6 +99,7 @@ function bindOperation(app: FastifyInstance, name: OperationName, options: BindO
       userAgent: request.headers["user-agent"] ?? "",
       log: request.log as Logger,
     };
+    request.callSignal = call.signal;
     const run = (seed: string) => handle({ ...call, seed } as unknown as Call);
     const key = request.headers["idempotency-key"];
     if (!operation.idempotent || key === undefined) return run(randomBytes(16).toString("hex"));
@@ -105,7 +133,18 @@ function bindOperation(app: FastifyInstance, name: OperationName, options: BindO
       request.socketAnswer = (await answer(request, reply)) as SocketAnswer;
     },
     handler: async () => {},
-    wsHandler: (socket, request) => request.socketAnswer!.connect(socket),
+    wsHandler: (socket, request) => {
+      const signal = request.callSignal!;
+      const onAbort = () => {
+        if (!(signal.reason instanceof Refusal)) return;
+        // Nothing more is taken from it, even while it says goodbye.
+        socket.removeAllListeners("message");
+        socket.close(CloseCode.policy, signal.reason.message);
+      };
+      callContext.run({ requestId: request.id }, () => request.socketAnswer!.connect(socket));
+      if (signal.aborted) onAbort();
+      else signal.addEventListener("abort", onAbort, { once: true });
+    },
   });
 }
 

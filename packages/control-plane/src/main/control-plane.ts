@@ -2,6 +2,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "@pandastack/platform";
+import { AuditLog } from "../accounts/audit.ts";
 import { bootstrap } from "../accounts/bootstrap.ts";
 import { EventFeed } from "../events/feed.ts";
 import { HostClient } from "../hosts/client.ts";
@@ -10,6 +11,7 @@ import { HostWatch } from "../hosts/watch.ts";
 import { WorkQueue } from "../hosts/work-queue.ts";
 import { buildApp } from "../http/app.ts";
 import { ServerMetrics } from "../http/metrics.ts";
+import { TokenWatch } from "../http/token-watch.ts";
 import { openDatabase } from "../persistence/database.ts";
 import { migrate } from "../persistence/migrate.ts";
 import { Presence } from "../persistence/presence.ts";
@@ -81,17 +83,20 @@ export async function makeControlPlane(
     counters: metrics.counters,
     log,
   };
+  const audit = new AuditLog(db, log);
   const reaper = new Reaper(parts);
   const reconciler = new Reconciler(parts);
   let isStarted = false;
   const stopping = new AbortController();
   const { app, openCalls } = await buildApp({
     parts,
+    audit,
     metrics,
     log,
     isStarted: () => isStarted,
     checkReplies: options.checkReplies ?? false,
   });
+  const tokens = new TokenWatch({ db, openCalls, log });
   const { promise: started, resolve: resolveStarted } = Promise.withResolvers<void>();
 
   /** The database may come later than we do. */
@@ -113,6 +118,7 @@ export async function makeControlPlane(
     feed.start();
     reaper.start();
     reconciler.start();
+    tokens.start();
     isStarted = true;
     resolveStarted();
     log.info("started");
@@ -142,8 +148,8 @@ export async function makeControlPlane(
       clearInterval(sweep);
       clearTimeout(cut);
       await up;
-      await Promise.all([reaper.stop(), reconciler.stop(), feed.stop()]);
-      await Promise.allSettled([activity.stop(), presence.stop()]);
+      await Promise.all([reaper.stop(), reconciler.stop(), feed.stop(), tokens.stop()]);
+      await Promise.allSettled([activity.stop(), presence.stop(), audit.stop()]);
       await host.close();
       await database.close();
       log.info("stopped");

@@ -9,6 +9,8 @@ export interface Settings {
   readonly defaultTtlSeconds: number;
   readonly defaultRuntime: "auto" | "microvm" | "fake";
   readonly sandboxesPerWorkspace: number;
+  /** How far the audit log goes back. */
+  readonly auditDays: number;
   /** Sandboxes that may be in the making on a host at a time; undefined: as many as suit its processors. */
   readonly hostWorkLimit: number | undefined;
   /** Requests that may wait for their turn on a host, and for how long. */
@@ -19,6 +21,8 @@ export interface Settings {
 const DEFAULT_LISTEN = "127.0.0.1:8080";
 const DEFAULT_TTL_SECONDS = 3600;
 const DEFAULT_SANDBOXES_PER_WORKSPACE = 1000;
+/** What most rules ask for, with room: a line takes about 300 bytes. */
+const DEFAULT_AUDIT_DAYS = 90;
 /** More than can be served in `queueSeconds` by any host of today; each costs a connection and a few kilobytes. */
 const DEFAULT_QUEUE_LIMIT = 1000;
 /** Clients give up at 30 s: what comes after the wait has to fit in, too. */
@@ -83,6 +87,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     defaultTtlSeconds: integer("PANDASTACK_DEFAULT_TTL_SECONDS", DEFAULT_TTL_SECONDS, 0)!,
     defaultRuntime: runtime ?? "auto",
     sandboxesPerWorkspace: integer("PANDASTACK_SANDBOXES_PER_WORKSPACE", DEFAULT_SANDBOXES_PER_WORKSPACE, 1)!,
+    auditDays: integer("PANDASTACK_AUDIT_DAYS", DEFAULT_AUDIT_DAYS, 1)!,
     hostWorkLimit: integer("PANDASTACK_HOST_WORK_LIMIT", undefined, 1),
     queueLimit: integer("PANDASTACK_QUEUE_LIMIT", DEFAULT_QUEUE_LIMIT, 0)!,
     queueSeconds: integer("PANDASTACK_QUEUE_SECONDS", DEFAULT_QUEUE_SECONDS, 1)!,

@@ -110,7 +110,23 @@ export interface IdempotencyKeysTable {
   created_at: Generated<Date>;
 }
 
+export interface AuditTable {
+  id: Generated<number>;
+  time: Date;
+  actor: string;
+  role: Role;
+  workspace: string;
+  operation: string;
+  method: string;
+  path: string;
+  target: string | null;
+  request_id: string;
+  status: number;
+  code: string | null;
+}
+
 export interface Tables {
+  audit: AuditTable;
   workspaces: WorkspacesTable;
   tokens: TokensTable;
   control_planes: ControlPlanesTable;

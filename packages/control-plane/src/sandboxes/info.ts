@@ -1,6 +1,5 @@
 import type { Lifecycle, Sandbox } from "@pandastack/contracts";
 import type { SandboxRow } from "../persistence/tables.ts";
-import { redact } from "./rules.ts";
 
 const expiry = (row: SandboxRow) => (row.expires_ms === null ? null : new Date(row.expires_ms).toISOString());
 
@@ -20,7 +19,7 @@ export function sandboxInfo(row: SandboxRow): Sandbox {
     mac: row.mac,
     // The channel to the guest is a virtio-serial port; there is no vsock.
     vsock_cid: 0,
-    metadata: redact(row.metadata),
+    metadata: row.metadata,
     ...(row.from_snapshot === null ? {} : { from_snapshot: row.from_snapshot }),
     boot_ms: row.boot_ms,
     boot_mode: row.boot_mode,

@@ -14,6 +14,7 @@ export interface SandboxSettings {
   /** What `auto` means here. */
   readonly defaultRuntime: "auto" | "microvm" | "fake";
   readonly sandboxesPerWorkspace: number;
+  readonly auditDays: number;
 }
 
 /** Figures that the server counts about sandboxes. */

@@ -1,6 +1,7 @@
 import { crashPoint } from "@pandastack/platform";
 import { sql } from "kysely";
 import type { HostEvent, HostSandbox } from "@pandastack/contracts/host";
+import { pruneAudit } from "../accounts/audit.ts";
 import { Loop } from "../calls/loop.ts";
 import { pruneEvents } from "../events/store.ts";
 import { IDEMPOTENCY_HOURS } from "@pandastack/contracts";
@@ -202,4 +203,5 @@ async function prune(parts: SandboxParts): Promise<void> {
     db,
   );
   await pruneEvents(db);
+  await pruneAudit(db, parts.settings.auditDays);
 }

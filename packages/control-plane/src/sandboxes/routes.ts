@@ -6,7 +6,7 @@ import { fileHandlers } from "./files/routes.ts";
 import { lifecycleInfo, sandboxInfo } from "./info.ts";
 import { observationHandlers } from "./observation/routes.ts";
 import type { SandboxParts } from "./parts.ts";
-import { childTtlSeconds, withoutReservedKeys } from "./rules.ts";
+import { childTtlSeconds, keptMetadata } from "./rules.ts";
 import { changeState } from "./service/change-state.ts";
 import { updateLifecycle } from "./service/configure.ts";
 import { createSandbox } from "./service/create.ts";
@@ -98,7 +98,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
     })),
 
     forkSandbox: onSandbox(parts, "forkSandbox", async ({ seed, body, signal }, row) => {
-      const metadata = { ...withoutReservedKeys(body?.metadata ?? {}), forked_from: row.id };
+      const metadata = { ...keptMetadata(body?.metadata ?? {}), forked_from: row.id };
       const { children, errors, pausedMs } = await fork(parts, row, {
         seed,
         count: body?.count ?? 1,
@@ -126,7 +126,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
 
     forkTree: onSandbox(parts, "forkTree", async ({ seed, body, signal }, row) => {
       const treeId = deriveUuid(seed, "tree");
-      const own = withoutReservedKeys(body?.metadata ?? {});
+      const own = keptMetadata(body?.metadata ?? {});
       const { children, errors, pausedMs } = await fork(parts, row, {
         seed,
         count: body?.count ?? DEFAULT_TREE_COUNT,

@@ -6,17 +6,16 @@ const RESERVED_PREFIX = "fork_";
 const SECRET_PREFIX = "secret.";
 export const REDACTED = "[redacted]";
 
-/** A caller's metadata without the keys that belong to the platform. They are dropped, not refused: people copy whole sandboxes' metadata. */
-export function withoutReservedKeys(metadata: Readonly<Record<string, string>>): Record<string, string> {
+/**
+ * A caller's metadata as it is kept. Keys that belong to the platform are dropped, not refused: people copy whole sandboxes'
+ * metadata. Of a key `secret.…` only the name is kept: no operation ever gives its value back, so there is nothing that a
+ * stolen database or a backup of it could show.
+ */
+export function keptMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(metadata).filter(([key]) => !RESERVED.has(key) && !key.startsWith(RESERVED_PREFIX)),
-  );
-}
-
-/** Metadata as any read shows it. */
-export function redact(metadata: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(metadata).map(([key, value]) => [key, key.startsWith(SECRET_PREFIX) ? REDACTED : value]),
+    Object.entries(metadata)
+      .filter(([key]) => !RESERVED.has(key) && !key.startsWith(RESERVED_PREFIX))
+      .map(([key, value]) => [key, key.startsWith(SECRET_PREFIX) ? REDACTED : value]),
   );
 }
 

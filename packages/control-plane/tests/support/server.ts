@@ -69,6 +69,7 @@ export const TEST_SETTINGS: Omit<Settings, "databaseUrl" | "hostSocket"> = {
   defaultTtlSeconds: 3600,
   defaultRuntime: "fake",
   sandboxesPerWorkspace: 100,
+  auditDays: 90,
   hostWorkLimit: undefined,
   queueLimit: 1000,
   queueSeconds: 20,

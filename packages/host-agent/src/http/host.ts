@@ -5,7 +5,14 @@ import type { SandboxHost } from "../sandboxes/host.ts";
 /** State and commands. */
 export const hostRoutes = (host: SandboxHost) => (app: FastifyInstance, _options: unknown, done: () => void) => {
   app.get("/v1/host", () => host.info());
-  app.post("/v1/operations", async (request) => ({ result: await host.execute(HostOperation.parse(request.body)) }));
+  app.post("/v1/operations", async (request) => {
+    const operation = HostOperation.parse(request.body);
+    const begun = performance.now();
+    const result = await host.execute(operation);
+    const { operationId, command } = operation;
+    request.log.info({ operationId, command: command.name, ms: Math.round(performance.now() - begun) }, "done");
+    return { result };
+  });
   app.get("/v1/sandboxes", () => ({ sandboxes: host.sandboxes() }));
   app.get<{ Params: { id: string } }>("/v1/sandboxes/:id", (request) => host.sandbox(request.params.id));
   app.get("/v1/snapshots", () => ({ snapshots: host.snapshots() }));

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import type { WebSocket } from "ws";
 import { z } from "zod";
@@ -19,6 +20,8 @@ const Message = z.union([
 export function execSocket(parts: SandboxParts, row: SandboxRow, socket: WebSocket): void {
   const guest = parts.host.guest(row.id);
   const closed = new AbortController();
+  /** What a socket's messages are events of is the connection, not the call that opened it. */
+  const inContext = AsyncLocalStorage.snapshot();
   /** The caller's id of each command in flight → the process's. */
   const running = new Map<string | number, string>();
 
@@ -72,7 +75,9 @@ export function execSocket(parts: SandboxParts, row: SandboxRow, socket: WebSock
         code: "guest.too_many_processes",
       });
     } else {
-      void run(message.data.id, message.data);
+      const { id } = message.data;
+      const body = message.data;
+      inContext(() => void run(id, body));
     }
   });
   socket.once("close", () => closed.abort());

@@ -1,5 +1,14 @@
 import type { ExecBody } from "@pandastack/contracts";
 import type { ExecRequest } from "@pandastack/contracts/host";
+import { callContext } from "../../calls/context.ts";
+
+/** Says in a command's environment for which request it was started: what it logs can be found by it. */
+const REQUEST_ID_NAME = "PANDASTACK_REQUEST_ID";
+
+export function requestIdEnv(): Record<string, string> {
+  const context = callContext.getStore();
+  return context === undefined ? {} : { [REQUEST_ID_NAME]: context.requestId };
+}
 
 type Fields = Pick<ExecBody, "timeout_seconds" | "env" | "cwd" | "user" | "tag">;
 
@@ -7,7 +16,7 @@ type Fields = Pick<ExecBody, "timeout_seconds" | "env" | "cwd" | "user" | "tag">
 export function execFields(body: Fields): ExecRequest {
   return {
     user: body.user ?? "root",
-    ...(body.env === undefined || body.env === null ? {} : { env: body.env }),
+    env: { ...requestIdEnv(), ...body.env },
     ...(body.cwd === undefined || body.cwd === null ? {} : { cwd: body.cwd }),
     ...(body.tag === undefined || body.tag === null ? {} : { tag: body.tag }),
     ...(body.timeout_seconds ? { timeoutMs: Math.ceil(body.timeout_seconds * 1000) } : {}),

@@ -4,6 +4,7 @@ import type { ExecRequest } from "@pandastack/contracts/host";
 import { toErrorResponse } from "@pandastack/platform";
 import { bufferOf, CloseCode, closeReason, forward, keepAlive } from "../../calls/sockets.ts";
 import { parseProcessMessage, type ProcessSocket } from "../../hosts/process-socket.ts";
+import { requestIdEnv } from "./request.ts";
 import { parseTerminalInput } from "./terminal-input.ts";
 
 /** A login shell: bash where there is one. */
@@ -14,6 +15,7 @@ export function terminalRequest(query: TerminalQuery): ExecRequest {
   return {
     shell: query.cmd ?? LOGIN_SHELL,
     user: query.user ?? "root",
+    env: requestIdEnv(),
     ...(query.cwd === undefined ? {} : { cwd: query.cwd }),
     stdin: true,
     pty: { rows: query.rows ?? DEFAULT_SIZE.rows, cols: query.cols ?? DEFAULT_SIZE.cols },

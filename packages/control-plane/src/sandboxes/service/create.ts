@@ -6,7 +6,7 @@ import type { SandboxRow, SnapshotRow } from "../../persistence/tables.ts";
 import { findSnapshot } from "../../snapshots/store.ts";
 import { DEFAULT_TEMPLATE, requireTemplate } from "../../templates/catalogue.ts";
 import type { SandboxParts } from "../parts.ts";
-import { chooseRuntime, withoutReservedKeys } from "../rules.ts";
+import { chooseRuntime, keptMetadata } from "../rules.ts";
 import { finishCreating, type NewSandbox } from "../store.ts";
 import { begin, undo } from "./make.ts";
 import { removeFromHost } from "./remove.ts";
@@ -42,7 +42,7 @@ async function make(
       owner: parts.presence.id,
       persistent: request.persistent ?? false,
       ttlSeconds: request.ttl_seconds ?? parts.settings.defaultTtlSeconds,
-      metadata: withoutReservedKeys(request.metadata ?? {}),
+      metadata: keptMetadata(request.metadata ?? {}),
       ...source.expected,
     },
   ];

@@ -43,6 +43,8 @@ export class StandInHost {
   uploadedBytes = 0;
   /** Wait before every piece of an upload is taken. */
   uploadDelayMs = 0;
+  /** Ids of the requests that were behind each method and path. */
+  readonly requestIds = new Map<string, string[]>();
   /** Commands that were being done at the same time, at most. */
   mostCommandsAtOnce = 0;
   #commands = 0;
@@ -56,7 +58,10 @@ export class StandInHost {
 
   async start(): Promise<void> {
     const server = createServer((request, response) => {
-      this.requests.push(`${request.method} ${request.url}`);
+      const line = `${request.method} ${request.url}`;
+      this.requests.push(line);
+      const requestId = request.headers["x-request-id"];
+      if (typeof requestId === "string") this.requestIds.set(line, [...(this.requestIds.get(line) ?? []), requestId]);
       this.#answer(request, response).catch((error: unknown) => this.#fail(response, error));
     });
     const sockets = new WebSocketServer({ noServer: true });
