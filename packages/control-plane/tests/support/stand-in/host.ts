@@ -14,6 +14,7 @@ import {
   type HostCommandName,
 } from "@pandastack/contracts/host";
 import type { ErrorCode } from "@pandastack/contracts";
+import { drained, readText } from "./bodies.ts";
 import { requireUser, runCommand, StandInProcess } from "./commands.ts";
 import { sendEndless } from "./endless.ts";
 import { serveProcess } from "./process-socket.ts";
@@ -334,20 +335,4 @@ export class StandInHost {
       }),
     );
   }
-}
-
-async function readText(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off("drain", done).off("close", done);
-      resolve();
-    };
-    response.on("drain", done).on("close", done);
-  });
 }
