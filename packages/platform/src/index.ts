@@ -4,3 +4,4 @@ export * from "./logger.ts";
 export * from "./files.ts";
 export * from "./deadline.ts";
 export * from "./crash-points.ts";
+export * from "./step-times.ts";

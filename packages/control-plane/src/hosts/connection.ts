@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Pool, type Dispatcher } from "undici";
 import { WebSocket } from "ws";
 import type { z } from "zod";
-import { Fault } from "@pandastack/platform";
+import { Fault, addStepTimes } from "@pandastack/platform";
 import { HOST_API_PREFIX } from "@pandastack/contracts/host";
 import { contextHeaders } from "../calls/context.ts";
 import { fromHostReply, isLost, isUnsent, toHostFailure } from "./failures.ts";
@@ -88,6 +88,7 @@ export class HostConnection {
   async json<T>(schema: z.ZodType<T>, request: HostRequest): Promise<T> {
     const reply = await this.request({ repeatable: (request.method ?? "GET") === "GET", ...request });
     const text = await readWhole(reply.body);
+    addStepTimes("host", headerText(reply.headers["server-timing"]));
     const parsed = schema.safeParse(text === "" ? {} : JSON.parse(text));
     if (parsed.success) return parsed.data;
     throw new Fault("internal.error", "internal error", {

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { operations, type Operation, type OperationName } from "@pandastack/contracts";
-import { Refusal, type Logger } from "@pandastack/platform";
+import { Refusal, markStep, serverTiming, withStepTimes, type Logger } from "@pandastack/platform";
 import { authenticate, authorise } from "../accounts/authenticate.ts";
 import type { AuditLog } from "../accounts/audit.ts";
 import { callContext } from "../calls/context.ts";
@@ -117,7 +117,14 @@ function bindOperation(app: FastifyInstance, name: OperationName, options: BindO
       url: routePath(operation.path),
       config: { operation: name },
       onRequest,
-      handler: async (request, reply) => send(operation, await answer(request, reply), reply, options.checkReplies),
+      handler: async (request, reply) => {
+        const { result, steps } = await withStepTimes(() => {
+          markStep("authorise");
+          return answer(request, reply);
+        }, reply.elapsedTime);
+        reply.header("server-timing", serverTiming(steps));
+        return send(operation, result, reply, options.checkReplies);
+      },
     });
     return;
   }

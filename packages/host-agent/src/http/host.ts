@@ -1,16 +1,18 @@
 import type { FastifyInstance } from "fastify";
 import { HostOperation } from "@pandastack/contracts/host";
+import { serverTiming, withStepTimes } from "@pandastack/platform";
 import type { SandboxHost } from "../sandboxes/host.ts";
 
 /** State and commands. */
 export const hostRoutes = (host: SandboxHost) => (app: FastifyInstance, _options: unknown, done: () => void) => {
   app.get("/v1/host", () => host.info());
-  app.post("/v1/operations", async (request) => {
+  app.post("/v1/operations", async (request, reply) => {
     const operation = HostOperation.parse(request.body);
     const begun = performance.now();
-    const result = await host.execute(operation);
+    const { result, steps } = await withStepTimes(() => host.execute(operation), reply.elapsedTime);
     const { operationId, command } = operation;
     request.log.info({ operationId, command: command.name, ms: Math.round(performance.now() - begun) }, "done");
+    void reply.header("server-timing", serverTiming(steps));
     return { result };
   });
   app.get("/v1/sandboxes", () => ({ sandboxes: host.sandboxes() }));

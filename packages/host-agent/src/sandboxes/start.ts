@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { newHexId, crashPoint } from "@pandastack/platform";
+import { newHexId, crashPoint, markStep } from "@pandastack/platform";
 import { GuestClient } from "../guest/client.ts";
 import { GuestConnection, type GuestRefresh } from "../guest/connection.ts";
 import type { Machine, RestorePlan, Runtime } from "../runtimes/runtime.ts";
@@ -41,6 +41,7 @@ export async function startFromImage(options: {
       timeoutMs: FIRST_ANSWER_TIMEOUT_MS,
       refresh: identityOf(options),
     });
+    markStep("hello");
     crashPoint("host.machine.answered");
     const guest = new GuestClient(connection);
     guest.correctClock(hello);

@@ -1,6 +1,6 @@
 import type { CreateSandboxRequest } from "@pandastack/contracts";
 import type { HostInfo } from "@pandastack/contracts/host";
-import { Refusal, crashPoint } from "@pandastack/platform";
+import { Refusal, crashPoint, markStep } from "@pandastack/platform";
 import { deriveSandboxId, deriveUuid } from "../../calls/ids.ts";
 import type { SandboxRow, SnapshotRow } from "../../persistence/tables.ts";
 import { findSnapshot } from "../../snapshots/store.ts";
@@ -26,6 +26,7 @@ export async function createSandbox(parts: SandboxParts, options: CreateOptions)
     throw new Refusal("not_implemented", "volumes: this server has no volumes yet");
   const runtime = chooseRuntime(request.runtime, parts.settings);
   const source = await findSource(parts, workspace, request);
+  markStep("source");
   return parts.work.run({ workspace, weight: 1, signal }, () => make(parts, options, source, runtime));
 }
 
@@ -35,6 +36,7 @@ async function make(
   source: Source,
   runtime: ReturnType<typeof chooseRuntime>,
 ): Promise<SandboxRow> {
+  markStep("turn");
   const plan = (round: number): NewSandbox[] => [
     {
       id: deriveSandboxId(seed, `create ${round}`),
@@ -48,6 +50,7 @@ async function make(
   ];
   const { rows, isDone } = await begin(parts, workspace, plan);
   const row = rows[0]!;
+  markStep("row");
   crashPoint("control.create.written");
   if (isDone) return row;
   try {
@@ -61,7 +64,9 @@ async function make(
     });
     crashPoint("control.create.made");
     parts.counters.created("ok", host.bootMode, host.bootMs);
+    markStep("host");
     const made = await finishCreating(parts.db, host);
+    markStep("finish");
     crashPoint("control.create.finished");
     if (made !== undefined) return made;
   } catch (error) {

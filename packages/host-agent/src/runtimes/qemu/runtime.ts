@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { createHash } from "node:crypto";
-import { crashPoint } from "@pandastack/platform";
+import { crashPoint, markStep } from "@pandastack/platform";
 import type { Isolation } from "@pandastack/contracts/host";
 import type { Cgroups, CgroupStatus } from "../../cgroups/index.ts";
 import { machineDir, machineRunDir, type HostLayout } from "../../files/layout.ts";
@@ -92,10 +92,13 @@ export class QemuRuntime implements Runtime {
     this.#prepared.delete(plan.machineId);
     return this.#undoing(plan, async () => {
       const { vmm, channel, imageWasWhole } = await (waiting ?? this.#startEmpty(plan));
+      markStep("vmm");
       await catchUp(vmm.files, plan.imageDir, !imageWasWhole);
       await loadDevices(vmm);
+      markStep("devices");
       crashPoint("host.machine.loaded");
       await vmm.qmp.command("cont");
+      markStep("continue");
       crashPoint("host.machine.resumed");
       return { machine: new QemuMachine(vmm, this.#dumper, channel), channel };
     });

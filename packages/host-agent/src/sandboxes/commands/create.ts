@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import type { HostCommand, HostSandbox } from "@pandastack/contracts/host";
-import { Refusal, crashPoint } from "@pandastack/platform";
+import { Refusal, crashPoint, markStep } from "@pandastack/platform";
 import { sandboxDir, snapshotDir } from "../../files/layout.ts";
 import { readManifest, requireLoadable, type ImageManifest } from "../../images/manifest.ts";
 import { requireRoom } from "../admission.ts";
@@ -19,6 +19,7 @@ export async function createSandbox(context: HostContext, command: Create, answe
     throw new Refusal("sandbox.conflict", `sandbox ${command.sandboxId} exists already`);
   const image = imageFor(context, command);
   await requireRoom(context.layout, image.manifest.memoryMb);
+  markStep("admission");
   const isDefault = image.dir === context.ahead()?.imageDir && !command.persistent;
   const ready: ReadyPlan =
     (isDefault ? context.ahead()?.take() : undefined) ??
@@ -28,6 +29,7 @@ export async function createSandbox(context: HostContext, command: Create, answe
       size: image.manifest,
       durable: command.persistent,
     }));
+  markStep("slot");
   const { runtime, slots } = context;
   const started = await startFromImage({ runtime, slots, ready, sandboxId: command.sandboxId, env: command.env });
   crashPoint("host.create.started");
@@ -66,6 +68,7 @@ export async function createSandbox(context: HostContext, command: Create, answe
     throw error;
   }
   crashPoint("host.create.committed");
+  markStep("journal");
   context.entries.set(record.id, entry);
   context.watch(entry, started.machine);
   context.ahead()?.refill();
