@@ -1,4 +1,7 @@
 import { Agent, type IncomingMessage, request } from "node:http";
+import { Readable } from "node:stream";
+import type { StepTime } from "@pandastack/platform";
+import { stepsOf } from "./trace.ts";
 
 /** Whatever the bench reads of any answer. */
 interface Reply {
@@ -10,6 +13,7 @@ interface Reply {
   children: { id: string }[];
   exit_code: number;
   stderr: string;
+  pid: number;
 }
 
 export interface Timed {
@@ -17,6 +21,8 @@ export interface Timed {
   status: number;
   json: Reply;
   bytes: number;
+  /** What the server says its time went into. */
+  steps: StepTime[];
 }
 
 /** Plain HTTP over kept connections, so that what is measured is the server. Every sandbox it makes it also removes. */
@@ -33,25 +39,38 @@ export class BenchClient {
 
   /** From the first byte sent to the last one received. Throws where the answer is not a success. */
   async call(method: string, path: string, body?: unknown): Promise<Timed> {
-    const payload = body === undefined || body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body));
+    if (body instanceof Uint8Array) return this.#send(method, path, "application/octet-stream", body);
+    if (body === undefined) return this.#send(method, path, "text/plain", Buffer.alloc(0));
+    return this.#send(method, path, "application/json", Buffer.from(JSON.stringify(body)));
+  }
+
+  /** The same piece so many times, as one body. */
+  async upload(path: string, piece: Buffer, pieces: number): Promise<Timed> {
+    const body = Readable.from(Array.from({ length: pieces }, () => piece));
+    return this.#send("PUT", path, "application/octet-stream", body, piece.length * pieces);
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    mediaType: string,
+    body: Uint8Array | Readable,
+    sizeBytes = body instanceof Uint8Array ? body.length : 0,
+  ): Promise<Timed> {
     const started = performance.now();
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const headers: Record<string, string | number> = {
+      const headers = {
         authorization: `Bearer ${this.#token}`,
-        "content-length": payload?.length ?? 0,
-        "content-type":
-          body instanceof Uint8Array
-            ? "application/octet-stream"
-            : payload === undefined
-              ? "text/plain"
-              : "application/json",
+        "content-length": sizeBytes,
+        "content-type": mediaType,
       };
       const sent = request(
         { agent: this.#agent, host: this.#url.hostname, port: this.#url.port, method, path: `/v1${path}`, headers },
         resolve,
       );
       sent.once("error", reject);
-      sent.end(payload);
+      if (body instanceof Readable) body.pipe(sent);
+      else sent.end(body);
     });
     const isJson = response.headers["content-type"]?.startsWith("application/json") ?? false;
     const chunks: Buffer[] = [];
@@ -64,7 +83,7 @@ export class BenchClient {
     const json = (isJson ? JSON.parse(Buffer.concat(chunks).toString()) : {}) as Reply;
     const status = response.statusCode ?? 0;
     if (status >= 300) throw new Error(`${method} ${path} answered ${status}: ${JSON.stringify(json)}`);
-    return { ms, status, json, bytes };
+    return { ms, status, json, bytes, steps: stepsOf(response.headers["server-timing"]) };
   }
 
   async create(): Promise<Timed & { id: string }> {

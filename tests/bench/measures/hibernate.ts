@@ -1,19 +1,26 @@
-import type { BenchClient } from "../bench-client.ts";
-import type { Row } from "../stats.ts";
+import type { MakeMeasure } from "../measure.ts";
 
-export async function measureHibernate(client: BenchClient, rounds: number): Promise<Row[]> {
-  const { id } = await client.create();
-  await client.exec(id, "true");
-  const hibernate: number[] = [];
-  const wake: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    hibernate.push((await client.call("POST", `/sandboxes/${id}/hibernate`)).ms);
-    wake.push((await client.call("POST", `/sandboxes/${id}/wake`)).ms);
-    await client.exec(id, "true");
-  }
-  await client.remove(id);
-  return [
-    { name: "hibernate", unit: "ms", target: { atMost: 500 }, samples: hibernate },
-    { name: "wake", unit: "ms", target: { atMost: 150 }, samples: wake },
-  ];
-}
+export const hibernate: MakeMeasure = ({ client, quick }) => {
+  let id = "";
+  const asleep: number[] = [];
+  const awake: number[] = [];
+  return {
+    rounds: quick ? 3 : 12,
+    async prepare() {
+      id = (await client.create()).id;
+    },
+    async round(isCounted) {
+      const down = await client.call("POST", `/sandboxes/${id}/hibernate`);
+      const up = await client.call("POST", `/sandboxes/${id}/wake`);
+      await client.exec(id, "true");
+      if (!isCounted) return;
+      asleep.push(down.ms);
+      awake.push(up.ms);
+    },
+    finish: () => client.remove(id),
+    rows: () => [
+      { name: "hibernate", unit: "ms", target: { atMost: 400 }, samples: asleep },
+      { name: "wake", unit: "ms", target: { atMost: 120 }, samples: awake },
+    ],
+  };
+};

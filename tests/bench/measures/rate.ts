@@ -1,0 +1,33 @@
+import type { MakeMeasure } from "../measure.ts";
+
+/** Creates a second with so many in flight. */
+export const rate =
+  (inFlight: number, atLeast?: number): MakeMeasure =>
+  ({ client, quick }) => {
+    const total = Math.max(quick ? 4 : 8, inFlight * 2);
+    const samples: number[] = [];
+    return {
+      rounds: quick ? 1 : 4,
+      async round(isCounted) {
+        const ids: string[] = [];
+        let left = isCounted ? total : inFlight;
+        const began = performance.now();
+        await Promise.all(
+          Array.from({ length: inFlight }, async () => {
+            while (left-- > 0) ids.push((await client.create()).id);
+          }),
+        );
+        const seconds = (performance.now() - began) / 1000;
+        if (isCounted) samples.push(ids.length / seconds);
+        await client.remove(...ids);
+      },
+      rows: () => [
+        {
+          name: `creates a second, ${inFlight} in flight`,
+          unit: "/s",
+          ...(atLeast === undefined ? {} : { target: { atLeast } }),
+          samples,
+        },
+      ],
+    };
+  };
