@@ -41,7 +41,7 @@ export async function runInterleaved(
     await doRounds(measures, say);
   } catch (error) {
     // What was made goes all the same; what cannot be taken away is told by what failed before it.
-    await Promise.allSettled([...measures.values()].map((measure) => measure.finish?.()));
+    await Promise.allSettled([...measures.values()].map(async (measure) => measure.finish?.()));
     throw error;
   }
   for (const measure of measures.values()) await measure.finish?.();
