@@ -47,7 +47,7 @@ describe("pandastack", () => {
     expect((await json("ls")).map((info: { id: string }) => info.id)).toContain(id);
     expect((await cli("get", id)).stdout).toMatch(/^status +running$/m);
     expect(await json("get", id)).toMatchObject({ id, metadata: { suite: "cli" }, ttl_seconds: 900 });
-    expect((await cli("templates")).stdout).toMatch(/^base /m);
+    expect((await cli("template", "list")).stdout).toMatch(/^base /m);
   });
 
   it("exec passes streams, words and the exit code through", async () => {
@@ -148,7 +148,7 @@ describe("pandastack", () => {
     expect((await runCli(OUR_CLI, ["cp", "-", `${id}:/root/piped`], { input: "from a pipe\n" })).exitCode).toBe(0);
     expect((await cli("cp", `${id}:piped`, "-")).stdout).toBe("from a pipe\n");
     expect(await cli("cp", `${id}:/nowhere`, folder)).toMatchObject({
-      exitCode: 1,
+      exitCode: 4,
       stderr: expect.stringMatching(/^error: .*\/nowhere/),
     });
     expect((await cli("cp", `${id}:/root/in`, folder)).stderr).toBe("error: /root/in is a folder: use -r\n");
@@ -173,14 +173,17 @@ describe("pandastack", () => {
     expect(statSync(join(folder, "back-tree/sub dir/run.sh")).mode & 0o777).toBe(0o755);
   });
 
-  it("snapshot, snapshots, create --snapshot, snapshot-delete", async () => {
-    const snapshot = (await cli("snapshot", id)).stdout.trim();
-    expect((await json("snapshots", "--sandbox", id)).map((each: { id: string }) => each.id)).toEqual([snapshot]);
-    expect((await cli("snapshots")).stdout).toContain(snapshot);
+  it("snapshot create, list, get, delete, and create --snapshot", async () => {
+    const snapshot = (await cli("snapshot", "create", id)).stdout.trim();
+    expect((await json("snapshot", "list", "--sandbox", id)).map((each: { id: string }) => each.id)).toEqual([
+      snapshot,
+    ]);
+    expect((await cli("snapshot", "ls")).stdout).toContain(snapshot);
+    expect(await json("snapshot", "get", snapshot)).toMatchObject({ id: snapshot, sandbox_id: id });
     const copy = (await cli("create", "--snapshot", snapshot)).stdout.trim();
     removeAfterTest(copy);
     expect((await cli("exec", copy, "--", "cat /root/piped")).stdout).toBe("from a pipe\n");
-    expect(await json("snapshot-delete", snapshot)).toEqual({ id: snapshot, deleted: true });
+    expect(await json("snapshot", "delete", snapshot)).toEqual([{ id: snapshot, deleted: true }]);
   });
 
   it("fork one and many", async () => {
@@ -209,21 +212,30 @@ describe("pandastack", () => {
   });
 
   it("says what is wrong in a line or two, without a stack", async () => {
-    for (const [args, text] of [
-      [["get", "zzzzzzzzzzzzzzzzzzzz"], /^error: no such sandbox/],
-      [["hibernat", id], /unknown command 'hibernat'\n\(Did you mean hibernate\?\)/],
-      [["create", "--ttl", "-1"], /error: .*--ttl/],
-      [["create", "--template", "no-such"], /^error: .*no-such/],
-      [["list", "--api-url", "http://127.0.0.1:64999"], /^error: cannot reach .*\nhint: is the server running/],
+    for (const [args, exitCode, text] of [
+      [["get", "zzzzzzzzzzzzzzzzzzzz"], 4, /^error: no such sandbox.*\nhint: /],
+      [["hibernat", id], 2, /unknown command 'hibernat'\n\(Did you mean hibernate\?\)/],
+      [["snapshot", "lst"], 2, /unknown command 'lst'\n\(Did you mean list\?\)/],
+      [["list", "--jsn"], 2, /unknown option '--jsn'\n\(Did you mean --json\?\)/],
+      [["create", "--ttl", "-1"], 2, /error: .*--ttl/],
+      [["create", "--template", "no-such"], 2, /^error: .*no-such.*\nhint: /],
+      [["cp", "/etc/hosts", "/etc/hosts"], 2, /^error: one side must be in a sandbox/],
+      [["list", "--api-url", "http://127.0.0.1:64999"], 6, /^error: cannot reach .*\nhint: is the server running/],
+      [["list", "--api-url", "nonsense"], 2, /^error: nonsense is no address of a server\nhint: /],
     ] as const) {
       const ran = await cli(...args);
-      expect(ran.exitCode).toBe(1);
       expect(ran.stderr).toMatch(text);
       expect(ran.stderr).not.toMatch(/^\s+at /m);
+      expect(ran.exitCode, ran.stderr).toBe(exitCode);
     }
-    expect((await runCli(OUR_CLI, ["list"], { env: { PANDASTACK_API_KEY: "pds_wrong" } })).stderr).toMatch(
-      /^error: .*\nhint: set PANDASTACK_API_KEY/,
-    );
+    const wrong = await runCli(OUR_CLI, ["list"], { env: { PANDASTACK_API_KEY: "pds_wrong" } });
+    expect(wrong).toMatchObject({ exitCode: 3, stderr: expect.stringMatching(/^error: .*\nhint: check apiKey/) });
+  });
+
+  it("says it as JSON where it was asked to", async () => {
+    const ran = await cli("get", "zzzzzzzzzzzzzzzzzzzz", "--json");
+    expect(ran).toMatchObject({ exitCode: 4, stdout: "" });
+    expect(JSON.parse(ran.stderr)).toMatchObject({ code: "sandbox.not_found", retryable: false, status: 404 });
   });
 
   it("does not mind a reader that goes away", () => {

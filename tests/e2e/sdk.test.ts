@@ -34,8 +34,8 @@ describe("@pandastack/sdk", () => {
     });
     expect(["qemu", "fake"]).toContain(sandbox.info.runtime);
     expect((await Sandbox.get(sandbox.id, {}, panda)).info).toMatchObject({ id: sandbox.id, status: "running" });
-    expect((await panda.sandboxes.list()).map(({ id }) => id)).toContain(sandbox.id);
-    expect((await panda.templates()).map(({ name }) => name)).toContain("base");
+    expect((await panda.sandboxes.list().toArray()).map(({ id }) => id)).toContain(sandbox.id);
+    expect((await panda.templates.list().toArray()).map(({ name }) => name)).toContain("base");
   });
 
   it("makes one sandbox for one idempotency key", async () => {
@@ -83,55 +83,55 @@ describe("@pandastack/sdk", () => {
 
   describe("processes", () => {
     it("go on in the background, are listed, joined with replay, and ended", async () => {
-      const { id } = await sandbox.processes.start("echo early; while :; do sleep 0.1; done", { tag: "loop" });
-      expect((await sandbox.processes.list()).find((each) => each.id === id)).toMatchObject({
+      const { id } = await sandbox.commands.start("echo early; while :; do sleep 0.1; done", { tag: "loop" });
+      expect((await sandbox.commands.list().toArray()).find((each) => each.id === id)).toMatchObject({
         tag: "loop",
         running: true,
       });
-      const joined = await sandbox.processes.attach(id);
-      expect((await joined.output.next()).value).toMatchObject({ type: "stdout", data: Buffer.from("early\n") });
-      await sandbox.processes.signal(id, "SIGKILL");
-      for await (const _ of joined.output);
-      expect(await joined.exited).toMatchObject({ exitCode: 137, signal: "SIGKILL" });
+      const joined = await sandbox.commands.connect(id);
+      const output = joined.output();
+      expect((await output.next()).value).toMatchObject({ type: "stdout", data: Buffer.from("early\n") });
+      await sandbox.commands.kill(id);
+      await output.forEach(() => undefined);
+      expect(await joined.exit()).toMatchObject({ exitCode: 137, signal: "SIGKILL" });
     });
 
     it("take input until its end", async () => {
-      const cat = await sandbox.processes.open("cat; echo done >&2");
+      const cat = await sandbox.commands.start("cat; echo done >&2", { stdin: true });
       const bytes = randomBytes(400_000);
-      const writing = cat.write(bytes).then(() => cat.endInput());
+      const writing = cat.write(bytes).then(() => cat.closeStdin());
       const out: Buffer[] = [];
       const err: Buffer[] = [];
-      for await (const { type, data } of cat.output) (type === "stdout" ? out : err).push(data);
+      for await (const { type, data } of cat.output()) (type === "stdout" ? out : err).push(Buffer.from(data));
       await writing;
       expect(Buffer.concat(out).equals(bytes)).toBe(true);
       expect(Buffer.concat(err).toString()).toBe("done\n");
-      expect(await cat.exited).toMatchObject({ exitCode: 0 });
+      expect(await cat.exit()).toMatchObject({ exitCode: 0 });
     });
 
     it("live on when their caller goes", async () => {
-      const left = await sandbox.processes.open("read x; echo got $x > /root/left");
+      const left = await sandbox.commands.start("read x; echo got $x > /root/left", { stdin: true });
       left.disconnect();
-      const again = await sandbox.processes.attach(left.id);
+      const again = await sandbox.commands.connect(left.id);
       await again.write("it\n");
-      for await (const _ of again.output);
-      expect(await again.exited).toMatchObject({ exitCode: 0 });
+      expect(await again.wait()).toMatchObject({ exitCode: 0 });
       expect(await sandbox.files.readText("/root/left")).toBe("got it\n");
     });
   });
 
   it("opens terminals that resize and say their exit code", async () => {
-    const terminal = await sandbox.pty.open({ rows: 30, cols: 100 });
+    const terminal = await sandbox.pty.create({ rows: 30, cols: 100 });
     await terminal.write("stty size; exit 5\n");
     let seen = "";
-    for await (const { data } of terminal.output) seen += data.toString();
+    for await (const data of terminal.output) seen += Buffer.from(data).toString();
     expect(seen).toContain("30 100");
     expect(await terminal.exited).toMatchObject({ exitCode: 5 });
 
-    const resized = await sandbox.pty.open({ command: "read _; stty size" });
+    const resized = await sandbox.pty.create({ command: "read _; stty size" });
     resized.resize(11, 22);
     await resized.write("\n");
     seen = "";
-    for await (const { data } of resized.output) seen += data.toString();
+    for await (const data of resized.output) seen += Buffer.from(data).toString();
     expect(seen).toContain("11 22");
   });
 
@@ -150,8 +150,8 @@ describe("@pandastack/sdk", () => {
       expect(await sandbox.files.readText("/root/d/log")).toBe("ab");
       await sandbox.files.mkdir("/root/d/new/deep");
       await sandbox.files.move("/root/d/log", "/root/d/new/log");
-      expect((await sandbox.files.list("/root/d")).map(({ name }) => name)).toEqual(["e", "new"]);
-      expect((await sandbox.files.list("/root/d", { depth: 2 })).map(({ path }) => path)).toEqual([
+      expect((await sandbox.files.list("/root/d").toArray()).map(({ name }) => name)).toEqual(["e", "new"]);
+      expect((await sandbox.files.list("/root/d", { depth: 2 }).toArray()).map(({ path }) => path)).toEqual([
         "/root/d/e",
         "/root/d/e/f.bin",
         "/root/d/new",
@@ -207,7 +207,7 @@ describe("@pandastack/sdk", () => {
   it("snapshots, forks, promotes", async () => {
     await sandbox.files.write("/dev/shm/memory", "kept");
     const snapshot = await sandbox.snapshots.create();
-    expect((await sandbox.snapshots.list()).map(({ id }) => id)).toEqual([snapshot.id]);
+    expect((await sandbox.snapshots.list().toArray()).map(({ id }) => id)).toEqual([snapshot.id]);
     expect(await panda.snapshots.get(snapshot.id)).toMatchObject({ sandbox_id: sandbox.id });
     const copy = await panda.sandboxes.create({ fromSnapshot: snapshot.id });
     removeAfterTest(copy.id);

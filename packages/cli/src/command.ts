@@ -12,14 +12,16 @@ export interface CommandText {
   summary: string;
   /** Shown in the command's help, without the prompt. */
   example: string;
+  /** What there is to say beyond the summary. */
+  more?: string;
 }
 
 /** A command with what all of them have: `--json`, `--api-url`, an example in its help. */
 export function newCommand(text: CommandText): Command {
   return new Command(text.name)
     .summary(text.summary)
-    .description(text.summary)
-    .option("--json", "print the server's answer as JSON")
+    .description(text.more === undefined ? text.summary : `${text.summary}\n\n${text.more}`)
+    .option("--json", "print the server's answer as JSON; streams as one document a line")
     .addOption(
       new Option(
         "--api-url <url>",
@@ -29,8 +31,15 @@ export function newCommand(text: CommandText): Command {
     .addHelpText("after", `\nExample:\n  $ ${text.example}`);
 }
 
+/** `pandastack <noun> <verb>`. */
+export function newGroup(name: string, summary: string, commands: Command[]): Command {
+  const group = new Command(name).summary(summary).description(summary);
+  for (const command of commands) group.addCommand(command);
+  return group;
+}
+
 export function clientFor(options: CommonOptions): PandaStack {
-  return new PandaStack({ apiUrl: options.apiUrl });
+  return new PandaStack({ baseUrl: options.apiUrl });
 }
 
 /** A whole number from `min` on, as an argument parser. */
@@ -50,4 +59,9 @@ export function keyValues(text: string, previous: Record<string, string> = {}): 
   const split = text.indexOf("=");
   if (split <= 0) throw new InvalidArgumentError(`"${text}" is not of the form key=value.`);
   return { ...previous, [text.slice(0, split)]: text.slice(split + 1) };
+}
+
+/** Collects `--flag a --flag b` into a list. */
+export function several(text: string, previous: string[] = []): string[] {
+  return [...previous, text];
 }

@@ -1,4 +1,5 @@
-import { describeFailure } from "./failure.ts";
+import { CommanderError } from "commander";
+import { describeFailure, exitCodeOf, failureAsJson } from "./failure.ts";
 import { exitQuietlyOnClosedPipe } from "./output.ts";
 import { buildProgram } from "./program.ts";
 
@@ -6,6 +7,12 @@ exitQuietlyOnClosedPipe();
 try {
   await buildProgram().parseAsync();
 } catch (error) {
-  process.stderr.write(`${describeFailure(error)}\n`);
-  process.exitCode = 1;
+  // What commander has to say it has said.
+  if (!(error instanceof CommanderError)) {
+    const ownWords = process.argv.slice(2);
+    const end = ownWords.indexOf("--");
+    const isJson = (end === -1 ? ownWords : ownWords.slice(0, end)).includes("--json");
+    process.stderr.write(isJson ? `${JSON.stringify(failureAsJson(error))}\n` : `${describeFailure(error)}\n`);
+  }
+  process.exitCode = exitCodeOf(error);
 }

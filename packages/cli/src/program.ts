@@ -1,41 +1,69 @@
 import { Command } from "commander";
 import packageJson from "../package.json" with { type: "json" };
+import { attachCommand } from "./commands/attach.ts";
 import { changeCommands } from "./commands/change.ts";
 import { cpCommand } from "./commands/cp.ts";
 import { createCommand } from "./commands/create.ts";
+import { eventsCommand } from "./commands/events.ts";
 import { execCommand } from "./commands/exec.ts";
-import { forkCommand } from "./commands/fork.ts";
+import { forkCommand, forkTreeCommand, promoteCommand } from "./commands/fork.ts";
 import { getCommand } from "./commands/get.ts";
+import { hostGroup } from "./commands/host.ts";
 import { listCommand } from "./commands/list.ts";
 import { logsCommand } from "./commands/logs.ts";
-import { snapshotCommand, snapshotDeleteCommand, snapshotsCommand } from "./commands/snapshot.ts";
+import { metricsCommand, topCommand } from "./commands/metrics.ts";
+import { psCommand, signalCommand } from "./commands/processes.ts";
+import { runCommand } from "./commands/run.ts";
+import { snapshotGroup } from "./commands/snapshot.ts";
 import { sshCommand } from "./commands/ssh.ts";
-import { templatesCommand } from "./commands/templates.ts";
+import { templateGroup } from "./commands/template.ts";
+import { tokenGroup } from "./commands/token.ts";
+import { ttlCommand } from "./commands/ttl.ts";
+import { EXIT_CODES_HELP } from "./failure.ts";
 
 /** The whole command line; `pandastack` alone prints its help. */
 export function buildProgram(): Command {
   const program = new Command("pandastack")
     .description("Sandboxes: microVMs that are created, forked, hibernated and woken in milliseconds.")
     .version(packageJson.version)
-    .showHelpAfterError("(--help says more)");
+    .showHelpAfterError("(--help says more)")
+    // Who called decides what happens: `main` exits, tests look.
+    .exitOverride()
+    .enablePositionalOptions();
   const commands = [
     createCommand(),
+    runCommand(),
     listCommand(),
     getCommand(),
     execCommand(),
     sshCommand(),
+    psCommand(),
+    attachCommand(),
+    signalCommand(),
     cpCommand(),
     logsCommand(),
+    eventsCommand(),
+    metricsCommand(),
+    topCommand(),
     forkCommand(),
-    snapshotCommand(),
-    snapshotsCommand(),
-    snapshotDeleteCommand(),
+    forkTreeCommand(),
+    promoteCommand(),
     ...changeCommands(),
-    templatesCommand(),
+    ttlCommand(),
+    snapshotGroup(),
+    templateGroup(),
+    hostGroup(),
+    tokenGroup(),
   ];
-  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  for (const command of commands) program.addCommand(inherit(command, program));
   return program.addHelpText(
     "after",
-    "\nExample:\n  $ pandastack exec $(pandastack create) -- uname -a\n\nThe server and the token come from PANDASTACK_API_URL and PANDASTACK_API_KEY, or from the config file that `npm start` writes.",
+    `\nExample:\n  $ pandastack exec $(pandastack create) -- uname -a\n\n${EXIT_CODES_HELP}\n\nThe server and the token come from PANDASTACK_API_URL and PANDASTACK_API_KEY, or from the config file that \`npm start\` writes.`,
   );
+}
+
+function inherit(command: Command, from: Command): Command {
+  command.copyInheritedSettings(from);
+  for (const inner of command.commands) inherit(inner, from);
+  return command;
 }

@@ -1,14 +1,15 @@
-import type { Process } from "@pandastack/sdk";
+import type { Command, Terminal } from "@pandastack/sdk";
 import { writeAll } from "./output.ts";
 
 const END_OF_TRANSMISSION = "\u0004";
+const FORWARDED_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 
 export function terminalSize(): { rows: number; cols: number } {
   return { rows: process.stdout.rows || 24, cols: process.stdout.columns || 80 };
 }
 
 /** Joins this terminal and one in a sandbox until the program there ends; its exit code. */
-export async function joinTerminal(remote: Process): Promise<number> {
+export async function joinTerminal(remote: Terminal): Promise<number> {
   const { stdin, stdout } = process;
   const resize = () => {
     const { rows, cols } = terminalSize();
@@ -19,13 +20,16 @@ export async function joinTerminal(remote: Process): Promise<number> {
   if (stdin.isTTY) stdin.setRawMode(true);
   stdout.on("resize", resize);
   process.on("SIGHUP", hangUp).on("SIGTERM", hangUp);
+  // Input from a pipe ends: the shell inside learns it as from a keyboard.
+  const forwarding = forwardInput(
+    (chunk) => remote.write(chunk),
+    () => remote.write(END_OF_TRANSMISSION),
+  );
   try {
-    // Input from a pipe ends: the shell inside learns it as from a keyboard.
-    const forwarding = forwardInput(remote, () => remote.write(END_OF_TRANSMISSION));
-    for await (const { data } of remote.output) await writeAll(stdout, data);
-    forwarding.stop();
+    for await (const data of remote.output) await writeAll(stdout, data);
     return (await remote.exited).exitCode;
   } finally {
+    forwarding.stop();
     if (stdin.isTTY) stdin.setRawMode(false);
     stdout.off("resize", resize);
     process.off("SIGHUP", hangUp).off("SIGTERM", hangUp);
@@ -33,16 +37,22 @@ export async function joinTerminal(remote: Process): Promise<number> {
 }
 
 /** Joins this program's streams and a command's in a sandbox, byte for byte; its exit code. Ctrl-C here is Ctrl-C there. */
-export async function joinStreams(remote: Process, options: { stdin: boolean }): Promise<number> {
-  const signals = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((name) => ({
+export async function joinStreams(remote: Command, options: { stdin: boolean }): Promise<number> {
+  const signals = FORWARDED_SIGNALS.map((name) => ({
     name,
-    forward: () => remote.signal(name),
+    // One that has ended meanwhile needs none.
+    forward: () => void remote.signal(name).catch(() => undefined),
   }));
   for (const { name, forward } of signals) process.on(name, forward);
-  const forwarding = options.stdin ? forwardInput(remote, () => remote.endInput()) : undefined;
+  const forwarding = options.stdin
+    ? forwardInput(
+        (chunk) => remote.write(chunk),
+        () => remote.closeStdin(),
+      )
+    : undefined;
   try {
-    for await (const { type, data } of remote.output) await writeAll(process[type], data);
-    return (await remote.exited).exitCode;
+    for await (const { type, data } of remote.output()) await writeAll(process[type], data);
+    return (await remote.exit()).exitCode;
   } finally {
     forwarding?.stop();
     for (const { name, forward } of signals) process.off(name, forward);
@@ -50,16 +60,21 @@ export async function joinStreams(remote: Process, options: { stdin: boolean }):
 }
 
 /** Sends stdin on, no faster than it is taken. */
-function forwardInput(remote: Process, atEnd: () => unknown): { stop(): void } {
+function forwardInput(write: (chunk: Buffer) => Promise<unknown>, atEnd: () => Promise<unknown>): { stop(): void } {
   const { stdin } = process;
+  // A connection that breaks is told by whoever reads the output.
   const forward = (chunk: Buffer) => {
     stdin.pause();
-    void remote.write(chunk).then(() => stdin.resume());
+    void write(chunk).then(
+      () => stdin.resume(),
+      () => undefined,
+    );
   };
-  stdin.on("data", forward).once("end", atEnd);
+  const end = () => void atEnd().catch(() => undefined);
+  stdin.on("data", forward).once("end", end);
   return {
     stop: () => {
-      stdin.off("data", forward).off("end", atEnd);
+      stdin.off("data", forward).off("end", end);
       // A terminal kept open would keep this process alive.
       stdin.destroy();
     },

@@ -1,16 +1,19 @@
+import { Hosts, Templates, Tokens } from "./catalogue.ts";
 import type { ClientOptions } from "./config.ts";
-import { type CallOptions, Http } from "./http.ts";
-import { Sandboxes } from "./sandboxes.ts";
-import { Snapshots } from "./snapshots.ts";
-import type { TemplateInfo } from "./types.ts";
+import { Sandboxes } from "./sandbox/sandboxes.ts";
+import { Snapshots } from "./sandbox/snapshots.ts";
+import { type CallOptions, Http } from "./transport/http.ts";
 
 /**
  * One server, one token.
- * @example const panda = new PandaStack({ apiUrl: "http://127.0.0.1:8080", token: "pds_…" });
+ * @example const panda = new PandaStack({ baseUrl: "http://127.0.0.1:8080", apiKey: "pds_…" });
  */
 export class PandaStack {
   readonly sandboxes: Sandboxes;
   readonly snapshots: Snapshots;
+  readonly templates: Templates;
+  readonly hosts: Hosts;
+  readonly tokens: Tokens;
   /** What the handles speak through. */
   readonly http: Http;
 
@@ -18,14 +21,13 @@ export class PandaStack {
     this.http = new Http(options);
     this.sandboxes = new Sandboxes(this.http);
     this.snapshots = new Snapshots(this.http);
+    this.templates = new Templates(this.http);
+    this.hosts = new Hosts(this.http);
+    this.tokens = new Tokens(this.http);
   }
 
-  get apiUrl(): string {
-    return this.http.config.apiUrl;
-  }
-
-  async templates(options: CallOptions = {}): Promise<TemplateInfo[]> {
-    return this.http.json("GET", "/templates", options);
+  get baseUrl(): string {
+    return this.http.config.baseUrl;
   }
 
   /** Any other path below `/v1`, for what this client has no name for. */

@@ -2,30 +2,46 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
+/** Where the server is and who asks. What is not given comes from the environment, then from the configuration file. */
 export interface ClientOptions {
-  /** Where the server is; its root, without `/v1`. */
+  /**
+   * The server's root, without `/v1`. Default: `PANDASTACK_API_URL` or `PANDASTACK_API`, the configuration file,
+   * `http://127.0.0.1:8080`.
+   */
+  baseUrl?: string | undefined;
+  /** Another name of `baseUrl`. */
   apiUrl?: string | undefined;
+  /** A token, `pds_…`. Default: `PANDASTACK_API_KEY` or `PANDASTACK_TOKEN`, the configuration file. */
+  apiKey?: string | undefined;
+  /** Another name of `apiKey`. */
   token?: string | undefined;
-  /** Longest wait for an answer, in milliseconds; a command's own timeout lengthens it. */
+  /** Longest wait for an answer, in milliseconds, for calls that name none; 0: for ever. Default 60,000. */
   timeoutMs?: number | undefined;
 }
 
 export interface ResolvedConfig {
-  apiUrl: string;
-  token: string | undefined;
-  timeoutMs: number;
+  readonly baseUrl: string;
+  readonly apiKey: string | undefined;
+  readonly timeoutMs: number;
 }
 
-export const DEFAULT_API_URL = "http://127.0.0.1:8080";
+export const DEFAULT_BASE_URL = "http://127.0.0.1:8080";
+/** Twice what the server lets a create wait in its queue, and some. */
 export const DEFAULT_TIMEOUT_MS = 60_000;
 
 /** Options win over the environment, the environment over the file that `npm start` writes. */
 export function resolveConfig(options: ClientOptions = {}, env: NodeJS.ProcessEnv = process.env): ResolvedConfig {
   const file = readConfigFile(configPath(env));
-  const apiUrl = options.apiUrl || env["PANDASTACK_API_URL"] || env["PANDASTACK_API"] || file.apiUrl || DEFAULT_API_URL;
+  const baseUrl =
+    options.baseUrl ||
+    options.apiUrl ||
+    env["PANDASTACK_API_URL"] ||
+    env["PANDASTACK_API"] ||
+    file.baseUrl ||
+    DEFAULT_BASE_URL;
   return {
-    apiUrl: apiUrl.replace(/\/+$/, "").replace(/\/v1$/, ""),
-    token: options.token || env["PANDASTACK_API_KEY"] || env["PANDASTACK_TOKEN"] || file.token,
+    baseUrl: baseUrl.replace(/\/+$/, "").replace(/\/v1$/, ""),
+    apiKey: options.apiKey || options.token || env["PANDASTACK_API_KEY"] || env["PANDASTACK_TOKEN"] || file.apiKey,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
   };
 }
@@ -35,15 +51,18 @@ export function configPath(env: NodeJS.ProcessEnv = process.env): string {
   return join(env["XDG_CONFIG_HOME"] || join(env["HOME"] || homedir(), ".config"), "pandastack", "config.json");
 }
 
-/** A file that is not there, or not JSON, is no configuration. Older files say `api_url` and `apiKey`. */
-function readConfigFile(path: string): { apiUrl: string | undefined; token: string | undefined } {
+/** A file that is not there, or not JSON, is no configuration. Files of other ages spell its two keys otherwise. */
+function readConfigFile(path: string): { baseUrl: string | undefined; apiKey: string | undefined } {
   let value: Record<string, unknown>;
   try {
     value = Object(JSON.parse(readFileSync(path, "utf8"))) as Record<string, unknown>;
   } catch {
-    return { apiUrl: undefined, token: undefined };
+    return { baseUrl: undefined, apiKey: undefined };
   }
   const text = (...names: string[]) =>
     names.map((name) => value[name]).find((v): v is string => typeof v === "string" && v !== "");
-  return { apiUrl: text("apiUrl", "api_url"), token: text("token", "apiKey", "api_key") };
+  return {
+    baseUrl: text("baseUrl", "apiUrl", "base_url", "api_url"),
+    apiKey: text("apiKey", "token", "api_key"),
+  };
 }

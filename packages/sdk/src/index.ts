@@ -1,31 +1,57 @@
+/**
+ * The client of a PandaStack server: `Sandbox` for most, `PandaStack` for several servers or tokens at once.
+ * @packageDocumentation
+ */
+export { type CreateTokenOptions, Hosts, Templates, Tokens } from "./catalogue.ts";
 export { PandaStack } from "./client.ts";
-export type { CommandEvent, CommandOptions, CommandResult, RunOptions } from "./commands.ts";
-export { type ClientOptions, configPath, DEFAULT_API_URL } from "./config.ts";
+export { Command, type WaitOptions } from "./commands/command.ts";
+export { Commands, type RunOptions, type StartOptions } from "./commands/commands.ts";
+export type { CommandExit, CommandOutput } from "./commands/connection.ts";
+export { Pty, type PtyOptions, Terminal } from "./commands/pty.ts";
+export type { CommandOptions } from "./commands/request.ts";
+export type { CommandEvent, CommandResult, OutputCallbacks } from "./commands/result.ts";
+export { type ClientOptions, configPath, DEFAULT_BASE_URL } from "./config.ts";
 export {
   AuthError,
+  CapacityError,
   CommandError,
   ConflictError,
   ConnectionError,
+  InvalidRequestError,
   NotFoundError,
   PandaStackError,
+  type PandaStackErrorCode,
   TimeoutError,
-} from "./errors.ts";
-export type { FileContent, WriteOptions } from "./files.ts";
-export type { ForkOptions, ForkTreeOptions } from "./fork.ts";
-export type { CallOptions } from "./http.ts";
-export type { LogOptions } from "./logs.ts";
-export type { Process, ProcessExit, ProcessOutput } from "./process.ts";
-export type { ProcessOptions } from "./processes.ts";
-export type { PtyOptions } from "./pty.ts";
-export { type CreateOptions, Sandbox } from "./sandbox.ts";
+} from "./errors/errors.ts";
+export type { ClientErrorCode } from "./errors/hints.ts";
+export { type FileContent, Files, type WriteOptions } from "./files/files.ts";
+export type { TransferOptions, TransferProgress } from "./files/folders.ts";
+export type { FileChange } from "./files/watch.ts";
+export type { CreateOptions } from "./sandbox/create.ts";
+export type { EventOptions } from "./sandbox/events.ts";
+export type { ForkOptions, ForkTreeOptions } from "./sandbox/fork.ts";
+export type { LogOptions } from "./sandbox/logs.ts";
+export { type ListOptions, Sandbox, type Via } from "./sandbox/sandbox.ts";
+export { Sandboxes } from "./sandbox/sandboxes.ts";
+export { SandboxSnapshots, Snapshots } from "./sandbox/snapshots.ts";
+export type { CallOptions, CreationOptions } from "./transport/http.ts";
+export { Listing } from "./transport/listing.ts";
+export { Stream } from "./transport/stream.ts";
 export type {
+  CreatedTokenInfo,
+  ErrorCode,
+  EventInfo,
   FileInfo,
+  HostInfo,
   LifecycleInfo,
+  Me,
+  MetricsInfo,
   ProcessInfo,
   PromoteResult,
+  Role,
   SandboxInfo,
   SandboxStatus,
   SnapshotInfo,
   TemplateInfo,
+  TokenInfo,
 } from "./types.ts";
-export type { FileChange } from "./watch.ts";

@@ -1,11 +1,23 @@
+import type { CreatedToken, Me as MeShape, SandboxMetrics } from "@pandastack/contracts";
+
 /** The wire's own shapes, by the names that this SDK uses. Types only: nothing of the contract runs here. */
 export type {
+  ErrorCode,
+  Event as EventInfo,
   FileInfo,
+  Host as HostInfo,
   Lifecycle as LifecycleInfo,
   PromoteReply as PromoteResult,
+  Role,
   Sandbox as SandboxInfo,
   SandboxState as SandboxStatus,
   Snapshot as SnapshotInfo,
   Template as TemplateInfo,
+  Token as TokenInfo,
 } from "@pandastack/contracts";
 export type { ProcessInfo } from "@pandastack/contracts/host";
+
+type Read<S extends { _output: unknown }> = S["_output"];
+export type CreatedTokenInfo = Read<typeof CreatedToken>;
+export type Me = Read<typeof MeShape>;
+export type MetricsInfo = Read<typeof SandboxMetrics>;

@@ -1,12 +1,12 @@
 import { createServer } from "node:http";
 import { expect, it, onTestFinished } from "vitest";
 import { WebSocketServer, type WebSocket } from "ws";
-import { AuthError, ConnectionError, PandaStack, type Process, TimeoutError } from "../src/index.ts";
+import { AuthError, ConnectionError, PandaStack, type Command, TimeoutError } from "../src/index.ts";
 
 const id = "a".repeat(20);
 
 /** A server whose process sockets do what `script` says once the opening message is there. */
-async function processOn(script: (socket: WebSocket, opening: unknown) => void): Promise<Process> {
+async function processOn(script: (socket: WebSocket, opening: unknown) => void): Promise<Command> {
   const server = createServer((_, response) =>
     response.setHeader("content-type", "application/json").end(JSON.stringify({ id })),
   );
@@ -22,16 +22,16 @@ async function processOn(script: (socket: WebSocket, opening: unknown) => void):
   });
   const { port } = server.address() as { port: number };
   const sandbox = await new PandaStack({ apiUrl: `http://127.0.0.1:${port}`, token: "pds_x" }).sandboxes.get(id);
-  return sandbox.processes.open("cmd", { env: { A: "1" }, timeoutMs: 2_000 });
+  return sandbox.commands.start("cmd", { env: { A: "1" }, timeoutMs: 2_000, stdin: true });
 }
 
 const started = JSON.stringify({ event: "started", id: "p1", pid: 7 });
 const ended = (result: object) =>
   JSON.stringify({ result: { exit_code: 0, signal: null, timed_out: false, duration_ms: 1, ...result } });
 
-async function read(remote: Process): Promise<string> {
+async function read(remote: Command): Promise<string> {
   let text = "";
-  for await (const { type, data } of remote.output) text += `${type}:${data.toString()};`;
+  for await (const { type, data } of remote.output()) text += `${type}:${Buffer.from(data).toString()};`;
   return text;
 }
 
@@ -49,24 +49,22 @@ it("says what to start, and tells the channels apart", async () => {
   expect(opening).toEqual({ exec: { cmd: "cmd", env: { A: "1" }, timeout_seconds: 2, stdin: true } });
   expect(remote).toMatchObject({ id: "p1", pid: 7 });
   expect(await read(remote)).toBe("stdout:out;stderr:err;");
-  expect(await remote.exited).toEqual({ exitCode: 130, signal: "SIGINT" });
+  expect(await remote.exit()).toEqual({ exitCode: 130, signal: "SIGINT" });
 });
 
-it("sends input, its end, signals and sizes", async () => {
+it("sends input and its end", async () => {
   const got: string[] = [];
   const remote = await processOn((socket) => {
     socket.on("message", (data, isBinary) => {
       got.push(isBinary ? `bytes ${(data as Buffer).toString()}` : (data as Buffer).toString());
-      if (got.length === 4) socket.send(ended({}));
+      if (got.length === 2) socket.send(ended({}));
     });
     socket.send(started);
   });
   await remote.write("in");
-  remote.resize(3, 4);
-  remote.signal("SIGTERM");
-  remote.endInput();
+  await remote.closeStdin();
   await read(remote);
-  expect(got).toEqual(["bytes in", '{"resize":{"rows":3,"cols":4}}', '{"signal":"SIGTERM"}', '{"end_stdin":true}']);
+  expect(got).toEqual(["bytes in", '{"end_stdin":true}']);
 });
 
 it("tells a timeout, a refusal and a broken connection", async () => {
@@ -74,7 +72,7 @@ it("tells a timeout, a refusal and a broken connection", async () => {
     [started, ended({ exit_code: 124, timed_out: true })].forEach((text) => socket.send(text)),
   );
   await expect(read(late)).rejects.toBeInstanceOf(TimeoutError);
-  await expect(late.exited).rejects.toMatchObject({ code: "exec.timeout" });
+  await expect(late.exit()).rejects.toMatchObject({ code: "exec.timeout" });
   await expect(
     processOn((socket) => socket.send('{"error":"who?","code":"guest.user_not_found"}')),
   ).rejects.toMatchObject({ code: "guest.user_not_found", message: "who?" });
@@ -95,7 +93,7 @@ it("gives the reason where the server refuses the socket", async () => {
   onTestFinished(() => void server.close());
   const { port } = server.address() as { port: number };
   const sandbox = await new PandaStack({ apiUrl: `http://127.0.0.1:${port}` }).sandboxes.get(id);
-  const error: unknown = await sandbox.pty.open().catch((thrown: unknown) => thrown);
+  const error: unknown = await sandbox.pty.create().catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(AuthError);
   expect(error).toMatchObject({ code: "auth.invalid_token", status: 401, message: "no such token" });
 });

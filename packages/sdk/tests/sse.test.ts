@@ -1,6 +1,6 @@
 import { fc, test } from "@fast-check/vitest";
 import { expect } from "vitest";
-import { readServerEvents } from "../src/sse.ts";
+import { readServerEvents } from "../src/transport/sse.ts";
 
 const text =
   ': ping\n\nevent: stdout\ndata: {"chunk":"häl\\nlo"}\n\ndata: two\ndata: lines\n\nevent: exit\ndata: {"exit_code":0}\n\nevent: cut';

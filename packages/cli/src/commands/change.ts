@@ -17,6 +17,7 @@ const summaries: Record<Verb, string> = {
 export function changeCommands(): Command[] {
   return (Object.keys(summaries) as Verb[]).map((verb) =>
     newCommand({ name: verb, summary: summaries[verb], example: `pandastack ${verb} 4f9k2m7x1q8w3e5r6t0y` })
+      .aliases(verb === "kill" ? ["rm", "delete"] : [])
       .argument("<id...>", "sandboxes")
       .action(async (ids: string[], options: CommonOptions) => {
         const changed: Sandbox["info"][] = [];

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { clientFor, type CommonOptions, newCommand } from "../command.ts";
 import { download } from "../copy/download.ts";
 import { checkDirection, parsePlace } from "../copy/place.ts";
+import { progressLine } from "../copy/progress.ts";
 import { upload } from "../copy/upload.ts";
 import { printJson } from "../output.ts";
 
@@ -18,11 +19,13 @@ export function cpCommand(): Command {
       const [from, to] = [parsePlace(fromText), parsePlace(toText)];
       checkDirection(from, to);
       const { sandboxes } = clientFor(options);
-      const recursive = options.recursive ?? false;
+      const progress = progressLine(fromText);
+      const how = { recursive: options.recursive ?? false, onProgress: progress.show };
       const target =
         to.sandboxId === undefined
-          ? await download(await sandboxes.get(from.sandboxId ?? ""), from.path, to.path, recursive)
-          : await upload(await sandboxes.get(to.sandboxId), from.path, to.path, recursive);
+          ? await download(await sandboxes.get(from.sandboxId ?? ""), from.path, to.path, how)
+          : await upload(await sandboxes.get(to.sandboxId), from.path, to.path, how);
+      progress.end();
       if (options.json) printJson({ from: fromText, to: target });
     });
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { clientFor, type CommonOptions, newCommand } from "../command.ts";
-import { writeAll } from "../output.ts";
+import { clientFor, type CommonOptions, newCommand, wholeNumber } from "../command.ts";
+import { printJsonLine, writeAll } from "../output.ts";
 
 export function logsCommand(): Command {
   return newCommand({
@@ -10,10 +10,12 @@ export function logsCommand(): Command {
   })
     .argument("<id>", "sandbox")
     .option("-f, --follow", "go on until it ends")
-    .action(async (id: string, options: CommonOptions & { follow?: boolean }) => {
+    .option("-n, --tail <number>", "only the last so many lines", wholeNumber(0, 100_000))
+    .action(async (id: string, options: CommonOptions & { follow?: boolean; tail?: number }) => {
       const sandbox = await clientFor(options).sandboxes.get(id);
-      for await (const line of sandbox.logs({ follow: options.follow })) {
-        await writeAll(process.stdout, `${options.json ? JSON.stringify({ line }) : line}\n`);
+      for await (const line of sandbox.logs({ follow: options.follow, tail: options.tail })) {
+        if (options.json) await printJsonLine({ line });
+        else await writeAll(process.stdout, `${line}\n`);
       }
     });
 }

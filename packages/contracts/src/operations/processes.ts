@@ -82,7 +82,7 @@ export const processOperations = {
     tag: TAG,
     summary: "Start a command with all its streams, or attach to one, over a WebSocket.",
     description:
-      'First message in: `{"exec":{cmd|argv, env, cwd, user, stdin, pty, timeout_seconds, tag}}` or `{"attach":{id, replay}}`. Then in: binary = stdin; text = `{"signal"}`, `{"resize":{rows,cols}}`, `{"end_stdin":true}`. Out: binary = one byte (1 stdout, 2 stderr) and data; text = `{"event":…}`, then `{"result":{exit_code, signal, timed_out, duration_ms}}` or `{"error","code"}`. The process goes on when the connection is lost.',
+      'First message in: `{"exec":{cmd|argv, env, cwd, user, stdin, pty, timeout_seconds, tag, keep}}` or `{"attach":{id, replay}}`. Then in: binary = stdin; text = `{"signal"}`, `{"resize":{rows,cols}}`, `{"end_stdin":true}`. Out: binary = one byte (1 stdout, 2 stderr) and data; text = `{"event":…}`, then `{"result":{exit_code, signal, timed_out, duration_ms}}` or `{"error","code"}`. The process goes on when the connection is lost, unless `keep` is false: then it gets SIGHUP.',
     role: "member",
     verb: "use",
     isActivity: true,

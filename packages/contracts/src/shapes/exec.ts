@@ -76,6 +76,10 @@ export const ProcessConnectMessage = z.union([
         ...commandFields,
         stdin: z.boolean().nullish(),
         pty: z.object({ rows: z.int().min(1).max(1000), cols: z.int().min(1).max(1000) }).nullish(),
+        keep: z
+          .boolean()
+          .nullish()
+          .describe("Default true: it goes on when the connection is lost. false: SIGHUP then, as terminals get it."),
       })
       .refine((exec) => (exec.cmd === undefined) !== (exec.argv === undefined), "one of cmd and argv"),
   }),

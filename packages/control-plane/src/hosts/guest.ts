@@ -28,8 +28,10 @@ export type WatchEvent = z.infer<typeof WatchEvent>;
 export interface GuestClient {
   /** Runs a command. Ending the iteration or `signal` leaves it running, unless `kill`. */
   exec(request: ExecRequest, options: { signal: AbortSignal; kill?: boolean }): AsyncGenerator<ExecEvent>;
-  /** A process's socket, once it has begun. */
-  processSocket(first: { exec: ExecRequest } | { attach: { id: string; replay?: boolean } }): Promise<ProcessSocket>;
+  /** A process's socket, once it has begun. Without `keep` (default true) the host hangs the process up when the socket is lost. */
+  processSocket(
+    first: { exec: ExecRequest; keep?: boolean } | { attach: { id: string; replay?: boolean } },
+  ): Promise<ProcessSocket>;
   processes(): Promise<ProcessInfo[]>;
   signalProcess(target: { id: string; signal: string }): Promise<void>;
   readFile(options: {

@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { FsOperation, GuestPath } from "@pandastack/contracts/host";
 import type { SandboxHost } from "../sandboxes/host.ts";
+import { promisedLength, withKnownLength } from "./known-length.ts";
 
 const Flag = z.enum(["0", "1", "true", "false"]).transform((value) => value === "1" || value === "true");
 const Read = z.object({
@@ -26,9 +27,12 @@ type Params = { Params: { id: string } };
 export const fileRoutes = (host: SandboxHost) => (app: FastifyInstance, _options: unknown, done: () => void) => {
   app.get<Params>("/v1/sandboxes/:id/files", async (request, reply) => {
     const guest = await host.guest(request.params.id);
-    const { entry, body } = await guest.readFile(defined(Read.parse(request.query)));
+    const range = defined(Read.parse(request.query));
+    const { entry, body } = await guest.readFile(range);
     void reply.type("application/octet-stream").header("x-pandastack-entry", encodeURIComponent(JSON.stringify(entry)));
-    return reply.send(body);
+    const content = await withKnownLength(body, promisedLength(entry, range));
+    if (content.lengthBytes !== undefined) void reply.header("content-length", content.lengthBytes);
+    return reply.send(content.body);
   });
   app.put<Params>("/v1/sandboxes/:id/files", async (request) => {
     const guest = await host.guest(request.params.id);

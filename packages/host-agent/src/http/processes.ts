@@ -9,7 +9,8 @@ import { sendWithBackpressure } from "./websocket.ts";
 
 const Signal = z.object({ id: z.string().optional(), pid: z.int().optional(), signal: z.string() });
 const First = z.union([
-  z.object({ exec: ExecRequest }),
+  /** `keep`: whether the process goes on when this socket is lost; default true. Otherwise it is hung up. */
+  z.object({ exec: ExecRequest, keep: z.boolean().optional() }),
   z.object({ attach: z.object({ id: z.string(), replay: z.boolean().optional() }) }),
 ]);
 const Control = z.union([
@@ -54,6 +55,8 @@ class ProcessSession {
   readonly #early: { data: Buffer; isBinary: boolean }[] = [];
   readonly #first: Promise<string>;
   #isFinished = false;
+  #isLost = false;
+  #keep = true;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -68,7 +71,8 @@ class ProcessSession {
       });
       socket.on("close", () => {
         reject(new Error("closed before it said what to run"));
-        if (!this.#isFinished) this.#process?.release({ kill: false });
+        this.#isLost = true;
+        this.#abandon();
       });
       socket.on("error", () => {});
     });
@@ -77,11 +81,13 @@ class ProcessSession {
   async run(openGuest: () => Promise<Guest>): Promise<void> {
     const first = First.parse(JSON.parse(await this.#first));
     const guest = await openGuest();
+    if ("exec" in first) this.#keep = first.keep ?? true;
     const process =
       "exec" in first
         ? guest.exec(first.exec)
         : guest.attach({ id: first.attach.id, replay: first.attach.replay ?? true });
     this.#process = process;
+    if (this.#isLost) return this.#abandon();
     for (const { data, isBinary } of this.#early.splice(0)) this.#incoming(data, isBinary);
     for await (const event of process) {
       if (event.kind === "stdout" || event.kind === "stderr") {
@@ -101,6 +107,16 @@ class ProcessSession {
         this.#socket.send(JSON.stringify({ event: "detached", id: event.id, pid: event.pid }));
       }
     }
+  }
+
+  /**
+   * Nobody is there any more, for whatever reason: a client that was killed, a control plane that was. What is not to be kept
+   * learns it as a shell in a closed window does.
+   */
+  #abandon(): void {
+    if (this.#isFinished) return;
+    if (!this.#keep) this.#process?.signal("SIGHUP");
+    this.#process?.release({ kill: false });
   }
 
   #incoming(data: Buffer, isBinary: boolean): void {

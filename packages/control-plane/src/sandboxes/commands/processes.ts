@@ -19,7 +19,7 @@ export async function findProcess(guest: GuestClient, idOrPid: string): Promise<
   return found;
 }
 
-/** Joins a caller's socket with a process's: messages pass as they are. Losing the caller leaves the process running. */
+/** Joins a caller's socket with a process's: messages pass as they are. Losing the caller leaves the process running, unless it was started without `keep`. */
 export function joinProcess(client: WebSocket, process: ProcessSocket): void {
   const host = process.socket;
   let hasEnded = false;
@@ -78,7 +78,7 @@ async function openFirst(guest: GuestClient, text: string): Promise<ProcessSocke
   if (!first.success) {
     throw new Refusal(
       "validation.failed",
-      "the first message is {exec: {cmd or argv, env, cwd, user, stdin, pty, timeout_seconds}} or {attach: {id, replay}}",
+      "the first message is {exec: {cmd or argv, env, cwd, user, stdin, pty, timeout_seconds, keep}} or {attach: {id, replay}}",
     );
   }
   if ("attach" in first.data) {
@@ -88,6 +88,7 @@ async function openFirst(guest: GuestClient, text: string): Promise<ProcessSocke
   }
   const { exec } = first.data;
   return guest.processSocket({
+    keep: exec.keep ?? true,
     exec: {
       ...execFields(exec),
       ...(exec.cmd === undefined ? {} : { shell: exec.cmd }),

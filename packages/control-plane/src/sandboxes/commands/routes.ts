@@ -9,7 +9,7 @@ import { execSocket } from "./exec-socket.ts";
 import { execStream, processFrames } from "./exec-stream.ts";
 import { processEvents } from "./process-events.ts";
 import { connectProcess, findProcess, joinProcess } from "./processes.ts";
-import { abandonTerminal, joinTerminal, terminalRequest, wantsExitMessage } from "./terminal.ts";
+import { joinTerminal, terminalRequest, wantsExitMessage } from "./terminal.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
 
 type Operations =
@@ -33,17 +33,19 @@ export function commandHandlers(parts: SandboxParts): Pick<Handlers, Operations>
     row: SandboxRow,
     exitMessage: boolean,
   ): Promise<SocketAnswer> => {
-    const terminal = await guestOf(row).processSocket({ exec: terminalRequest(call.query) });
-    const keep = isOn(call.query.keep);
+    const terminal = await guestOf(row).processSocket({
+      exec: terminalRequest(call.query),
+      keep: isOn(call.query.keep),
+    });
     // A caller may go away before it has its WebSocket.
-    const abandon = () => abandonTerminal(terminal, keep);
+    const abandon = () => terminal.socket.close();
     if (call.signal.aborted) abandon();
     call.signal.addEventListener("abort", abandon, { once: true });
     return {
       status: 101,
       connect: (client) => {
         call.signal.removeEventListener("abort", abandon);
-        joinTerminal(client, terminal, { exitMessage, keep });
+        joinTerminal(client, terminal, { exitMessage });
       },
     };
   };

@@ -28,12 +28,8 @@ export function wantsExitMessage(query: TerminalQuery, userAgent: string): boole
   return query.protocol === "text" || userAgent.startsWith("Go-http-client") || userAgent.startsWith("pandastack-go");
 }
 
-/** Joins a caller's socket with a terminal's. The shell is told when the caller has gone, unless it asked to keep it. */
-export function joinTerminal(
-  client: WebSocket,
-  terminal: ProcessSocket,
-  options: { exitMessage: boolean; keep: boolean },
-): void {
+/** Joins a caller's socket with a terminal's. When the caller has gone, the host hangs the shell up, unless it asked to keep it. */
+export function joinTerminal(client: WebSocket, terminal: ProcessSocket, options: { exitMessage: boolean }): void {
   const host = terminal.socket;
   let isOver = false;
   const finish = (exitCode: number | undefined, code: number, reason: string) => {
@@ -52,7 +48,7 @@ export function joinTerminal(
   client.once("close", () => {
     if (isOver) return;
     isOver = true;
-    abandonTerminal(terminal, options.keep);
+    host.close();
   });
   keepAlive(client);
   terminal.listen((data, isBinary) => {
@@ -62,10 +58,4 @@ export function joinTerminal(
       finish(message.result.exit_code, CloseCode.normal, `exit ${message.result.exit_code}`);
     else if (message.kind === "error") finish(undefined, CloseCode.internal, toErrorResponse(message.error).body.error);
   });
-}
-
-/** Its caller has gone. A shell that is not to be kept is hung up: nobody would ever end it. */
-export function abandonTerminal(terminal: ProcessSocket, keep: boolean): void {
-  if (!keep) terminal.send({ signal: "SIGHUP" });
-  terminal.socket.close();
 }

@@ -16,7 +16,7 @@ export function serveProcess(host: StandInHost, socket: WebSocket, sandbox: Stan
   socket.on("message", (data, isBinary) => {
     const text = (data as Buffer).toString("utf8");
     if (process === undefined) {
-      const first = JSON.parse(text) as { exec?: ExecRequest; attach?: { id: string } };
+      const first = JSON.parse(text) as { exec?: ExecRequest; attach?: { id: string }; keep?: boolean };
       if (first.attach !== undefined) {
         const known = host.processes.get(first.attach.id);
         if (known === undefined)
@@ -27,7 +27,14 @@ export function serveProcess(host: StandInHost, socket: WebSocket, sandbox: Stan
         known.killed.signal.addEventListener("abort", () => finish(143, "SIGTERM"));
         return;
       }
-      process = host.begin(sandbox, first.exec!);
+      const begun = host.begin(sandbox, first.exec!);
+      process = begun;
+      if (first.keep === false)
+        socket.once("close", () => {
+          if (sandbox.processes.find(({ id }) => id === begun.id)?.running !== true) return;
+          host.end(sandbox, begun, 129);
+          begun.kill("SIGHUP");
+        });
       socket.send(JSON.stringify({ event: "started", id: process.id, pid: process.pid }));
       if (first.exec?.pty !== undefined) say(`${first.exec.pty.rows}x${first.exec.pty.cols} ${first.exec.shell}\r\n`);
       return;

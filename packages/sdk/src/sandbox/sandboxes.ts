@@ -1,5 +1,7 @@
-import type { CallOptions, Http } from "./http.ts";
-import { type CreateOptions, Sandbox } from "./sandbox.ts";
+import type { CallOptions, Http } from "../transport/http.ts";
+import type { Listing } from "../transport/listing.ts";
+import type { CreateOptions } from "./create.ts";
+import { type ListOptions, Sandbox } from "./sandbox.ts";
 
 /** `Sandbox`'s static calls, bound to one client. */
 export class Sandboxes {
@@ -9,10 +11,12 @@ export class Sandboxes {
     this.#via = { http };
   }
 
+  /** A new sandbox. It answers once commands work. */
   async create(options: CreateOptions = {}): Promise<Sandbox> {
     return Sandbox.create(options, this.#via);
   }
-  async list(options: CallOptions = {}): Promise<Sandbox[]> {
+  /** Newest first. */
+  list(options: ListOptions = {}): Listing<Sandbox> {
     return Sandbox.list(options, this.#via);
   }
   async get(id: string, options: CallOptions = {}): Promise<Sandbox> {

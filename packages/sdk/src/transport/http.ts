@@ -1,29 +1,31 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { type ClientOptions, type ResolvedConfig, resolveConfig } from "./config.ts";
-import { ConnectionError, errorOfResponse, PandaStackError, TimeoutError } from "./errors.ts";
+import { type ClientOptions, type ResolvedConfig, resolveConfig } from "../config.ts";
+import { ConnectionError, errorOfResponse, PandaStackError, parseJson, TimeoutError } from "../errors/errors.ts";
+import { pauseBefore } from "./retry.ts";
 
 /** Said by every call that takes options. */
 export interface CallOptions {
-  /** Ends the wait. What the server was asked to do may still happen. */
+  /** Ends the wait; the call rejects with the signal's reason. What the server was asked to do may still happen. */
   signal?: AbortSignal | undefined;
-  /** Longest wait for the answer, in milliseconds; 0 waits for ever. Default: the client's. */
+  /** Longest wait for the answer, repetitions included, in milliseconds; 0: for ever. Default: the client's, 60,000. */
   timeoutMs?: number | undefined;
 }
 
+/** Of calls that make something. */
+export interface CreationOptions extends CallOptions {
+  /** The server does the work once for a key, however often it is asked, for 24 hours. Default: one for this call. */
+  idempotencyKey?: string | undefined;
+}
+
 export interface RequestOptions extends CallOptions {
-  query?: Record<string, string | number | boolean | undefined>;
+  query?: Record<string, string | number | boolean | undefined> | undefined;
   json?: unknown;
-  body?: Uint8Array | string | ReadableStream<Uint8Array>;
-  headers?: Record<string, string>;
+  body?: Uint8Array | string | ReadableStream<Uint8Array> | undefined;
+  headers?: Record<string, string> | undefined;
   /** Makes a POST repeatable: the server does the work once for a key, and answers the same. */
   idempotencyKey?: string | undefined;
   /** Whether asking twice does no harm. Default: by method and key. */
-  isRepeatable?: boolean;
+  isRepeatable?: boolean | undefined;
 }
-
-const MAX_ATTEMPTS = 3;
-const FIRST_RETRY_MS = 250;
-const LONGEST_RETRY_MS = 5_000;
 
 /** One server, one token. Knows nothing about sandboxes. */
 export class Http {
@@ -38,34 +40,36 @@ export class Http {
     return this.#attempt(method, path, options, async (response) => {
       const text = await response.text();
       if (text === "") return undefined as T;
-      try {
-        return JSON.parse(text) as T;
-      } catch (cause) {
-        throw new ConnectionError(`${this.config.apiUrl} did not answer as PandaStack does`, {
+      const value = parseJson(text);
+      if (value === undefined)
+        throw new ConnectionError(`${this.config.baseUrl} did not answer as PandaStack does`, {
           code: "client.bad_answer",
-          cause,
+          status: response.status,
         });
-      }
+      return value as T;
     });
   }
 
-  /** The answer as it begins; its body is the caller's to read and may take any time. */
+  /** The answer as it begins, within `timeoutMs`; its body is the caller's to read and may take any time. */
   async open(method: string, path: string, options: RequestOptions = {}): Promise<Response> {
     return this.#attempt(method, path, options, async (response) => response);
   }
 
   url(path: string, query: RequestOptions["query"] = {}): URL {
-    const url = new URL(`${this.config.apiUrl}/v1${path}`);
+    const text = `${this.config.baseUrl}/v1${path}`;
+    if (!URL.canParse(text) || !/^https?:/.test(text))
+      throw new PandaStackError(`${this.config.baseUrl} is no address of a server`, { code: "client.bad_url" });
+    const url = new URL(text);
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) url.searchParams.set(name, String(value));
     return url;
   }
 
   authorization(): Record<string, string> {
-    return this.config.token === undefined ? {} : { authorization: `Bearer ${this.config.token}` };
+    return this.config.apiKey === undefined ? {} : { authorization: `Bearer ${this.config.apiKey}` };
   }
 
-  /** Tries again only what may be repeated: reads, writes that replace, and POSTs with an idempotency key. */
+  /** Tries again what failed with a retriable fault and may be repeated, while there is time. */
   async #attempt<T>(
     method: string,
     path: string,
@@ -74,14 +78,16 @@ export class Http {
   ): Promise<T> {
     const isRepeatable =
       options.isRepeatable ?? ((method !== "POST" && method !== "PATCH") || options.idempotencyKey !== undefined);
+    const timeoutMs = options.timeoutMs ?? this.config.timeoutMs;
+    const endMs = timeoutMs > 0 ? performance.now() + timeoutMs : Infinity;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#once(method, path, options, read);
+        return await this.#once(method, path, options, { endMs, timeoutMs }, read);
       } catch (error) {
-        if (!isRepeatable || attempt >= MAX_ATTEMPTS || !(error instanceof PandaStackError) || !error.retryable)
-          throw error;
-        const pauseMs = error.retryAfterMs ?? FIRST_RETRY_MS * 2 ** (attempt - 1);
-        await delay(Math.min(pauseMs, LONGEST_RETRY_MS), undefined, options.signal ? { signal: options.signal } : {});
+        const pauseMs = pauseBefore(attempt, error, isRepeatable);
+        // To wait for longer than there is time would only hide the reason behind a timeout.
+        if (pauseMs === undefined || performance.now() + pauseMs >= endMs) throw error;
+        await pause(pauseMs, options.signal);
       }
     }
   }
@@ -90,24 +96,27 @@ export class Http {
     method: string,
     path: string,
     options: RequestOptions,
+    limit: { endMs: number; timeoutMs: number },
     read: (response: Response) => Promise<T>,
   ): Promise<T> {
+    const url = this.url(path, options.query);
     const deadline = new AbortController();
-    const timeoutMs = options.timeoutMs ?? this.config.timeoutMs;
-    const timer = timeoutMs > 0 ? setTimeout(() => deadline.abort(), timeoutMs) : undefined;
+    const leftMs = limit.endMs - performance.now();
+    const timer = limit.endMs === Infinity ? undefined : setTimeout(() => deadline.abort(), Math.max(1, leftMs));
     try {
       const signal = options.signal ? AbortSignal.any([deadline.signal, options.signal]) : deadline.signal;
-      const response = await fetch(this.url(path, options.query), this.#init(method, options, signal));
+      const response = await fetch(url, this.#init(method, options, signal));
       if (!response.ok) throw await errorOfResponse(response);
       return await read(response);
     } catch (error) {
-      if (error instanceof PandaStackError || options.signal?.aborted) throw error;
+      if (options.signal?.aborted) throw options.signal.reason;
+      if (error instanceof PandaStackError) throw error;
       if (deadline.signal.aborted)
-        throw new TimeoutError(`no answer from ${this.config.apiUrl} within ${timeoutMs} ms`, {
+        throw new TimeoutError(`no answer from ${this.config.baseUrl} within ${limit.timeoutMs} ms`, {
           code: "client.timeout",
           cause: error,
         });
-      throw connectionError(this.config.apiUrl, error);
+      throw connectionError(this.config.baseUrl, error);
     } finally {
       clearTimeout(timer);
     }
@@ -125,12 +134,27 @@ export class Http {
   }
 }
 
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason as Error);
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", abort, { once: true });
+  });
+}
+
 /** fetch says only "fetch failed"; the cause names what happened. */
-export function connectionError(apiUrl: string, error: unknown): ConnectionError {
+export function connectionError(baseUrl: string, error: unknown): ConnectionError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const reason =
     cause instanceof Error ? cause.message || ("code" in cause ? String(cause.code) : cause.name) : String(cause);
-  return new ConnectionError(`cannot reach PandaStack at ${apiUrl}: ${reason}`, {
+  return new ConnectionError(`cannot reach PandaStack at ${baseUrl}: ${reason}`, {
     code: "client.connection",
     retryable: true,
     cause: error,

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { PandaStackError } from "../errors/errors.ts";
 
 export interface PackedFolder extends AsyncDisposable {
   output: Readable;
@@ -24,21 +25,32 @@ export function packFolder(folder: string): PackedFolder {
 }
 
 /** Unpacks what a sandbox sent: tar itself refuses names that lead out of the folder; owners and special modes are not taken over. */
-export async function unpackInto(folder: string, archive: Readable): Promise<void> {
+export async function unpackInto(folder: string, archive: AsyncIterable<Uint8Array>): Promise<void> {
   const child = spawn("tar", ["-xf", "-", "-C", folder, "--no-same-owner", "--no-same-permissions"], {
     stdio: ["pipe", "ignore", "pipe"],
   });
   const finished = ended(child);
-  // tar's own words say more than the broken pipe that they cause.
-  const [, outcome] = await Promise.allSettled([pipeline(archive, child.stdin), finished]);
+  const [sent, outcome] = await Promise.allSettled([pipeline(archive, child.stdin), finished]);
+  // Where both failed: tar's own words say more than the broken pipe that they cause, the sandbox's more than a cut archive.
+  if (sent.status === "rejected" && sent.reason instanceof PandaStackError) throw sent.reason;
   if (outcome.status === "rejected") throw outcome.reason;
+  if (sent.status === "rejected") throw sent.reason;
 }
 
 async function ended(child: ReturnType<typeof spawn>): Promise<void> {
   let said = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-2000)));
   const code = await new Promise<number | null>((resolve, reject) =>
-    child.once("error", reject).once("close", resolve),
+    child
+      .once("error", (cause) =>
+        reject(
+          new PandaStackError(`cannot run tar, which copies of folders need: ${cause.message}`, {
+            code: "client.local_file",
+            cause,
+          }),
+        ),
+      )
+      .once("close", resolve),
   );
-  if (code !== 0) throw new Error(`tar failed (${code}): ${said.trim()}`);
+  if (code !== 0) throw new PandaStackError(`tar failed (${code}): ${said.trim()}`, { code: "client.local_file" });
 }

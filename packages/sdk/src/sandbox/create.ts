@@ -1,0 +1,26 @@
+import type { CreationOptions, Http } from "../transport/http.ts";
+import { withKey } from "../transport/idempotency.ts";
+import type { SandboxInfo } from "../types.ts";
+
+export interface CreateOptions extends CreationOptions {
+  /** Default: the server's, `base`. */
+  template?: string | undefined;
+  /** A snapshot's id: starts as that was, memory and all; the template is then the snapshot's. */
+  fromSnapshot?: string | undefined;
+  /** `auto` (the server's choice), `microvm`, … */
+  runtime?: string | undefined;
+  /** Idle time after which it is removed; 0: never. Default: the server's, an hour. */
+  ttlSeconds?: number | undefined;
+  /** Never removed for being idle; its disk outlives its VMM. */
+  persistent?: boolean | undefined;
+  /** Labels of your own. */
+  metadata?: Record<string, string> | undefined;
+  /** Environment of every command. */
+  env?: Record<string, string> | undefined;
+}
+
+export async function createSandbox(http: Http, options: CreateOptions): Promise<SandboxInfo> {
+  const { template, fromSnapshot, runtime, ttlSeconds, persistent, metadata, env, ...call } = options;
+  const json = { template, from_snapshot: fromSnapshot, runtime, ttl_seconds: ttlSeconds, persistent, metadata, env };
+  return http.json("POST", "/sandboxes", { ...withKey(call), json });
+}

@@ -1,0 +1,46 @@
+import { errorOfBody } from "../errors/errors.ts";
+import type { CreationOptions, Http } from "../transport/http.ts";
+import { withKey } from "../transport/idempotency.ts";
+import type { SandboxInfo } from "../types.ts";
+
+export interface ForkOptions extends CreationOptions {
+  metadata?: Record<string, string> | undefined;
+  /** Default: the parent's. */
+  ttlSeconds?: number | undefined;
+  /** Default false, whatever the parent is. */
+  persistent?: boolean | undefined;
+  /** On top of the parent's. */
+  env?: Record<string, string> | undefined;
+}
+
+export interface ForkTreeOptions extends ForkOptions {
+  /** 1 to 16. Default 2. */
+  count?: number | undefined;
+}
+
+interface Answer {
+  tree_id?: string;
+  children: SandboxInfo[];
+  errors?: { index: number; error: string; code: string }[];
+}
+
+/**
+ * The children, in index order, and the tree that they belong to. All or nothing: where one could not be made, the others are
+ * removed and its error is thrown.
+ */
+export async function forkInto(
+  http: Http,
+  path: string,
+  options: ForkTreeOptions,
+): Promise<{ treeId: string | undefined; children: SandboxInfo[] }> {
+  const { count, metadata, ttlSeconds, persistent, env, ...call } = options;
+  const json = { count, metadata, ttl_seconds: ttlSeconds, persistent, env };
+  const answer = await http.json<Answer>("POST", path, { ...withKey(call), json });
+  const failure = answer.errors?.[0];
+  if (failure !== undefined) {
+    const removals = answer.children.map(({ id }) => http.json("DELETE", `/sandboxes/${encodeURIComponent(id)}`));
+    await Promise.allSettled(removals);
+    throw errorOfBody(failure);
+  }
+  return { treeId: answer.tree_id, children: answer.children };
+}

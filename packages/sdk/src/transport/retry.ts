@@ -1,0 +1,27 @@
+import { PandaStackError } from "../errors/errors.ts";
+
+/** The first try and the repetitions after it. */
+export const MAX_ATTEMPTS = 4;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5_000;
+/** Added to what the server asks for, so that those who were refused together don't come back together. */
+const RETRY_AFTER_JITTER = 0.25;
+
+/**
+ * How long to wait before asking again, in milliseconds; undefined: not at all. Only faults that the server calls retriable, or
+ * a connection that broke, and only where asking twice does no harm. A 429 has done nothing: it may always be repeated.
+ * @param random from 0 to 1
+ */
+export function pauseBefore(
+  attempt: number,
+  error: unknown,
+  isRepeatable: boolean,
+  random: number = Math.random(),
+): number | undefined {
+  if (!(error instanceof PandaStackError) || !error.retryable || attempt >= MAX_ATTEMPTS) return undefined;
+  if (!isRepeatable && error.status !== 429) return undefined;
+  if (error.retryAfterMs !== undefined) return error.retryAfterMs * (1 + RETRY_AFTER_JITTER * random);
+  // Half of it certain, half of it random: nobody comes back at once, and not everybody at the same time.
+  const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS);
+  return pauseMs * (0.5 + 0.5 * random);
+}
