@@ -215,7 +215,7 @@ describe("pandastack", () => {
     for (const [args, exitCode, text] of [
       [["get", "zzzzzzzzzzzzzzzzzzzz"], 4, /^error: no such sandbox.*\nhint: /],
       [["hibernat", id], 2, /unknown command 'hibernat'\n\(Did you mean hibernate\?\)/],
-      [["snapshot", "lst"], 2, /unknown command 'lst'\n\(Did you mean list\?\)/],
+      [["snapshot", "lst"], 2, /unknown command 'lst'\n\(Did you mean (list|one of list, ls)\?\)/],
       [["list", "--jsn"], 2, /unknown option '--jsn'\n\(Did you mean --json\?\)/],
       [["create", "--ttl", "-1"], 2, /error: .*--ttl/],
       [["create", "--template", "no-such"], 2, /^error: .*no-such.*\nhint: /],

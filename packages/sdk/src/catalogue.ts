@@ -24,11 +24,13 @@ export class Hosts {
   constructor(http: Http) {
     this.#http = http;
   }
+  /** With what they have left. */
   list(options: CallOptions = {}): Listing<HostInfo> {
     return Listing.of(() => this.#http.json("GET", "/hosts", options));
   }
 }
 
+/** What a new token is. */
 export interface CreateTokenOptions extends CallOptions {
   label?: string | undefined;
   /** Default member. */

@@ -26,6 +26,7 @@ export class PandaStack {
     this.tokens = new Tokens(this.http);
   }
 
+  /** The server's root. */
   get baseUrl(): string {
     return this.http.config.baseUrl;
   }

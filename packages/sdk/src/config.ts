@@ -25,6 +25,7 @@ export interface ResolvedConfig {
   readonly timeoutMs: number;
 }
 
+/** Where `npm start` listens. */
 export const DEFAULT_BASE_URL = "http://127.0.0.1:8080";
 /** Twice what the server lets a create wait in its queue, and some. */
 export const DEFAULT_TIMEOUT_MS = 60_000;

@@ -5,6 +5,7 @@ import type { CommandExit, CommandOutput, Connection, Started } from "./connecti
 import { openConnection } from "./request.ts";
 import { checkResult, collectResult, type CommandEvent, type CommandResult, type OutputCallbacks } from "./result.ts";
 
+/** How to wait for a command. */
 export interface WaitOptions extends CallOptions, OutputCallbacks {
   /** Throws CommandError where the exit code is not 0. */
   check?: boolean | undefined;

@@ -1,4 +1,4 @@
-import { errorOfBody } from "../errors/errors.ts";
+import { ConnectionError, errorOfBody } from "../errors/errors.ts";
 import type { CallOptions, Http } from "../transport/http.ts";
 import { withinLimit } from "../transport/limit.ts";
 import { Listing } from "../transport/listing.ts";
@@ -10,6 +10,7 @@ import { brokenOff } from "./connection.ts";
 import { commandBody, type CommandOptions, openConnection, waitLimitMs } from "./request.ts";
 import { checkResult, collectResult, type CommandEvent, type CommandResult, type OutputCallbacks } from "./result.ts";
 
+/** How a command runs that is waited for. */
 export interface RunOptions extends CommandOptions, OutputCallbacks {
   /** Throws CommandError where the exit code is not 0. */
   check?: boolean | undefined;
@@ -19,6 +20,7 @@ export interface RunOptions extends CommandOptions, OutputCallbacks {
   keep?: boolean | undefined;
 }
 
+/** How a command runs in the background. */
 export interface StartOptions extends CommandOptions {
   /** Gives it a stdin that `write` and `closeStdin` of its handle reach. Default: it reads nothing. */
   stdin?: boolean | undefined;
@@ -135,11 +137,15 @@ export class Commands {
       signal,
     });
     const id = response.headers.get(COMMAND_ID_HEADER) ?? undefined;
-    for await (const frame of readServerEvents(response.body ?? new ReadableStream())) {
-      const event = toCommandEvent(frame.event, JSON.parse(frame.data) as Record<string, unknown>);
-      if (event === undefined) continue;
-      yield event;
-      if (event.type === "exit") return;
+    try {
+      for await (const frame of readServerEvents(response.body ?? new ReadableStream())) {
+        const event = toCommandEvent(frame.event, JSON.parse(frame.data) as Record<string, unknown>);
+        if (event === undefined) continue;
+        yield event;
+        if (event.type === "exit") return;
+      }
+    } catch (error) {
+      throw error instanceof ConnectionError ? brokenOff(id, error) : error;
     }
     throw brokenOff(id);
   }

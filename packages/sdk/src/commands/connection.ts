@@ -125,9 +125,10 @@ async function* readOutput(
 }
 
 /** A connection that ended before what it was to. The process goes on: how to find it is part of the text. */
-export function brokenOff(id: string | undefined): ConnectionError {
+export function brokenOff(id: string | undefined, cause?: unknown): ConnectionError {
   return new ConnectionError("the connection ended before the command did", {
     code: "client.connection",
+    cause,
     details: id === undefined ? undefined : { commandId: id },
     hint: id === undefined ? undefined : `the command goes on: commands.connect("${id}") joins it again`,
   });

@@ -5,6 +5,7 @@ import type { ProcessInfo } from "../types.ts";
 import type { CommandExit, Connection } from "./connection.ts";
 import { commandBody, type CommandOptions, openConnection } from "./request.ts";
 
+/** What runs in a terminal, and how large that is. */
 export interface PtyOptions extends CommandOptions {
   /** Default 24. */
   rows?: number | undefined;
@@ -102,6 +103,7 @@ export class Terminal {
   async write(data: string | Uint8Array): Promise<void> {
     await this.#connection.write(data);
   }
+  /** The window has another size now. */
   resize(rows: number, cols: number): void {
     this.#connection.resize(rows, cols);
   }

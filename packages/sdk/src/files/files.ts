@@ -10,6 +10,7 @@ import { type FileChange, openWatch } from "./watch.ts";
 /** A stream may have any length. */
 export type FileContent = string | Uint8Array | ReadableStream<Uint8Array>;
 
+/** Of a file that is written. */
 export interface WriteOptions extends CallOptions {
   /** Owner of a new file. Default root. */
   user?: string | undefined;

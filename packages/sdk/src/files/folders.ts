@@ -24,6 +24,7 @@ export interface TransferProgress {
   totalBytes: number | undefined;
 }
 
+/** How a file or folder is copied. `timeoutMs`: for all of it; default: none. */
 export interface TransferOptions extends CallOptions {
   onProgress?: ((progress: TransferProgress) => unknown) | undefined;
 }

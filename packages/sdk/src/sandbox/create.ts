@@ -2,6 +2,7 @@ import type { CreationOptions, Http } from "../transport/http.ts";
 import { withKey } from "../transport/idempotency.ts";
 import type { SandboxInfo } from "../types.ts";
 
+/** What a new sandbox is. */
 export interface CreateOptions extends CreationOptions {
   /** Default: the server's, `base`. */
   template?: string | undefined;

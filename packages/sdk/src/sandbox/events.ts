@@ -1,9 +1,10 @@
-import { ConnectionError, errorOfBody, PandaStackError } from "../errors/errors.ts";
+import { ConnectionError, errorOfBody, NotFoundError, PandaStackError } from "../errors/errors.ts";
 import type { CallOptions, Http } from "../transport/http.ts";
 import { readServerEvents } from "../transport/sse.ts";
 import { Stream } from "../transport/stream.ts";
 import type { EventInfo } from "../types.ts";
 
+/** Which events, and whether those to come too. */
 export interface EventOptions extends CallOptions {
   /** Only events with a greater id: where an earlier reader stopped. */
   since?: number | undefined;
@@ -44,11 +45,13 @@ async function* followEvents(
   signal: AbortSignal,
 ): AsyncGenerator<EventInfo, void> {
   let { since, tail } = options;
+  let hasFollowed = false;
   const headers = { accept: "text/event-stream" };
   for (let empty = 0; ; empty++) {
     const query = { follow: true, since, tail };
     try {
       const response = await http.open("GET", path, { query, headers, signal, timeoutMs: options.timeoutMs });
+      hasFollowed = true;
       for await (const frame of readServerEvents(response.body ?? new ReadableStream())) {
         const value = JSON.parse(frame.data) as EventInfo & { error?: string };
         if (frame.event === "error") throw errorOfBody(value);
@@ -59,6 +62,8 @@ async function* followEvents(
       }
       return;
     } catch (error) {
+      // Followed until it was gone, and its end missed.
+      if (error instanceof NotFoundError && hasFollowed) return;
       const isTransient = error instanceof ConnectionError || (error instanceof PandaStackError && error.retryable);
       if (!isTransient || signal.aborted || empty >= MAX_EMPTY_CONNECTIONS) throw error;
     }

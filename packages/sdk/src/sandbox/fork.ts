@@ -3,6 +3,7 @@ import type { CreationOptions, Http } from "../transport/http.ts";
 import { withKey } from "../transport/idempotency.ts";
 import type { SandboxInfo } from "../types.ts";
 
+/** What the children of a fork are. */
 export interface ForkOptions extends CreationOptions {
   metadata?: Record<string, string> | undefined;
   /** Default: the parent's. */
@@ -13,6 +14,7 @@ export interface ForkOptions extends CreationOptions {
   env?: Record<string, string> | undefined;
 }
 
+/** What the children of a fork tree are. */
 export interface ForkTreeOptions extends ForkOptions {
   /** 1 to 16. Default 2. */
   count?: number | undefined;

@@ -3,6 +3,7 @@ import type { CallOptions, Http } from "../transport/http.ts";
 import { readServerEvents } from "../transport/sse.ts";
 import { Stream } from "../transport/stream.ts";
 
+/** Which lines, and whether those to come too. */
 export interface LogOptions extends CallOptions {
   stream?: "stdout" | "stderr" | "both" | undefined;
   /** Only the last so many lines. */

@@ -83,6 +83,7 @@ export class Sandbox {
     await httpOf(via).json("DELETE", pathOf(id), options);
   }
 
+  /** 20 characters of a-z and 0-9. */
   get id(): string {
     return this.#info.id;
   }
@@ -95,6 +96,7 @@ export class Sandbox {
     return this.#info.status;
   }
 
+  /** Asks how it is now. Neither wakes it nor keeps it from expiring. */
   async refresh(options: CallOptions = {}): Promise<SandboxInfo> {
     this.#info = await this.#http.json<SandboxInfo>("GET", this.#path, options);
     return this.#info;
@@ -104,6 +106,7 @@ export class Sandbox {
   async pause(options: CallOptions = {}): Promise<void> {
     await this.#change("pause", "paused", options);
   }
+  /** Lets a paused one go on. */
   async resume(options: CallOptions = {}): Promise<void> {
     await this.#change("resume", "running", options);
   }
@@ -111,6 +114,7 @@ export class Sandbox {
   async hibernate(options: CallOptions = {}): Promise<void> {
     await this.#change("hibernate", "hibernated", options);
   }
+  /** Brings a hibernated one back as it was; a failed one from its disk, where that survived. */
   async wake(options: CallOptions = {}): Promise<void> {
     await this.#change("wake", "running", options);
   }

@@ -19,9 +19,11 @@ export class Sandboxes {
   list(options: ListOptions = {}): Listing<Sandbox> {
     return Sandbox.list(options, this.#via);
   }
+  /** One that exists. Neither wakes it nor keeps it from expiring. */
   async get(id: string, options: CallOptions = {}): Promise<Sandbox> {
     return Sandbox.get(id, options, this.#via);
   }
+  /** Removes one with all that is in it. Repeatable. */
   async kill(id: string, options: CallOptions = {}): Promise<void> {
     return Sandbox.kill(id, options, this.#via);
   }

@@ -20,6 +20,10 @@ export class Snapshots {
     });
   }
 
+  /**
+   * One of them.
+   * @throws NotFoundError (`snapshot.not_found`)
+   */
   async get(id: string, options: CallOptions = {}): Promise<SnapshotInfo> {
     return this.#http.json("GET", `/snapshots/${encodeURIComponent(id)}`, options);
   }
@@ -56,9 +60,14 @@ export class SandboxSnapshots {
   list(options: CallOptions = {}): Listing<SnapshotInfo> {
     return this.#all.list({ ...options, sandboxId: this.#sandboxId });
   }
+  /**
+   * One of them.
+   * @throws NotFoundError (`snapshot.not_found`)
+   */
   async get(id: string, options: CallOptions = {}): Promise<SnapshotInfo> {
     return this.#all.get(id, options);
   }
+  /** Sandboxes made from it live on. */
   async delete(id: string, options: CallOptions = {}): Promise<void> {
     await this.#all.delete(id, options);
   }

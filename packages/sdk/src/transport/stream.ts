@@ -17,6 +17,7 @@ export class Stream<T> implements AsyncIterableIterator<T, void, undefined> {
     this.#items = read(signal === undefined ? this.#stop.signal : AbortSignal.any([this.#stop.signal, signal]));
   }
 
+  /** The next piece, once it is there. */
   async next(): Promise<IteratorResult<T, void>> {
     if (this.#stop.signal.aborted) return { done: true, value: undefined };
     try {
@@ -27,6 +28,7 @@ export class Stream<T> implements AsyncIterableIterator<T, void, undefined> {
       throw this.#signal?.aborted ? this.#signal.reason : error;
     }
   }
+  /** What leaving a loop calls. */
   async return(): Promise<IteratorResult<T, void>> {
     await this.close();
     return { done: true, value: undefined };
