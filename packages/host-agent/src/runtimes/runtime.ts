@@ -24,13 +24,19 @@ export interface Runtime {
   restore(plan: RestorePlan): Promise<RunningMachine>;
 
   /**
+   * Starts what may wait ahead of a `restore` of whichever image of this size: a VMM without memory and disk. `prepare` and
+   * `restore` with the same machine id use it up. Runtimes without such a thing leave it out.
+   */
+  prepareBlank?(plan: MachinePlan): Promise<MachineRecord>;
+
+  /**
    * Starts what may wait ahead of a `restore` of this image in this slot: an empty VMM in its jail, a created container.
    * It holds no guest. `restore` with the same machine id uses it up. Runtimes without such a thing leave it out.
    */
   prepare?(plan: RestorePlan): Promise<MachineRecord>;
 
-  /** Takes back a `prepare` that no `restore` will use up. */
-  discard?(plan: RestorePlan): Promise<void>;
+  /** Takes back a `prepare` or `prepareBlank` that no `restore` will use up. */
+  discard?(plan: MachinePlan): Promise<void>;
 
   /** Finds a machine that outlived the agent; undefined when it is gone (what is left of it has been removed). */
   adopt(record: MachineRecord): Promise<Machine | undefined>;

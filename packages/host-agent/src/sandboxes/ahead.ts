@@ -1,7 +1,7 @@
 import type { Logger } from "@pandastack/platform";
 import { isAlive } from "../processes/proc.ts";
-import type { MachineRecord, Runtime } from "../runtimes/runtime.ts";
-import { planRestore, type ReadyPlan } from "./start.ts";
+import { newHexId } from "@pandastack/platform";
+import type { MachinePlan, MachineRecord, MachineSize, Runtime } from "../runtimes/runtime.ts";
 import type { SlotSource } from "./slots.ts";
 
 /** Start-ups that may run at the same time: more only make each of them slower. */
@@ -12,23 +12,15 @@ const CALM_MS = 500;
 export interface AheadOptions {
   readonly runtime: Runtime;
   readonly slots: SlotSource;
-  readonly imageDir: string;
-  readonly size: { cpus: number; memoryMb: number };
+  readonly size: MachineSize;
   readonly count: number;
+  readonly start: (plan: MachinePlan) => Promise<MachineRecord>;
   readonly log: Logger;
 }
 
-interface Waiting {
-  readonly ready: ReadyPlan;
-  readonly record: MachineRecord;
-}
-
-/**
- * Empty VMMs, started in their jails before anyone asks: process start and device set-up are most of a create's time. They
- * hold no guest: no device state is loaded, no instruction has run, and their memory is the template's file, not yet read.
- */
+/** VMMs of one kind that were started in their jails before anyone asks. */
 export class VmmsAhead {
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: MachineRecord[] = [];
   readonly #options: AheadOptions;
   #starting = 0;
   #calm: NodeJS.Timeout | undefined;
@@ -39,28 +31,28 @@ export class VmmsAhead {
     this.#options = options;
   }
 
-  get imageDir(): string {
-    return this.#options.imageDir;
-  }
-
-  /** One that is ready; undefined when a start has to be made in line. */
-  take(): ReadyPlan | undefined {
+  /** One that is ready, its slot with it; undefined when a start has to be made in line. */
+  take(): MachinePlan | undefined {
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
-      if (isAlive(next.record.pid, next.record.pidStartTime) || next.record.pid === 0) return next.ready;
+      if (isAlive(next.pid, next.pidStartTime)) {
+        this.#refill();
+        const { machineId, slot, size } = next;
+        return { machineId, slot, size };
+      }
       void this.#discard(next);
     }
+    this.#refill();
     return undefined;
   }
 
-  /** Fills up in the background: at once when half of them are used up, else when nobody has asked for one for a while. */
-  refill(): void {
+  /** Fills up in the background: at once when more than half of them are used up, else when nobody has asked for one for a while. */
+  #refill(): void {
     clearTimeout(this.#calm);
-    if (this.#waiting.length + this.#starting <= this.#options.count / 2) return this.#startMissing();
+    if (this.#waiting.length + this.#starting < this.#options.count / 2) return this.#startMissing();
     this.#calm = setTimeout(() => this.#startMissing(), CALM_MS).unref();
   }
 
   #startMissing(): void {
-    if (!this.#options.runtime.prepare) return;
     while (
       !this.#closed &&
       this.#starting < PARALLEL_STARTS &&
@@ -78,8 +70,8 @@ export class VmmsAhead {
         .then((isStarted) => {
           this.#starting--;
           this.#running.delete(work);
-          // One that failed is tried again at the next create.
-          if (isStarted && this.#waiting.length + this.#starting < this.#options.count) this.refill();
+          // One that failed is tried again when the next is taken.
+          if (isStarted && this.#waiting.length + this.#starting < this.#options.count) this.#refill();
         });
       this.#running.add(work);
     }
@@ -102,18 +94,18 @@ export class VmmsAhead {
   }
 
   async #startOne(): Promise<void> {
-    const { runtime, slots, imageDir, size } = this.#options;
-    const ready = await planRestore({ slots, imageDir, size, durable: false });
+    const { slots, size, start } = this.#options;
+    const slot = await slots.acquire();
     try {
-      this.#waiting.push({ ready, record: await runtime.prepare!(ready.plan) });
+      this.#waiting.push(await start({ machineId: newHexId(6), slot, size }));
     } catch (error) {
-      await slots.release(ready.slot);
+      await slots.release(slot);
       throw error;
     }
   }
 
-  async #discard(waiting: Waiting): Promise<void> {
-    await this.#options.runtime.destroy(waiting.record);
-    await this.#options.slots.release(waiting.ready.slot);
+  async #discard(record: MachineRecord): Promise<void> {
+    await this.#options.runtime.destroy(record);
+    await this.#options.slots.release(record.slot);
   }
 }

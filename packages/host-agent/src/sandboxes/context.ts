@@ -4,10 +4,10 @@ import type { HostLayout } from "../files/layout.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Machine, Runtime } from "../runtimes/runtime.ts";
 import type { TemplateStore } from "../templates/template-store.ts";
-import type { VmmsAhead } from "./ahead.ts";
 import type { Commit } from "./commit.ts";
 import type { SandboxEntry } from "./entry.ts";
 import type { SlotSource } from "./slots.ts";
+import type { Stock } from "./stock.ts";
 
 /** A snapshot in the journal. */
 export interface SnapshotRecord extends HostSnapshot {
@@ -24,8 +24,8 @@ export interface HostContext {
   readonly log: Logger;
   readonly entries: Map<string, SandboxEntry>;
   readonly snapshots: Map<string, SnapshotRecord>;
-  /** VMMs started ahead for the default template, once that is there. */
-  readonly ahead: () => VmmsAhead | undefined;
+  /** VMMs started ahead, once the default template is there. */
+  readonly stock: () => Stock | undefined;
   readonly commit: Commit;
   /** Takes notice when the machine ends without having been asked to. */
   readonly watch: (entry: SandboxEntry, machine: Machine) => void;

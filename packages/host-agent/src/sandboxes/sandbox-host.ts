@@ -20,7 +20,6 @@ import { Journal } from "../journal/journal.ts";
 import type { Machine, MachineSize, Runtime } from "../runtimes/runtime.ts";
 import { TemplateStore } from "../templates/template-store.ts";
 import { availableMemoryBytes, totalMemoryBytes } from "./admission.ts";
-import { VmmsAhead } from "./ahead.ts";
 import { closeSandboxes } from "./close.ts";
 import { createSandbox } from "./commands/create.ts";
 import { deleteSandbox, deleteSnapshot } from "./commands/delete.ts";
@@ -40,6 +39,7 @@ import { KeyedQueue } from "./queue.ts";
 import { OUT_OF_MEMORY, toHostSandbox } from "./record.ts";
 import { recover } from "./recovery.ts";
 import type { SlotSource } from "./slots.ts";
+import { Stock } from "./stock.ts";
 
 export interface SandboxHostOptions {
   readonly layout: HostLayout;
@@ -75,7 +75,7 @@ class LocalSandboxHost implements SandboxHost {
   readonly #feed = new EventFeed();
   readonly #background = new Set<Promise<void>>();
   readonly #closing = new AbortController();
-  #ahead: VmmsAhead | undefined;
+  #stock: Stock | undefined;
   #ready: Promise<void> | undefined;
   #isReady = false;
   #notReadyReason: string | null = "starting";
@@ -102,7 +102,7 @@ class LocalSandboxHost implements SandboxHost {
       templates,
       entries: new Map(),
       snapshots: new Map(),
-      ahead: () => this.#ahead,
+      stock: () => this.#stock,
       commit,
       watch: (entry, machine) => this.#watch(entry, machine),
       later: (what, work) => this.#later(what, work),
@@ -192,7 +192,7 @@ class LocalSandboxHost implements SandboxHost {
     await this.#ready;
     await this.#queue.idle();
     if (how === "hibernate") await closeSandboxes(this.#context, (sandboxId) => this.#hibernateForClose(sandboxId));
-    await this.#ahead?.close();
+    await this.#stock?.close();
     await Promise.all(this.#background);
     await this.#options.slots.close(how === "hibernate" ? "remove" : "leave");
     for (const entry of this.#context.entries.values()) entry.leaveMachine();
@@ -249,8 +249,8 @@ class LocalSandboxHost implements SandboxHost {
       this.#notReadyReason = `making the template "${DEFAULT_TEMPLATE}"`;
       const image = await this.#context.templates.ensure(DEFAULT_TEMPLATE);
       this.#notReadyReason = "starting empty virtual machine monitors ahead";
-      this.#ahead = new VmmsAhead({ runtime, slots, imageDir: image.dir, size: image.manifest, count: vmmsAhead, log });
-      await this.#ahead.fill();
+      this.#stock = new Stock({ runtime, slots, imageDir: image.dir, size: image.manifest, count: vmmsAhead, log });
+      await this.#stock.fill();
       this.#isReady = true;
       this.#notReadyReason = null;
       return true;

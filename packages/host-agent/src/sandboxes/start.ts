@@ -2,9 +2,10 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { newHexId, crashPoint, markStep } from "@pandastack/platform";
 import { GuestClient } from "../guest/client.ts";
 import { GuestConnection, type GuestRefresh } from "../guest/connection.ts";
-import type { Machine, RestorePlan, Runtime } from "../runtimes/runtime.ts";
+import type { Machine, MachineSize, RestorePlan, Runtime } from "../runtimes/runtime.ts";
 import type { NetworkSlot } from "../network/slot.ts";
 import type { SlotSource } from "./slots.ts";
+import type { Stock } from "./stock.ts";
 
 /** A restored guest answers within 40 ms; one of many on a busy machine waits for its turn. */
 const FIRST_ANSWER_TIMEOUT_MS = 20_000;
@@ -79,15 +80,15 @@ function identityOf(options: {
   };
 }
 
-export async function planRestore(options: {
-  slots: SlotSource;
-  imageDir: string;
-  size: { cpus: number; memoryMb: number };
-  durable: boolean;
-}): Promise<ReadyPlan> {
-  const slot = await options.slots.acquire();
-  return {
-    slot,
-    plan: { machineId: newHexId(6), slot, size: options.size, imageDir: options.imageDir, durable: options.durable },
-  };
+/** Holds a slot for a machine to be, with a VMM that was started ahead where one fits. */
+export async function planRestore(
+  source: { slots: SlotSource; stock: () => Stock | undefined },
+  wanted: { imageDir: string; size: MachineSize; durable: boolean },
+): Promise<ReadyPlan> {
+  const { imageDir, durable } = wanted;
+  const size = { cpus: wanted.size.cpus, memoryMb: wanted.size.memoryMb };
+  const taken = source.stock()?.take({ imageDir, size, durable });
+  if (taken) return { plan: taken, slot: taken.slot };
+  const slot = await source.slots.acquire();
+  return { slot, plan: { machineId: newHexId(6), slot, size, imageDir, durable } };
 }

@@ -8,10 +8,8 @@ export interface CommandLineOptions {
   readonly size: MachineSize;
   readonly tap: string;
   readonly mac: string;
-  /** `boot`: from kernel and initrd, memory over an empty file. `restore`: over an image's memory, device state to be loaded. */
-  readonly mode: "boot" | "restore";
-  /** True: the guest's flushes reach the pool's disk. False: they end in the host's page cache, which survives the VMM but not the host. */
-  readonly durable: boolean;
+  /** `boot`: from kernel and initrd, over memory and disk that are there. `blank`: memory and disk are told later, see `shape.ts`. */
+  readonly start: { readonly kind: "boot"; readonly durable: boolean } | { readonly kind: "blank" };
 }
 
 export const JAIL_KERNEL = "/tmp/vmlinux";
@@ -28,24 +26,50 @@ const CONSOLE_RING_BYTES = 65_536;
 /** The machine's layout. Whatever changes here changes every image's key: bump `MACHINE_LAYOUT`. */
 export const MACHINE_LAYOUT = "microvm-1";
 
+const MEMORY_ID = "mem";
+const ROOT_DISK_ID = "root";
+
+/** The guest's memory: a private mapping of the image's file, which is never written. As QMP's `object-add` wants it. */
+export const memoryBackend = (memoryMb: number) => ({
+  "qom-type": "memory-backend-file",
+  id: MEMORY_ID,
+  size: memoryMb * 1_048_576,
+  "mem-path": "/vm/memory",
+  share: false,
+  readonly: true,
+  rom: "off",
+});
+
+/**
+ * The root disk, as QMP's `blockdev-add` wants it. Durable: the guest's flushes reach the pool's disk. Else they end in the
+ * host's page cache, which outlives the VMM but not the host.
+ */
+export const rootDisk = (durable: boolean) => ({
+  "node-name": ROOT_DISK_ID,
+  driver: "raw",
+  discard: "unmap",
+  cache: { "no-flush": !durable },
+  file: { driver: "file", filename: "/vm/disk", aio: "threads", locking: "off" },
+});
+
 /** Paths are those inside the jail; see `jail.ts`. */
 export function qemuArguments(options: CommandLineOptions): string[] {
   const { size } = options;
-  const flush = options.durable ? "cache.no-flush=off" : "cache.no-flush=on";
   const placeholders = Array.from({ length: PLACEHOLDER_DRIVES }, (_, i) => [
     "-blockdev",
     `driver=null-co,node-name=volume${i},size=${PLACEHOLDER_BYTES},read-zeroes=on`,
     "-device",
     `virtio-blk-device,drive=volume${i},id=volume${i}-device`,
   ]).flat();
-  const kernel =
-    options.mode === "boot"
-      ? ["-kernel", JAIL_KERNEL, "-initrd", JAIL_INITRD, "-append", kernelCommandLine(options.kvm)]
-      : ["-incoming", "defer", "-global", "migration.send-configuration=off"];
+  const { start } = options;
+  const isBoot = start.kind === "boot";
+  const kernel = isBoot
+    ? ["-kernel", JAIL_KERNEL, "-initrd", JAIL_INITRD, "-append", kernelCommandLine(options.kvm)]
+    : ["-preconfig", "-incoming", "defer", "-global", "migration.send-configuration=off"];
   return [
     options.qemuPath,
     "-M",
-    "microvm,pit=on,pic=on,rtc=on,memory-backend=mem",
+    `microvm,pit=on,pic=on,rtc=on${isBoot ? `,memory-backend=${MEMORY_ID}` : ""}`,
     "-accel",
     options.kvm ? "kvm" : `tcg,thread=multi,tb-size=${TRANSLATION_CACHE_MB}`,
     "-cpu",
@@ -54,8 +78,7 @@ export function qemuArguments(options: CommandLineOptions): string[] {
     String(size.memoryMb),
     "-smp",
     String(size.cpus),
-    "-object",
-    `memory-backend-file,id=mem,size=${size.memoryMb}M,mem-path=/vm/memory,share=off,readonly=on,rom=off`,
+    ...(isBoot ? ["-object", JSON.stringify(memoryBackend(size.memoryMb))] : []),
     "-nodefaults",
     "-no-user-config",
     "-nographic",
@@ -67,10 +90,9 @@ export function qemuArguments(options: CommandLineOptions): string[] {
     `ringbuf,id=console,size=${CONSOLE_RING_BYTES}`,
     "-serial",
     "chardev:console",
-    "-blockdev",
-    `driver=raw,node-name=root,discard=unmap,${flush},file.driver=file,file.filename=/vm/disk,file.aio=threads,file.locking=off`,
+    ...(isBoot ? ["-blockdev", JSON.stringify(rootDisk(start.durable))] : []),
     "-device",
-    "virtio-blk-device,drive=root,id=root-device",
+    `virtio-blk-device,drive=${ROOT_DISK_ID},id=root-device`,
     ...placeholders,
     "-netdev",
     `tap,id=net,ifname=${options.tap},script=no,downscript=no`,

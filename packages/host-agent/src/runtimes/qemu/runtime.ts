@@ -17,7 +17,7 @@ import type {
   Runtime,
 } from "../runtime.ts";
 import type { NetworkSlot } from "../../network/slot.ts";
-import { JAIL_INITRD, JAIL_KERNEL, MACHINE_LAYOUT, qemuArguments } from "./command-line.ts";
+import { JAIL_INITRD, JAIL_KERNEL, MACHINE_LAYOUT, qemuArguments, type CommandLineOptions } from "./command-line.ts";
 import { EMULATED_CPU, cpuFeaturesKey, hostTscKhz } from "./cpu-features.ts";
 import { jailCommand } from "./jail.ts";
 import {
@@ -33,6 +33,7 @@ import {
 } from "./machine-files.ts";
 import { QemuMachine } from "./machine.ts";
 import { MemoryDumper } from "./memory-dump.ts";
+import { shapeVmm } from "./shape.ts";
 import { connectAgent, killVmm, readVmmPid, reconnectVmm, startVmm, type Vmm } from "./vmm.ts";
 
 /** QEMU's `microvm` machine: on KVM where it was shown to work, else emulated. One command line for both. */
@@ -45,6 +46,8 @@ export class QemuRuntime implements Runtime {
   readonly #cgroups: Cgroups;
   readonly #kvm: boolean;
   readonly #dumper = new MemoryDumper();
+  /** VMMs without memory and disk that wait for any image. */
+  readonly #blanks = new Map<string, Promise<Vmm>>();
   /** Empty VMMs that wait for their restore, with the guest's channel already connected. */
   readonly #prepared = new Map<string, Promise<EmptyVmm>>();
 
@@ -73,11 +76,18 @@ export class QemuRuntime implements Runtime {
       await makeMachineFiles(files, plan.slot, this.#kvm);
       makeEmptyMemory(files, plan.size.memoryMb);
       await placeDisk(files, plan.slot, { takeOver: plan.rootDisk });
-      const vmm = await this.#start(plan, files, "boot");
+      const vmm = await this.#start(plan, files, { kind: "boot", durable: plan.durable });
       const channel = await connectAgent(vmm);
       await vmm.qmp.command("cont");
       return { machine: new QemuMachine(vmm, this.#dumper, channel), channel };
     });
+  }
+
+  async prepareBlank(plan: MachinePlan): Promise<MachineRecord> {
+    const started = this.#startBlank(plan);
+    this.#blanks.set(plan.machineId, started);
+    started.catch(() => this.#blanks.delete(plan.machineId));
+    return (await started).record;
   }
 
   async prepare(plan: RestorePlan): Promise<MachineRecord> {
@@ -104,9 +114,10 @@ export class QemuRuntime implements Runtime {
     });
   }
 
-  async discard(plan: RestorePlan): Promise<void> {
-    const waiting = await this.#prepared.get(plan.machineId);
-    if (waiting) await this.destroy(waiting.vmm.record);
+  async discard(plan: MachinePlan): Promise<void> {
+    const empty = await this.#prepared.get(plan.machineId);
+    const record = empty?.vmm.record ?? (await this.#blanks.get(plan.machineId))?.record;
+    if (record) await this.destroy(record);
   }
 
   async adopt(record: MachineRecord): Promise<Machine | undefined> {
@@ -115,6 +126,7 @@ export class QemuRuntime implements Runtime {
   }
 
   async destroy(record: MachineRecord): Promise<void> {
+    this.#blanks.delete(record.machineId);
     this.#prepared.delete(record.machineId);
     await killVmm(record);
     await this.#cgroups.of(record.machineId).remove();
@@ -140,20 +152,30 @@ export class QemuRuntime implements Runtime {
   /** A VMM in its jail with the image's memory mapped and its disk copied, nothing loaded and nothing run. */
   async #startEmpty(plan: RestorePlan): Promise<EmptyVmm> {
     const files = this.#files(plan);
+    const blank = this.#blanks.get(plan.machineId) ?? this.#startBlank(plan);
+    this.#blanks.delete(plan.machineId);
     return this.#undoing(plan, async () => {
-      await makeMachineFiles(files, plan.slot, this.#kvm);
+      const vmm = await blank;
       const imageWasWhole = isImageWhole(plan.imageDir);
       linkMemory(files, plan.imageDir);
       await placeDisk(files, plan.slot, { copyOf: join(plan.imageDir, DISK) });
-      const vmm = await this.#start(plan, files, "restore");
+      await shapeVmm(vmm.qmp, { memoryMb: plan.size.memoryMb, durable: plan.durable });
       return { vmm, channel: await connectAgent(vmm), imageWasWhole };
     });
   }
 
-  #start(plan: MachinePlan & { durable: boolean }, files: MachineFiles, mode: "boot" | "restore"): Promise<Vmm> {
+  #startBlank(plan: MachinePlan): Promise<Vmm> {
+    const files = this.#files(plan);
+    return this.#undoing(plan, async () => {
+      await makeMachineFiles(files, plan.slot, this.#kvm);
+      return this.#start(plan, files, { kind: "blank" });
+    });
+  }
+
+  #start(plan: MachinePlan, files: MachineFiles, start: CommandLineOptions["start"]): Promise<Vmm> {
     const { kernel, initrd, vmm } = this.#artifacts;
     const readOnlyFiles =
-      mode === "boot"
+      start.kind === "boot"
         ? [
             { from: kernel.path, to: JAIL_KERNEL },
             { from: initrd.path, to: JAIL_INITRD },
@@ -176,8 +198,7 @@ export class QemuRuntime implements Runtime {
         size: plan.size,
         tap: plan.slot.tap,
         mac: plan.slot.mac,
-        mode,
-        durable: plan.durable,
+        start,
       }),
     ];
     return startVmm({ plan, files, cgroup: this.#cgroups.make(plan.machineId, plan.size), command });

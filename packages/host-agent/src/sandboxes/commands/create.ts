@@ -8,7 +8,7 @@ import type { Answering } from "../commit.ts";
 import { requireSnapshot, type HostContext } from "../context.ts";
 import { SandboxEntry } from "../entry.ts";
 import { toHostSandbox, type SandboxRecord } from "../record.ts";
-import { planRestore, startFromImage, undoStart, type ReadyPlan } from "../start.ts";
+import { planRestore, startFromImage, undoStart } from "../start.ts";
 import { keepDisk } from "../disk.ts";
 
 type Create = Extract<HostCommand, { name: "createSandbox" }>;
@@ -20,15 +20,11 @@ export async function createSandbox(context: HostContext, command: Create, answe
   const image = imageFor(context, command);
   await requireRoom(context.layout, image.manifest.memoryMb);
   markStep("admission");
-  const isDefault = image.dir === context.ahead()?.imageDir && !command.persistent;
-  const ready: ReadyPlan =
-    (isDefault ? context.ahead()?.take() : undefined) ??
-    (await planRestore({
-      slots: context.slots,
-      imageDir: image.dir,
-      size: image.manifest,
-      durable: command.persistent,
-    }));
+  const ready = await planRestore(context, {
+    imageDir: image.dir,
+    size: image.manifest,
+    durable: command.persistent,
+  });
   markStep("slot");
   const { runtime, slots } = context;
   const started = await startFromImage({ runtime, slots, ready, sandboxId: command.sandboxId, env: command.env });
@@ -71,7 +67,6 @@ export async function createSandbox(context: HostContext, command: Create, answe
   markStep("journal");
   context.entries.set(record.id, entry);
   context.watch(entry, started.machine);
-  context.ahead()?.refill();
   return result;
 }
 

@@ -38,7 +38,7 @@ export async function forkSandbox(context: HostContext, command: Fork, answering
   const imageDir = scratchDir(context.layout, `fork-${newHexId(6)}`);
   const ahead: (Promise<ReadyPlan> | undefined)[] = [];
   const plan = async (durable: boolean, prepare: boolean): Promise<ReadyPlan> => {
-    const ready = await planRestore({ slots: context.slots, imageDir, size: parent.record, durable });
+    const ready = await planRestore(context, { imageDir, size: parent.record, durable });
     try {
       if (prepare) await context.runtime.prepare?.(ready.plan);
     } catch (error) {

@@ -28,7 +28,7 @@ export async function wakeSandbox(context: HostContext, sandboxId: string, answe
   await requireRoom(context.layout, manifest.memoryMb);
   const { runtime, slots } = context;
   const { persistent, env } = entry.record;
-  const ready = await planRestore({ slots, imageDir, size: manifest, durable: persistent });
+  const ready = await planRestore(context, { imageDir, size: manifest, durable: persistent });
   const started = await startFromImage({ runtime, slots, ready, sandboxId, env });
   crashPoint("host.wake.started");
   const bootMs = Math.round((performance.now() - began) * 10) / 10;

@@ -1,0 +1,62 @@
+import type { Logger } from "@pandastack/platform";
+import type { RestorePlan, Runtime } from "../runtimes/runtime.ts";
+import { VmmsAhead } from "./ahead.ts";
+import type { SlotSource } from "./slots.ts";
+
+/** Blanks that wait: for a wake, a restored snapshot or the first two children of a fork. */
+const BLANKS = 2;
+
+export interface StockOptions {
+  readonly runtime: Runtime;
+  readonly slots: SlotSource;
+  /** The image that most creates start from. */
+  readonly imageDir: string;
+  readonly size: { cpus: number; memoryMb: number };
+  /** VMMs that wait for that image; 0: nothing is started ahead. */
+  readonly count: number;
+  readonly log: Logger;
+}
+
+/**
+ * What waits before anyone asks: process start and device set-up are much of a create's time. VMMs with the default template's
+ * memory mapped and its disk copied, and blanks that take any image of that size. None holds a guest: no device state is
+ * loaded, no instruction has run, no page of memory was read.
+ */
+export class Stock {
+  readonly #options: StockOptions;
+  readonly #ready: VmmsAhead | undefined;
+  readonly #blanks: VmmsAhead | undefined;
+
+  constructor(options: StockOptions) {
+    const { runtime, slots, imageDir, count, log } = options;
+    const { cpus, memoryMb } = options.size;
+    const common = { runtime, slots, size: { cpus, memoryMb }, log };
+    this.#options = options;
+    if (runtime.prepare) {
+      const start = runtime.prepare.bind(runtime);
+      this.#ready = new VmmsAhead({ ...common, count, start: (plan) => start({ ...plan, imageDir, durable: false }) });
+    }
+    if (runtime.prepareBlank) {
+      const start = runtime.prepareBlank.bind(runtime);
+      this.#blanks = new VmmsAhead({ ...common, count: Math.min(count, BLANKS), start });
+    }
+  }
+
+  /** A plan whose slot is held and whose VMM runs; undefined when none fits. */
+  take(wanted: Omit<RestorePlan, "machineId" | "slot">): RestorePlan | undefined {
+    const { imageDir, size } = this.#options;
+    if (wanted.size.cpus !== size.cpus || wanted.size.memoryMb !== size.memoryMb) return undefined;
+    const isDefault = wanted.imageDir === imageDir && !wanted.durable;
+    const plan = isDefault ? this.#ready?.take() : this.#blanks?.take();
+    return plan && { ...plan, imageDir: wanted.imageDir, durable: wanted.durable };
+  }
+
+  async fill(): Promise<void> {
+    await this.#ready?.fill();
+    await this.#blanks?.fill();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#ready?.close(), this.#blanks?.close()]);
+  }
+}
