@@ -4,6 +4,7 @@ import { Readable } from "node:stream";
 import { request } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { operations, type Operation } from "@pandastack/contracts";
+import { waitFor } from "@pandastack/platform";
 import { ADMIN_TOKEN, startTestServer, type TestServer } from "./support/server.ts";
 
 let server: TestServer;
@@ -211,10 +212,14 @@ describe("about the server", () => {
       status: 200,
       body: { status: "ok", checks: { database: "ok", compute: "ok" } },
     });
-    expect(await server.api("GET", "/readyz", undefined, { token: null })).toMatchObject({
-      status: 200,
-      body: { status: "ok" },
-    });
+    const ready = await waitFor(
+      async () => {
+        const answer = await server.api("GET", "/readyz", undefined, { token: null });
+        return answer.status === 200 && answer;
+      },
+      { timeoutMs: 5000, message: "it does not become ready" },
+    );
+    expect(ready).toMatchObject({ status: 200, body: { status: "ok" } });
     expect(await server.api("GET", "/version", undefined, { token: null })).toMatchObject({
       status: 200,
       body: { service: "pandastack", semver: expect.stringMatching(/^\d+\.\d+\.\d+/) },

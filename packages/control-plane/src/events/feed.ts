@@ -7,7 +7,7 @@ import { Loop } from "../calls/loop.ts";
 import type { HostClient } from "../hosts/client.ts";
 import type { HostWatch } from "../hosts/watch.ts";
 import type { Database } from "../persistence/database.ts";
-import { readCursor, storeHostEvents } from "./store.ts";
+import { readCursor, storeHostEvents, type Journal } from "./store.ts";
 
 const PAUSE_MS = 500;
 /** Events that arrive together are stored together. */
@@ -22,6 +22,7 @@ export class EventFeed {
   readonly #parts: { db: Database; host: HostClient; watch: HostWatch; log: Logger };
   readonly #emitter = new EventEmitter().setMaxListeners(0);
   readonly #loop: Loop;
+  #connection: object | undefined;
 
   constructor(parts: { db: Database; host: HostClient; watch: HostWatch; log: Logger }) {
     this.#parts = parts;
@@ -44,6 +45,17 @@ export class EventFeed {
     return () => this.#emitter.off("reconnect", listener);
   }
 
+  /** Called when that connection is lost. */
+  onDisconnect(listener: () => void): () => void {
+    this.#emitter.on("disconnect", listener);
+    return () => this.#emitter.off("disconnect", listener);
+  }
+
+  /** The connection that stands, by identity; undefined while there is none. */
+  get connection(): object | undefined {
+    return this.#connection;
+  }
+
   start(): void {
     this.#loop.start();
   }
@@ -53,11 +65,22 @@ export class EventFeed {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const { db, host, watch } = this.#parts;
+    const { db, watch } = this.#parts;
     const info = await watch.refresh();
     const journal = { hostId: info.id, epoch: info.epoch };
     const cursor = await readCursor(db, journal);
+    this.#connection = {};
     this.#emitter.emit("reconnect");
+    try {
+      await this.#store(journal, cursor, signal);
+    } finally {
+      this.#connection = undefined;
+      this.#emitter.emit("disconnect");
+    }
+  }
+
+  async #store(journal: Journal, cursor: number, signal: AbortSignal): Promise<void> {
+    const { db, host } = this.#parts;
     let batch: HostEvent[] = [];
     let storing: Promise<void> = Promise.resolve();
     const failed = new AbortController();

@@ -29,6 +29,8 @@ export interface AppOptions {
   readonly log: Logger;
   /** Whether the database's schema is up to date and the first token exists. */
   readonly isStarted: () => boolean;
+  /** Whether rows show what the host has said since it was last away. */
+  readonly isSynced: () => boolean;
   readonly checkReplies?: boolean;
 }
 
@@ -107,7 +109,13 @@ export async function buildApp(options: AppOptions): Promise<{ app: FastifyInsta
   });
 
   const handlers: Handlers = {
-    ...systemHandlers({ db: parts.db, watch: parts.watch, metrics, isStarted: options.isStarted }),
+    ...systemHandlers({
+      db: parts.db,
+      watch: parts.watch,
+      metrics,
+      isStarted: options.isStarted,
+      isSynced: options.isSynced,
+    }),
     ...accountHandlers(parts.db, (prefix, except) => openCalls.revoke(prefix, except)),
     ...auditHandlers(parts.db),
     ...hostHandlers(parts.watch),

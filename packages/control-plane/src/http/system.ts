@@ -23,6 +23,7 @@ export function systemHandlers(parts: {
   watch: HostWatch;
   metrics: ServerMetrics;
   isStarted: () => boolean;
+  isSynced: () => boolean;
 }): Pick<Handlers, Operations> {
   const { db, watch, metrics } = parts;
 
@@ -37,6 +38,9 @@ export function systemHandlers(parts: {
     else if (!parts.isStarted()) reasons["database"] = "the schema is being brought up to date";
     if (host.status === "rejected") reasons["compute"] = "the host agent does not answer";
     else if (!host.value.ready) reasons["compute"] = host.value.notReadyReason ?? "the host agent is not ready";
+    // With the database away nothing can be compared, and that has been said.
+    else if (reasons["database"] === undefined && !parts.isSynced())
+      reasons["compute"] = "the host's sandboxes are being compared with the records";
     return reasons;
   };
 

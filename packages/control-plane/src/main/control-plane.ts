@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
@@ -33,6 +34,12 @@ const STOP_SWEEP_MS = 50;
  */
 const DEFAULT_HOST_WORK_LIMIT = 4;
 
+/** Short ids are one host's own: the kernel's boot id tells hosts apart. */
+function placeOf({ serverId }: Settings): string | undefined {
+  if (serverId === undefined) return undefined;
+  return `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}/${serverId}`;
+}
+
 export interface ControlPlane {
   /** Listens, and brings everything up as the database and the host come. Resolves once it listens. */
   start(): Promise<{ address: string; port: number }>;
@@ -57,7 +64,7 @@ export async function makeControlPlane(
   const { db } = database;
   const host = new HostClient(settings.hostSocket);
   const watch = new HostWatch(host, log);
-  const presence = new Presence(db, log);
+  const presence = new Presence(db, log, placeOf(settings));
   const activity = new Activity(db, log);
   const feed = new EventFeed({ db, host, watch, log });
   const metrics: ServerMetrics = new ServerMetrics(db, () => work);
@@ -94,6 +101,7 @@ export async function makeControlPlane(
     metrics,
     log,
     isStarted: () => isStarted,
+    isSynced: () => reconciler.isSynced,
     checkReplies: options.checkReplies ?? false,
   });
   const tokens = new TokenWatch({ db, openCalls, log });

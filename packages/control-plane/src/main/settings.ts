@@ -5,6 +5,8 @@ export interface Settings {
   readonly hostSocket: string;
   readonly apiKey: string | undefined;
   readonly bootstrapFile: string | undefined;
+  /** Names this server among those of its host: its control plane's place in the database. */
+  readonly serverId: string | undefined;
   readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
   readonly defaultTtlSeconds: number;
   readonly defaultRuntime: "auto" | "microvm" | "fake";
@@ -83,6 +85,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     hostSocket: required("PANDASTACK_HOST_SOCKET"),
     apiKey,
     bootstrapFile: text("PANDASTACK_BOOTSTRAP_FILE"),
+    serverId: text("PANDASTACK_SERVER_ID"),
     runAs: uid === undefined || gid === undefined ? undefined : { uid, gid },
     defaultTtlSeconds: integer("PANDASTACK_DEFAULT_TTL_SECONDS", DEFAULT_TTL_SECONDS, 0)!,
     defaultRuntime: runtime ?? "auto",

@@ -14,6 +14,7 @@ export class Presence {
   readonly id = randomUUID();
   readonly #db: Database;
   readonly #log: Logger;
+  readonly #place: string | null;
   #timer: NodeJS.Timeout | undefined;
   /** Since when its beats have not been missing; undefined while they are. */
   #steadySince: number | undefined;
@@ -21,13 +22,20 @@ export class Presence {
   #wasAway = false;
   #planes = 1;
 
-  constructor(db: Database, log: Logger) {
+  /**
+   * `place` names where this control plane runs, where there is one at a time: its supervisor starts the next when the one
+   * before is dead. Undefined where nobody can tell.
+   */
+  constructor(db: Database, log: Logger, place?: string) {
     this.#db = db;
     this.#log = log;
+    this.#place = place ?? null;
   }
 
   async start(): Promise<void> {
     await this.#beat();
+    if (this.#place !== null)
+      await sql`delete from control_planes where place = ${this.#place} and id <> ${this.id}`.execute(this.#db);
     this.#timer = setInterval(() => void this.#beat(), BEAT_MS);
     this.#timer.unref();
   }
@@ -48,7 +56,7 @@ export class Presence {
   async #beat(): Promise<void> {
     try {
       await sql`
-        insert into control_planes (id, seen_at) values (${this.id}, clock_timestamp())
+        insert into control_planes (id, place, seen_at) values (${this.id}, ${this.#place}, clock_timestamp())
         on conflict (id) do update set seen_at = excluded.seen_at`.execute(this.#db);
       const others = await sql<{ count: number }>`
         select count(*) as count from control_planes
@@ -86,6 +94,11 @@ export class Presence {
     return !this.#isAway && this.#steadySince !== undefined;
   }
 }
+
+/** SQL for "the control plane named in this column has left, or another has taken its place": certain, however silent others are. */
+export const ownerHasLeft = (column: string) =>
+  sql<boolean>`(${sql.ref(column)} is null or not exists (
+    select from control_planes where control_planes.id = ${sql.ref(column)}))`;
 
 /** SQL for "the control plane named in this column is not alive". A missing row is a control plane that has left. */
 export const ownerIsGone = (column: string) =>

@@ -27,6 +27,7 @@ export interface TokensTable {
 export interface ControlPlanesTable {
   id: string;
   seen_at: Date;
+  place: string | null;
 }
 
 export interface HostsTable {

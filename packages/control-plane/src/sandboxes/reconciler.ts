@@ -5,7 +5,7 @@ import { pruneAudit } from "../accounts/audit.ts";
 import { Loop } from "../calls/loop.ts";
 import { pruneEvents } from "../events/store.ts";
 import { IDEMPOTENCY_HOURS } from "@pandastack/contracts";
-import { ownerIsGone } from "../persistence/presence.ts";
+import { ownerHasLeft, ownerIsGone } from "../persistence/presence.ts";
 import type { SandboxRow } from "../persistence/tables.ts";
 import { removeSnapshot } from "../snapshots/delete-snapshot.ts";
 import { claimUnfinishedSnapshots } from "../snapshots/store.ts";
@@ -42,6 +42,8 @@ export class Reconciler {
   readonly #parts: SandboxParts;
   readonly #loop: Loop;
   #compareAt = 0;
+  #comparing: Promise<void> | undefined;
+  #isSynced = false;
   #pruneAt = performance.now() + PRUNE_MS;
   readonly #unsubscribe: (() => void)[] = [];
 
@@ -62,9 +64,19 @@ export class Reconciler {
             this.#parts.log.debug({ err: error }, "reconciler: events"),
           ),
       ),
-      feed.onReconnect(() => (this.#compareAt = 0)),
+      // At once, not with the next pass: until then rows may show what is no longer so.
+      feed.onReconnect(() => {
+        this.#compareAt = 0;
+        void this.#compare().catch((error: unknown) => this.#parts.log.debug({ err: error }, "reconciler: compare"));
+      }),
+      feed.onDisconnect(() => (this.#isSynced = false)),
     );
     this.#loop.start();
+  }
+
+  /** Whether every row has been compared with the host since that was last away. */
+  get isSynced(): boolean {
+    return this.#isSynced;
   }
 
   async stop(): Promise<void> {
@@ -76,14 +88,26 @@ export class Reconciler {
     const now = performance.now();
     await this.#finishSandboxes();
     await this.#finishSnapshots();
-    if (now >= this.#compareAt && this.#parts.watch.current !== undefined) {
-      this.#compareAt = now + COMPARE_MS;
-      await compareWithHost(this.#parts);
-    }
+    if (now >= this.#compareAt && this.#parts.watch.current !== undefined) await this.#compare();
     if (now >= this.#pruneAt) {
       this.#pruneAt = now + PRUNE_MS;
       await prune(this.#parts);
     }
+  }
+
+  #compare(): Promise<void> {
+    this.#comparing ??= this.#compareNow().finally(() => (this.#comparing = undefined));
+    return this.#comparing;
+  }
+
+  async #compareNow(): Promise<void> {
+    const { feed } = this.#parts;
+    const connection = feed.connection;
+    this.#compareAt = performance.now() + COMPARE_MS;
+    await compareWithHost(this.#parts);
+    // What was compared before a host came back says nothing of what it has now.
+    if (connection !== undefined && connection === feed.connection) this.#isSynced = true;
+    else this.#compareAt = 0;
   }
 
   async #finishSandboxes(): Promise<void> {
@@ -133,7 +157,7 @@ export class Reconciler {
  * with it, so they are undone. Others skip what is claimed here for a while.
  */
 async function claimUnfinished(parts: SandboxParts): Promise<string[]> {
-  const ownerless = parts.presence.mayJudge ? ownerIsGone("owner") : sql<boolean>`false`;
+  const ownerless = parts.presence.mayJudge ? ownerIsGone("owner") : ownerHasLeft("owner");
   const abandoned = sql<boolean>`(status = 'creating' and (${ownerless} or id = any(${parts.abandoned.ids()})))`;
   const { rows } = await sql<{ id: string }>`
     update sandboxes set wanted = 'deleted', attempted_at = clock_timestamp(), generation = generation + 1

@@ -127,6 +127,17 @@ export async function insertSandboxes(
   return rows;
 }
 
+/**
+ * A repeated request goes on with the rows of its first time, whose control plane may be dead: from here on they are `owner`'s,
+ * and no reconciler's. Answers those that are still wanted.
+ */
+export async function takeOver(db: Database, ids: readonly string[], owner: string): Promise<SandboxRow[]> {
+  const { rows } = await sql<SandboxRow>`
+    update sandboxes set owner = case when status = 'creating' then ${owner}::uuid else owner end
+    where id = any(${ids}) and wanted <> 'deleted' returning *`.execute(db);
+  return rows;
+}
+
 const observed = (host: HostSandbox) => ({
   status: host.state,
   template: host.template,

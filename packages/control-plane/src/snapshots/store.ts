@@ -3,7 +3,7 @@ import { SNAPSHOT_LIST_LIMIT, type Snapshot } from "@pandastack/contracts";
 import type { HostSnapshot, RuntimeName } from "@pandastack/contracts/host";
 import { Refusal } from "@pandastack/platform";
 import type { Database } from "../persistence/database.ts";
-import { ownerIsGone } from "../persistence/presence.ts";
+import { ownerHasLeft, ownerIsGone } from "../persistence/presence.ts";
 import type { SnapshotRow } from "../persistence/tables.ts";
 
 /** Snapshots as the API shows them. The paths are made up: where the host keeps them is its own business. */
@@ -134,7 +134,7 @@ export async function claimUnfinishedSnapshots(
   db: Database,
   options: { mayJudge: boolean; retrySeconds: number; abandoned: readonly string[] },
 ): Promise<string[]> {
-  const ownerless = options.mayJudge ? ownerIsGone("owner") : sql<boolean>`false`;
+  const ownerless = options.mayJudge ? ownerIsGone("owner") : ownerHasLeft("owner");
   const abandoned = sql<boolean>`(status = 'creating' and (${ownerless} or id = any(${options.abandoned})))`;
   const { rows } = await sql<{ id: string }>`
     update snapshots set attempted_at = clock_timestamp(), wanted = 'deleted'

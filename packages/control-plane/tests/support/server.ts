@@ -65,6 +65,7 @@ export const TEST_SETTINGS: Omit<Settings, "databaseUrl" | "hostSocket"> = {
   listen: { host: "127.0.0.1", port: 0 },
   apiKey: ADMIN_TOKEN,
   bootstrapFile: undefined,
+  serverId: undefined,
   runAs: undefined,
   defaultTtlSeconds: 3600,
   defaultRuntime: "fake",

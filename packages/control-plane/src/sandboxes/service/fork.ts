@@ -79,7 +79,6 @@ async function settle(parts: SandboxParts, rows: readonly SandboxRow[], result: 
           operatorMessage: "the host's fork result lacks children",
         });
       if (!child.ok) {
-        await forget(parts.db, [row.id]);
         return { index, error: child.error, err: child.error, code: child.code };
       }
       const made = await finishCreating(parts.db, child.sandbox);
@@ -98,6 +97,9 @@ async function settle(parts: SandboxParts, rows: readonly SandboxRow[], result: 
   crashPoint("control.fork.finished");
   const children = settled.filter((one): one is SandboxRow => "id" in one);
   const errors = settled.filter((one): one is ForkError => "index" in one);
+  // Last: as long as one child is unfinished, a repetition has to find every row to send the same command again.
+  const failed = rows.filter((_, index) => result.children[index]?.ok === false).map((row) => row.id);
+  if (failed.length > 0) await forget(parts.db, failed);
   const first = errors[0];
   if (children.length === 0 && first !== undefined) {
     throw new Refusal(

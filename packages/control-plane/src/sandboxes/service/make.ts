@@ -2,7 +2,7 @@ import { errorRegistry } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import type { SandboxParts } from "../parts.ts";
-import { forget, insertSandboxes, readSandbox, unwant, type NewSandbox } from "../store.ts";
+import { forget, insertSandboxes, readSandbox, takeOver, unwant, type NewSandbox } from "../store.ts";
 import { removeFromHost } from "./remove.ts";
 
 /** Lives of one idempotency key: each time what it made was deleted, the same request makes it anew under other ids. */
@@ -45,7 +45,10 @@ export async function begin(
     }
     if (existing.some((row) => row.wanted === "deleted")) continue;
     parts.abandoned.remove(ids);
-    return { rows: inOrder(planned, existing), isDone: existing.every((row) => row.status !== "creating") };
+    const taken = await takeOver(parts.db, ids, parts.presence.id);
+    // Somebody has deleted them at this very moment.
+    if (taken.length < existing.length) continue;
+    return { rows: inOrder(planned, taken), isDone: taken.every((row) => row.status !== "creating") };
   }
   throw new Refusal(
     "idempotency.conflict",

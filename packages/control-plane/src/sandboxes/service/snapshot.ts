@@ -5,14 +5,30 @@ import { removeSnapshot } from "../../snapshots/delete-snapshot.ts";
 import { beginSnapshot, burySnapshot, finishSnapshot, unwantSnapshot } from "../../snapshots/store.ts";
 import type { SandboxParts } from "../parts.ts";
 
+/** Lives of one idempotency key, as of a create's. */
+const ROUNDS_LIMIT = 16;
+
 /** Memory, devices and disk at one instant, as a snapshot of its own. */
 export async function createSnapshot(parts: SandboxParts, sandbox: SandboxRow, seed: string): Promise<SnapshotRow> {
-  const id = deriveUuid(seed, "snapshot");
+  for (let round = 0; round < ROUNDS_LIMIT; round++) {
+    const row = await begin(parts, sandbox, seed, round);
+    // What the same request made before was deleted, by somebody or as unfinished: it is made anew.
+    if (row.wanted === "deleted") continue;
+    return row.status === "ready" ? row : take(parts, sandbox, row);
+  }
+  throw new Refusal(
+    "idempotency.conflict",
+    "Idempotency-Key: what this key made was deleted too often; use another key",
+  );
+}
+
+async function begin(parts: SandboxParts, sandbox: SandboxRow, seed: string, round: number): Promise<SnapshotRow> {
+  const id = deriveUuid(seed, `snapshot ${round}`);
   const row = await beginSnapshot(parts.db, {
     id,
     workspace: sandbox.workspace,
     sandboxId: sandbox.id,
-    operationId: deriveUuid(seed, "snapshot operation"),
+    operationId: deriveUuid(seed, `snapshot operation ${round}`),
     owner: parts.presence.id,
     template: sandbox.template,
     runtime: sandbox.runtime,
@@ -24,7 +40,10 @@ export async function createSnapshot(parts: SandboxParts, sandbox: SandboxRow, s
     throw error;
   });
   parts.abandoned.remove([id]);
-  if (row.status === "ready" && row.wanted === "ready") return row;
+  return row;
+}
+
+async function take(parts: SandboxParts, sandbox: SandboxRow, row: SnapshotRow): Promise<SnapshotRow> {
   crashPoint("control.snapshot.written");
   try {
     const host = await parts.host.execute(row.operation_id, {
