@@ -34,6 +34,7 @@ async function join(sandbox: Sandbox, command: string, options: ExecutionOptions
   if (!options.json)
     return joinStreams(await sandbox.commands.start(command, { ...how, stdin, attach: true }), { stdin });
   const result = await sandbox.commands.run(command, { ...how, ...(stdin ? { stdin: process.stdin } : {}) });
-  printJson({ exit_code: result.exitCode, stdout: result.stdout, stderr: result.stderr });
-  return result.exitCode;
+  const { exitCode, stdout, stderr, isTruncated } = result;
+  printJson({ exit_code: exitCode, stdout, stderr, truncated: isTruncated });
+  return exitCode;
 }

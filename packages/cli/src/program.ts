@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { attachCommand } from "./commands/attach.ts";
+import { auditCommand } from "./commands/audit.ts";
 import { changeCommands } from "./commands/change.ts";
 import { cpCommand } from "./commands/cp.ts";
 import { createCommand } from "./commands/create.ts";
@@ -12,6 +13,7 @@ import { hostGroup } from "./commands/host.ts";
 import { listCommand } from "./commands/list.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { metricsCommand, topCommand } from "./commands/metrics.ts";
+import { portsCommand } from "./commands/ports.ts";
 import { psCommand, signalCommand } from "./commands/processes.ts";
 import { runCommand } from "./commands/run.ts";
 import { snapshotGroup } from "./commands/snapshot.ts";
@@ -19,6 +21,7 @@ import { sshCommand } from "./commands/ssh.ts";
 import { templateGroup } from "./commands/template.ts";
 import { tokenGroup } from "./commands/token.ts";
 import { ttlCommand } from "./commands/ttl.ts";
+import { workspaceGroup } from "./commands/workspace.ts";
 import { EXIT_CODES_HELP } from "./failure.ts";
 
 /** The whole command line; `pandastack` alone prints its help. */
@@ -41,6 +44,7 @@ export function buildProgram(): Command {
     attachCommand(),
     signalCommand(),
     cpCommand(),
+    portsCommand(),
     logsCommand(),
     eventsCommand(),
     metricsCommand(),
@@ -54,6 +58,8 @@ export function buildProgram(): Command {
     templateGroup(),
     hostGroup(),
     tokenGroup(),
+    workspaceGroup(),
+    auditCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command, program));
   return program.addHelpText(

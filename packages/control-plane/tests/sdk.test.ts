@@ -256,6 +256,31 @@ describe("the rest", () => {
     expect((await panda.tokens.list().toArray()).map(({ prefix }) => prefix)).not.toContain(made.prefix);
   });
 
+  test("workspaces, and the audit log in pages", async () => {
+    expect(await panda.workspaces.create("sdk-other", { name: "Other" })).toMatchObject({ slug: "sdk-other" });
+    expect((await panda.workspaces.list().toArray()).map(({ slug }) => slug)).toContain("sdk-other");
+    const made = await panda.workspaces.tokens("sdk-other").create({ role: "member" });
+    const other = new PandaStack({ baseUrl: server.url, apiKey: made.token });
+    await expect(other.sandboxes.get(sandbox.id)).rejects.toBeInstanceOf(NotFoundError);
+    const begun = new Date(Date.now() - 60_000);
+    await waitFor(
+      async () => (await panda.audit.list({ since: begun, operation: "createWorkspace" }).toArray()).length === 1,
+      { ...WAIT, message: "the log does not have it" },
+    );
+    const ids: number[] = [];
+    for await (const entry of panda.audit.list({ since: begun })) ids.push(entry.id);
+    expect(ids).toEqual([...new Set(ids)].toSorted((a, b) => b - a));
+  });
+
+  test("modes, and what listens", async () => {
+    await sandbox.files.write("/root/script", "x");
+    await sandbox.files.chmod("/root/script", "755");
+    expect(await sandbox.files.stat("/root/script")).toMatchObject({ mode: "-rwxr-xr-x" });
+    await sandbox.files.chown("/root/script", { user: "user" });
+    expect(await sandbox.files.stat("/root/script")).toMatchObject({ user: "user" });
+    expect(await sandbox.ports.list().toArray()).toEqual([]);
+  });
+
   test("bad requests name their field", async () => {
     const error = await panda.sandboxes.create({ ttlSeconds: -1 }).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(InvalidRequestError);

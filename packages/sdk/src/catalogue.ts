@@ -1,6 +1,6 @@
 import type { CallOptions, Http } from "./transport/http.ts";
 import { Listing } from "./transport/listing.ts";
-import type { CreatedTokenInfo, HostInfo, Me, Role, TemplateInfo, TokenInfo } from "./types.ts";
+import type { HostInfo, TemplateInfo } from "./types.ts";
 
 /** What sandboxes can be made from. */
 export class Templates {
@@ -27,39 +27,5 @@ export class Hosts {
   /** With what they have left. */
   list(options: CallOptions = {}): Listing<HostInfo> {
     return Listing.of(() => this.#http.json("GET", "/hosts", options));
-  }
-}
-
-/** What a new token is. */
-export interface CreateTokenOptions extends CallOptions {
-  label?: string | undefined;
-  /** Default member. */
-  role?: Role | undefined;
-  /** Default: never expires. */
-  expiresInDays?: number | undefined;
-}
-
-/** Tokens of the own workspace. For admins. */
-export class Tokens {
-  readonly #http: Http;
-  constructor(http: Http) {
-    this.#http = http;
-  }
-  /** Without the revoked ones. */
-  list(options: CallOptions = {}): Listing<TokenInfo> {
-    return Listing.of(async () => (await this.#http.json<{ items: TokenInfo[] }>("GET", "/me/tokens", options)).items);
-  }
-  /** The whole token is in this answer and nowhere else. */
-  async create(options: CreateTokenOptions = {}): Promise<CreatedTokenInfo> {
-    const { label, role, expiresInDays, ...call } = options;
-    return this.#http.json("POST", "/me/tokens", { ...call, json: { label, role, expires_in_days: expiresInDays } });
-  }
-  /** Acts at once. */
-  async revoke(prefix: string, options: CallOptions = {}): Promise<void> {
-    await this.#http.json("DELETE", `/me/tokens/${encodeURIComponent(prefix)}`, options);
-  }
-  /** Who this client is. */
-  async me(options: CallOptions = {}): Promise<Me> {
-    return this.#http.json("GET", "/me", options);
   }
 }

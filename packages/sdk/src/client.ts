@@ -1,4 +1,5 @@
-import { Hosts, Templates, Tokens } from "./catalogue.ts";
+import { Audit, Tokens, Workspaces } from "./accounts.ts";
+import { Hosts, Templates } from "./catalogue.ts";
 import type { ClientOptions } from "./config.ts";
 import { Sandboxes } from "./sandbox/sandboxes.ts";
 import { Snapshots } from "./sandbox/snapshots.ts";
@@ -14,6 +15,8 @@ export class PandaStack {
   readonly templates: Templates;
   readonly hosts: Hosts;
   readonly tokens: Tokens;
+  readonly workspaces: Workspaces;
+  readonly audit: Audit;
   /** What the handles speak through. */
   readonly http: Http;
 
@@ -24,6 +27,8 @@ export class PandaStack {
     this.templates = new Templates(this.http);
     this.hosts = new Hosts(this.http);
     this.tokens = new Tokens(this.http);
+    this.workspaces = new Workspaces(this.http);
+    this.audit = new Audit(this.http);
   }
 
   /** The server's root. */

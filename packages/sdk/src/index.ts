@@ -2,7 +2,8 @@
  * The client of a PandaStack server: `Sandbox` for most, `PandaStack` for several servers or tokens at once.
  * @packageDocumentation
  */
-export { type CreateTokenOptions, Hosts, Templates, Tokens } from "./catalogue.ts";
+export { Audit, type AuditOptions, type CreateTokenOptions, Tokens, Workspaces } from "./accounts.ts";
+export { Hosts, Templates } from "./catalogue.ts";
 export { PandaStack } from "./client.ts";
 export { Command, type WaitOptions } from "./commands/command.ts";
 export { Commands, type RunOptions, type StartOptions } from "./commands/commands.ts";
@@ -31,6 +32,7 @@ export type { CreateOptions } from "./sandbox/create.ts";
 export type { EventOptions } from "./sandbox/events.ts";
 export type { ForkOptions, ForkTreeOptions } from "./sandbox/fork.ts";
 export type { LogOptions } from "./sandbox/logs.ts";
+export { Ports } from "./sandbox/ports.ts";
 export { type ListOptions, Sandbox, type Via } from "./sandbox/sandbox.ts";
 export { Sandboxes } from "./sandbox/sandboxes.ts";
 export { SandboxSnapshots, Snapshots } from "./sandbox/snapshots.ts";
@@ -38,6 +40,7 @@ export type { CallOptions, CreationOptions } from "./transport/http.ts";
 export { Listing } from "./transport/listing.ts";
 export { Stream } from "./transport/stream.ts";
 export type {
+  AuditInfo,
   CreatedTokenInfo,
   ErrorCode,
   EventInfo,
@@ -46,6 +49,7 @@ export type {
   LifecycleInfo,
   Me,
   MetricsInfo,
+  PortInfo,
   ProcessInfo,
   PromoteResult,
   Role,
@@ -54,4 +58,5 @@ export type {
   SnapshotInfo,
   TemplateInfo,
   TokenInfo,
+  WorkspaceInfo,
 } from "./types.ts";

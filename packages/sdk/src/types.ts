@@ -1,12 +1,14 @@
-import type { CreatedToken, Me as MeShape, SandboxMetrics } from "@pandastack/contracts";
+import type { CreatedToken, Me as MeShape, SandboxMetrics, Workspace } from "@pandastack/contracts";
 
 /** The wire's own shapes, by the names that this SDK uses. Types only: nothing of the contract runs here. */
 export type {
+  AuditEntry as AuditInfo,
   ErrorCode,
   Event as EventInfo,
   FileInfo,
   Host as HostInfo,
   Lifecycle as LifecycleInfo,
+  Port as PortInfo,
   PromoteReply as PromoteResult,
   Role,
   Sandbox as SandboxInfo,
@@ -21,3 +23,4 @@ type Read<S extends { _output: unknown }> = S["_output"];
 export type CreatedTokenInfo = Read<typeof CreatedToken>;
 export type Me = Read<typeof MeShape>;
 export type MetricsInfo = Read<typeof SandboxMetrics>;
+export type WorkspaceInfo = Read<typeof Workspace>;

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { collectResult, type CommandEvent } from "../src/commands/result.ts";
 import { CommandError, ConnectionError, PandaStack, type Sandbox, TimeoutError } from "../src/index.ts";
 import { fakeServer, sendJson } from "./support.ts";
 
@@ -32,4 +33,15 @@ it("tells a timeout from a connection that broke", async () => {
   await expect(late.commands.run("x")).rejects.toBeInstanceOf(TimeoutError);
   const broken = await sandboxThatSays('event: stdout\ndata: {"chunk":"a"}\n\n');
   await expect(broken.commands.run("x")).rejects.toBeInstanceOf(ConnectionError);
+});
+
+it("keeps a bounded part of the output, and calls with all of it", async () => {
+  const events = async function* (): AsyncGenerator<CommandEvent, void> {
+    for (let i = 0; i < 5; i++) yield { type: "stdout", text: "abc" };
+    yield { type: "exit", exitCode: 0 };
+  };
+  let heard = "";
+  const result = await collectResult(events(), { onStdout: (text) => (heard += text) }, 10);
+  expect(result).toEqual({ exitCode: 0, stdout: "abcabcabca", stderr: "", isTruncated: true });
+  expect(heard).toBe("abc".repeat(5));
 });

@@ -84,4 +84,21 @@ describe("requests", () => {
       panda.request("GET", "/me", undefined, { signal: AbortSignal.abort(new Error("enough")) }),
     ).rejects.toThrow("enough");
   });
+
+  it("makes all children of a fork or none", async () => {
+    const child = { ...info, id: "b".repeat(20) };
+    const { url, seen } = await fakeServer(({ method }, response) =>
+      method === "DELETE"
+        ? response.writeHead(204).end()
+        : method === "GET"
+          ? sendJson(response, 200, info)
+          : sendJson(response, 201, {
+              children: [child],
+              errors: [{ index: 1, error: "no memory", err: "no memory", code: "capacity.insufficient_memory" }],
+            }),
+    );
+    const sandbox = await Sandbox.get(info.id, {}, { baseUrl: url });
+    await expect(sandbox.fork(2)).rejects.toMatchObject({ code: "capacity.insufficient_memory", message: "no memory" });
+    expect(seen.at(-1)).toMatchObject({ method: "DELETE", url: `/v1/sandboxes/${child.id}` });
+  });
 });

@@ -1,16 +1,18 @@
-import type { Role } from "@pandastack/sdk";
+import type { Role, Tokens } from "@pandastack/sdk";
 import { type Command, Option } from "commander";
 import { clientFor, type CommonOptions, newCommand, newGroup, wholeNumber } from "../command.ts";
 import { formatAge, formatFields, formatTable, printJson, printLine } from "../output.ts";
 
 export function tokenGroup(): Command {
-  return newGroup("token", "tokens of the own workspace", [
-    createCommand(),
-    listCommand(),
-    revokeCommand(),
-    whoamiCommand(),
-  ]);
+  return newGroup("token", "tokens of a workspace", [createCommand(), listCommand(), revokeCommand(), whoamiCommand()]);
 }
+
+/** The own workspace's, or another's for admins. */
+function tokensOf(options: CommonOptions & { workspace?: string }): Tokens {
+  const panda = clientFor(options);
+  return options.workspace === undefined ? panda.tokens : panda.workspaces.tokens(options.workspace);
+}
+const WORKSPACE = ["--workspace <slug>", "of another workspace"] as const;
 
 function createCommand(): Command {
   return newCommand({
@@ -18,22 +20,26 @@ function createCommand(): Command {
     summary: "make a token and print it, this once",
     example: "pandastack token create --label ci --role member --expires-in-days 90",
   })
+    .option(...WORKSPACE)
     .option("--label <text>", "what it is for")
     .addOption(new Option("--role <role>", "what it may do").choices(["read", "member", "admin"]).default("member"))
     .option("--expires-in-days <number>", "default: never", wholeNumber(1, 3650))
-    .action(async (options: CommonOptions & { label?: string; role: Role; expiresInDays?: number }) => {
-      const { label, role, expiresInDays } = options;
-      const created = await clientFor(options).tokens.create({ label, role, expiresInDays });
-      if (options.json) printJson(created);
-      else printLine(created.token);
-    });
+    .action(
+      async (options: CommonOptions & { workspace?: string; label?: string; role: Role; expiresInDays?: number }) => {
+        const { label, role, expiresInDays } = options;
+        const created = await tokensOf(options).create({ label, role, expiresInDays });
+        if (options.json) printJson(created);
+        else printLine(created.token);
+      },
+    );
 }
 
 function listCommand(): Command {
   return newCommand({ name: "list", summary: "list tokens", example: "pandastack token list" })
     .alias("ls")
-    .action(async (options: CommonOptions) => {
-      const tokens = await clientFor(options).tokens.list().toArray();
+    .option(...WORKSPACE)
+    .action(async (options: CommonOptions & { workspace?: string }) => {
+      const tokens = await tokensOf(options).list().toArray();
       if (options.json) return printJson(tokens);
       const rows = tokens.map((token) => [
         token.prefix,
@@ -53,8 +59,9 @@ function revokeCommand(): Command {
     example: "pandastack token revoke pds_1a2b3c4d",
   })
     .argument("<prefix...>", "as `token list` shows them")
-    .action(async (prefixes: string[], options: CommonOptions) => {
-      const { tokens } = clientFor(options);
+    .option(...WORKSPACE)
+    .action(async (prefixes: string[], options: CommonOptions & { workspace?: string }) => {
+      const tokens = tokensOf(options);
       for (const prefix of prefixes) await tokens.revoke(prefix);
       if (options.json) printJson(prefixes.map((prefix) => ({ prefix, revoked: true })));
     });

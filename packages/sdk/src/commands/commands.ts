@@ -50,7 +50,7 @@ export class Commands {
   }
 
   /**
-   * Runs a command to its end. Aborting ends the wait and leaves it running.
+   * Runs a command to its end. Aborting ends the wait and leaves it running. Of each stream 16 Mi characters are kept.
    * @example const { stdout } = await sandbox.commands.run("uname -r", { timeoutMs: 5_000 });
    * @example await sandbox.commands.run("npm test", { onStdout: (text) => process.stdout.write(text), check: true });
    * @throws TimeoutError (`exec.timeout`) after `timeoutMs`; CommandError with `check`

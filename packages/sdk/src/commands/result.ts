@@ -6,7 +6,15 @@ export interface CommandResult {
   exitCode: number;
   stdout: string;
   stderr: string;
+  /** There was more output than is kept; absent where there was not. Callbacks and streams get all of it. */
+  isTruncated?: true;
 }
+
+/**
+ * What is kept of each stream: as much as the server keeps of a command that it answers whole. A command that never stops
+ * talking must not take this program's memory.
+ */
+export const OUTPUT_LIMIT_CHARACTERS = 16 * 1024 * 1024;
 
 /** What a running command says. */
 export type CommandEvent =
@@ -26,13 +34,16 @@ export interface OutputCallbacks {
 export async function collectResult(
   events: AsyncIterable<CommandEvent>,
   callbacks: OutputCallbacks,
+  limitCharacters: number = OUTPUT_LIMIT_CHARACTERS,
 ): Promise<CommandResult> {
   const result: CommandResult = { exitCode: -1, stdout: "", stderr: "" };
   for await (const event of events) {
     if (event.type === "exit") {
       result.exitCode = event.exitCode;
     } else {
-      result[event.type] += event.text;
+      const room = limitCharacters - result[event.type].length;
+      if (event.text.length > room) result.isTruncated = true;
+      if (room > 0) result[event.type] += event.text.slice(0, room);
       await (event.type === "stdout" ? callbacks.onStdout : callbacks.onStderr)?.(event.text);
     }
   }

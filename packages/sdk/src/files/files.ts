@@ -132,6 +132,31 @@ export class Files {
     await this.#http.json("POST", `${this.#path}/move`, { ...call, json: { from, to, overwrite } });
   }
 
+  /**
+   * Changes the mode; with `recursive` of all that is in a folder too.
+   * @param mode octal, such as `"755"`
+   */
+  async chmod(
+    path: string,
+    mode: string,
+    options: CallOptions & { recursive?: boolean | undefined } = {},
+  ): Promise<void> {
+    const { recursive, ...call } = options;
+    const json = { path, mode, recursive };
+    await this.#http.json("POST", `${this.#path}/chmod`, { ...call, json, isRepeatable: true });
+  }
+
+  /** Changes owner or group, each a name or a number; with `recursive` of all that is in a folder too. */
+  async chown(
+    path: string,
+    owner: { user?: string | undefined; group?: string | undefined },
+    options: CallOptions & { recursive?: boolean | undefined } = {},
+  ): Promise<void> {
+    const { recursive, ...call } = options;
+    const json = { path, user: owner.user, group: owner.group, recursive };
+    await this.#http.json("POST", `${this.#path}/chown`, { ...call, json, isRepeatable: true });
+  }
+
   /** A folder that is not empty goes only with `recursive`. */
   async remove(path: string, options: CallOptions & { recursive?: boolean | undefined } = {}): Promise<void> {
     const { recursive, ...call } = options;

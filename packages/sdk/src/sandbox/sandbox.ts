@@ -10,6 +10,7 @@ import { type CreateOptions, createSandbox } from "./create.ts";
 import { type EventOptions, openEvents } from "./events.ts";
 import { forkInto, type ForkOptions, type ForkTreeOptions } from "./fork.ts";
 import { type LogOptions, openLogs } from "./logs.ts";
+import { Ports } from "./ports.ts";
 import { SandboxSnapshots } from "./snapshots.ts";
 
 /** Of the static calls: where the server is, or a client made before. */
@@ -36,6 +37,8 @@ export class Sandbox {
   readonly files: Files;
   /** Terminals in it. */
   readonly pty: Pty;
+  /** What listens in it. */
+  readonly ports: Ports;
   /** Copies of it at one instant, that others can start from. */
   readonly snapshots: SandboxSnapshots;
   readonly #http: Http;
@@ -49,6 +52,7 @@ export class Sandbox {
     this.commands = new Commands(http, this.#path);
     this.files = new Files(http, this.#path, this.commands);
     this.pty = new Pty(http, this.#path);
+    this.ports = new Ports(http, this.#path);
     this.snapshots = new SandboxSnapshots(http, info.id);
   }
 

@@ -1,0 +1,106 @@
+import type { CallOptions, Http } from "./transport/http.ts";
+import { Listing } from "./transport/listing.ts";
+import type { AuditInfo, CreatedTokenInfo, Me, Role, TokenInfo, WorkspaceInfo } from "./types.ts";
+
+/** What a new token is. */
+export interface CreateTokenOptions extends CallOptions {
+  label?: string | undefined;
+  /** Default member. */
+  role?: Role | undefined;
+  /** Default: never expires. */
+  expiresInDays?: number | undefined;
+}
+
+/** Tokens of a workspace; of the own one unless it was made by `workspaces.tokens(slug)`. For admins. */
+export class Tokens {
+  readonly #http: Http;
+  readonly #path: string;
+  constructor(http: Http, path = "/me/tokens") {
+    this.#http = http;
+    this.#path = path;
+  }
+  /** Without the revoked ones. */
+  list(options: CallOptions = {}): Listing<TokenInfo> {
+    return Listing.of(async () => (await this.#http.json<{ items: TokenInfo[] }>("GET", this.#path, options)).items);
+  }
+  /** The whole token is in this answer and nowhere else. */
+  async create(options: CreateTokenOptions = {}): Promise<CreatedTokenInfo> {
+    const { label, role, expiresInDays, ...call } = options;
+    return this.#http.json("POST", this.#path, { ...call, json: { label, role, expires_in_days: expiresInDays } });
+  }
+  /** Acts at once. */
+  async revoke(prefix: string, options: CallOptions = {}): Promise<void> {
+    await this.#http.json("DELETE", `${this.#path}/${encodeURIComponent(prefix)}`, options);
+  }
+  /** Who this client is. */
+  async me(options: CallOptions = {}): Promise<Me> {
+    return this.#http.json("GET", "/me", options);
+  }
+}
+
+/** Workspaces: what sandboxes, snapshots and tokens belong to. For admins. */
+export class Workspaces {
+  readonly #http: Http;
+  constructor(http: Http) {
+    this.#http = http;
+  }
+  /** By slug. */
+  list(options: CallOptions = {}): Listing<WorkspaceInfo> {
+    return Listing.of(
+      async () => (await this.#http.json<{ workspaces: WorkspaceInfo[] }>("GET", "/workspaces", options)).workspaces,
+    );
+  }
+  /** @param slug 2 to 40 characters of a-z, 0-9 and - */
+  async create(slug: string, options: CallOptions & { name?: string | undefined } = {}): Promise<WorkspaceInfo> {
+    const { name, ...call } = options;
+    return this.#http.json("POST", "/workspaces", { ...call, json: { slug, name } });
+  }
+  /** The tokens of one. */
+  tokens(slug: string): Tokens {
+    return new Tokens(this.#http, `/workspaces/${encodeURIComponent(slug)}/tokens`);
+  }
+}
+
+/** Which entries of the audit log. */
+export interface AuditOptions extends CallOptions {
+  /** Default: 24 hours ago. */
+  since?: Date | undefined;
+  until?: Date | undefined;
+  workspace?: string | undefined;
+  /** A token's prefix. */
+  actor?: string | undefined;
+  /** `createSandbox`, … */
+  operation?: string | undefined;
+  /** What it was done to: an id, a token's prefix, a workspace's slug. */
+  target?: string | undefined;
+  requestId?: string | undefined;
+}
+
+/** Who did what. For admins. */
+export class Audit {
+  readonly #http: Http;
+  constructor(http: Http) {
+    this.#http = http;
+  }
+  /**
+   * Newest first; page after page is asked for while the loop goes on.
+   * @example for await (const entry of panda.audit.list({ operation: "deleteSandbox" })) console.log(entry.actor);
+   */
+  list(options: AuditOptions = {}): Listing<AuditInfo> {
+    const { since, until, requestId, workspace, actor, operation, target, ...call } = options;
+    const http = this.#http;
+    return new Listing(async function* () {
+      const filter = { workspace, actor, operation, target, request_id: requestId };
+      const query = { ...filter, since: since?.toISOString(), until: until?.toISOString() };
+      for (let before: number | undefined; ;) {
+        const page: { entries: AuditInfo[]; next_before: number | null } = await http.json("GET", "/audit", {
+          ...call,
+          query: { ...query, before },
+        });
+        yield page.entries;
+        if (page.next_before === null) return;
+        before = page.next_before;
+      }
+    });
+  }
+}

@@ -1,0 +1,178 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { waitFor } from "@pandastack/platform";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Json, panda, removeAfterTest, server } from "./support/api.ts";
+import { itWhen } from "./support/not-run.ts";
+import { OUR_CLI, runCli } from "./support/programs.ts";
+
+const WAIT = { timeoutMs: 20_000 };
+const cli = (...args: string[]) => runCli(OUR_CLI, args);
+async function json(...args: string[]): Promise<Json> {
+  const end = args.includes("--") ? args.indexOf("--") : args.length;
+  const ran = await cli(...args.slice(0, end), "--json", ...args.slice(end));
+  expect(ran).toMatchObject({ exitCode: 0, stderr: "" });
+  return JSON.parse(ran.stdout);
+}
+const lines = (text: string) => text.trimEnd().split("\n");
+
+describe("pandastack, beyond the everyday", () => {
+  let id = "";
+  const folder = mkdtempSync(join(tmpdir(), "pandastack-cli-verbs-"));
+
+  beforeAll(async () => {
+    id = (await cli("create", "--ttl", "900")).stdout.trim();
+  });
+  afterAll(async () => {
+    rmSync(folder, { recursive: true });
+    await cli("rm", id);
+  });
+
+  const spawnCli = (...args: string[]) =>
+    spawn(process.execPath, [OUR_CLI, ...args], {
+      env: { ...process.env, PANDASTACK_API_URL: server.url, PANDASTACK_API_KEY: server.token },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+  const running = async (): Promise<string[]> =>
+    (await json("ps", id)).filter((each: Json) => each.running).map((each: Json) => each.id);
+
+  it("exec -d, ps, attach, signal: a command that outlives its caller", async () => {
+    const command = (await cli("exec", "-d", id, "--", "echo early; while :; do sleep 0.1; done")).stdout.trim();
+    expect((await cli("ps", id)).stdout).toMatch(new RegExp(`^${command} .* running .* echo early`, "m"));
+    const attached = spawnCli("attach", id, command);
+    const [first] = (await once(attached.stdout.setEncoding("utf8"), "data")) as [string];
+    expect(first).toBe("early\n");
+    // A signal to the command line is one to the command.
+    attached.kill("SIGTERM");
+    expect(await once(attached, "exit")).toEqual([143, null]);
+    expect(await running()).not.toContain(command);
+
+    const other = (await json("exec", "-d", id, "--", "sleep 60")).id;
+    expect(await json("signal", id, other, "SIGKILL")).toEqual({ id: other, signal: "SIGKILL" });
+    const replayed = lines((await cli("attach", id, command, "--json")).stdout).map((line) => JSON.parse(line));
+    expect(replayed.at(0)).toEqual({ type: "stdout", text: "early\n" });
+    expect(replayed.at(-1)).toMatchObject({ type: "exit", exit_code: 143 });
+  });
+
+  it("a shell whose command line is killed is hung up; one with --keep goes on and is joined again", async () => {
+    const before = await running();
+    const shell = spawnCli("ssh", id);
+    shell.stdin.write("echo up\n");
+    await once(shell.stdout, "data");
+    const [opened] = (await running()).filter((each) => !before.includes(each));
+    expect(opened).toBeDefined();
+    shell.kill("SIGKILL");
+    await waitFor(async () => !(await running()).includes(opened!), { ...WAIT, message: "the shell lives on" });
+
+    const kept = spawnCli("ssh", "--keep", id);
+    const [said] = (await once(kept.stderr.setEncoding("utf8"), "data")) as [string];
+    const [, terminal = ""] = /^terminal: (\S+)\n/.exec(said) ?? [];
+    kept.kill("SIGKILL");
+    await once(kept, "exit");
+    const joined = await runCli(OUR_CLI, ["attach", id, terminal], { input: "echo again; exit 6\n" });
+    expect(joined).toMatchObject({ exitCode: 6, stdout: expect.stringContaining("again") });
+  });
+
+  itWhen(!server.isFake, "the fake guest has no Python")(
+    "run: create, upload, exec, stream, kill",
+    async () => {
+      const before = (await json("list")).map((each: Json) => each.id);
+      mkdirSync(join(folder, "data"));
+      writeFileSync(join(folder, "sum.py"), "import sys; print(sum(map(int, open(sys.argv[1])))); sys.exit(3)\n");
+      writeFileSync(join(folder, "data/numbers"), "1\n2\n3\n");
+      const child = spawn(process.execPath, [OUR_CLI, "run", "--", "python3", "sum.py", "data/numbers"], {
+        cwd: folder,
+        env: { ...process.env, PANDASTACK_API_URL: server.url, PANDASTACK_API_KEY: server.token },
+      });
+      let [stdout, stderr] = ["", ""];
+      child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+      child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+      const [exitCode] = (await once(child, "close")) as [number];
+      expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 3, stdout: "6\n", stderr: "" });
+      expect((await json("list")).map((each: Json) => each.id)).toEqual(before);
+    },
+    60_000,
+  );
+
+  it("run removes its sandbox when it cannot run", async () => {
+    const before = (await json("list")).length;
+    expect(await cli("run", "-u", "nobody-such", "--", "true")).toMatchObject({ exitCode: 125, stdout: "" });
+    expect((await json("list")).length).toBe(before);
+    expect(await cli("run", "--timeout", "1", "--", "sleep 60")).toMatchObject({ exitCode: 124 });
+  });
+
+  it("events, and events -f until it is gone", async () => {
+    const short = (await cli("create")).stdout.trim();
+    const following = cli("events", "-f", short, "--json");
+    await cli("pause", short);
+    await cli("kill", short);
+    const types = lines((await following).stdout).map((line) => JSON.parse(line).type);
+    expect(types).toContain("sandbox.paused");
+    expect(types.at(-1)).toBe("sandbox.deleted");
+    expect((await cli("events", id, "-n", "1")).stdout).toMatch(/^\S+ {2}\d+ {2}sandbox\.\w+ {2}/);
+  });
+
+  it("logs -f ends with its sandbox", async () => {
+    const short = (await cli("create")).stdout.trim();
+    const following = cli("logs", "-f", short, "--json");
+    await cli("exec", short, "--", "true");
+    await cli("kill", short);
+    expect(await following).toMatchObject({ exitCode: 0, stderr: "" });
+  });
+
+  it("metrics and top", async () => {
+    expect(await json("metrics", id)).toMatchObject({ host_rss_bytes: expect.any(Number) });
+    expect((await cli("metrics", id)).stdout).toMatch(/^uptime_seconds +\d+$/m);
+    expect((await cli("top", "--once")).stdout).toMatch(new RegExp(`^${id} +running +[\\d.]+ `, "m"));
+    expect(await json("top", id)).toMatchObject([{ id, status: "running" }]);
+  });
+
+  it("fork-tree and promote", async () => {
+    const children = (await json("fork-tree", id, "-n", "2", "--ttl", "300")).map((each: Json) => each.id);
+    for (const child of children) removeAfterTest(child);
+    expect(children).toHaveLength(2);
+    expect((await cli("promote", children[0], "--cleanup-siblings")).stdout).toBe(
+      `kept ${children[0]}\nremoved ${children[1]}\n`,
+    );
+  });
+
+  it("ttl, host list, template get, token", async () => {
+    expect(await json("ttl", id, "1800")).toMatchObject({ ttl_seconds: 1800 });
+    expect(await json("ttl", id)).toMatchObject({ ttl_seconds: 1800, idle_seconds: 0 });
+    expect((await cli("host", "list")).stdout).toMatch(/^ID +STATUS +ISOLATION/);
+    expect(await json("template", "get", "base")).toMatchObject({ name: "base", status: "ready" });
+    const created = await json("token", "create", "--label", "cli", "--role", "read");
+    expect((await cli("token", "list")).stdout).toMatch(new RegExp(`^${created.prefix} +read +cli`, "m"));
+    const env = { PANDASTACK_API_KEY: created.token };
+    expect((await runCli(OUR_CLI, ["token", "whoami"], { env })).stdout).toMatch(/^role +read$/m);
+    expect((await runCli(OUR_CLI, ["create"], { env })).exitCode).toBe(3);
+    await cli("token", "revoke", created.prefix);
+    expect((await runCli(OUR_CLI, ["list"], { env })).exitCode).toBe(3);
+  });
+
+  it("workspace, tokens of it, audit, ports", async () => {
+    const slug = `cli-${Date.now().toString(36)}`;
+    expect((await cli("workspace", "create", slug)).stdout).toBe(`${slug}\n`);
+    expect((await cli("workspace", "list")).stdout).toMatch(new RegExp(`^${slug} `, "m"));
+    const made = await json("token", "create", "--workspace", slug);
+    expect(made).toMatchObject({ workspace: slug, role: "member" });
+    expect(await json("token", "revoke", "--workspace", slug, made.prefix)).toEqual([
+      { prefix: made.prefix, revoked: true },
+    ]);
+    await waitFor(async () => (await cli("audit", "--target", slug)).stdout.includes("createWorkspace"), {
+      ...WAIT,
+      message: "the audit log does not have it",
+    });
+    expect(await json("ports", id)).toBeInstanceOf(Array);
+  });
+
+  it("a state that is wrong has an exit code of its own", async () => {
+    await panda.sandboxes.get(id).then((sandbox) => sandbox.pause());
+    expect((await cli("exec", id, "--", "true")).exitCode).toBe(125);
+    expect((await cli("ps", id)).exitCode).toBe(5);
+    await cli("resume", id);
+  });
+});
