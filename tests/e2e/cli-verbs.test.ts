@@ -62,7 +62,7 @@ describe("pandastack, beyond the everyday", () => {
     const shell = spawnCli("ssh", id);
     shell.stdin.write("echo up\n");
     await once(shell.stdout, "data");
-    const [opened] = (await running()).filter((each) => !before.includes(each));
+    const opened = (await running()).find((each) => !before.includes(each));
     expect(opened).toBeDefined();
     shell.kill("SIGKILL");
     await waitFor(async () => !(await running()).includes(opened!), { ...WAIT, message: "the shell lives on" });
