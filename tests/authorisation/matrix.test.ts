@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { operationNames, operations, type Operation, type OperationName, type Role } from "@pandastack/contracts";
-import { ADMIN_TOKEN, startTestServer, type TestServer } from "../../packages/control-plane/tests/support/server.ts";
+import {
+  ADMIN_TOKEN,
+  limitsWith,
+  startTestServer,
+  type TestServer,
+} from "../../packages/control-plane/tests/support/server.ts";
 import { TestSocket } from "../../packages/control-plane/tests/support/sockets.ts";
 
 /**
@@ -18,6 +23,7 @@ const bodies: Partial<Record<OperationName, unknown>> = {
   exec: { cmd: "true" },
   execStream: { cmd: "true" },
   updateLifecycle: { ttl_seconds: 3600 },
+  updateWorkspaceLimits: { streams: 1000 },
   makeDirectory: { path: "/made" },
   moveFile: { from: "/file", to: "/file2" },
   changeMode: { path: "/file", mode: "644" },
@@ -43,7 +49,7 @@ const token = async (workspace: string, role: Role): Promise<string> =>
   (await server.api("POST", `/v1/workspaces/${workspace}/tokens`, { role })).body.token;
 
 beforeAll(async () => {
-  server = await startTestServer({ sandboxesPerWorkspace: 10_000 });
+  server = await startTestServer({ limits: limitsWith({ sandboxes: 10_000 }) });
   for (const workspace of ["mine", "other"]) {
     await server.api("POST", "/v1/workspaces", { slug: workspace });
     for (const role of roles) tokens[`${workspace} ${role}`] = await token(workspace, role);

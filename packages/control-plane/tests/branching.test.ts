@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startTestServer, type TestServer } from "./support/server.ts";
+import { limitsWith, startTestServer, type TestServer } from "./support/server.ts";
 
 let server: TestServer;
 beforeAll(async () => (server = await startTestServer()));
@@ -226,7 +226,7 @@ describe("fork-tree and promote", () => {
   });
 
   test("a workspace has a limit", async () => {
-    const small = await startTestServer({ sandboxesPerWorkspace: 3 });
+    const small = await startTestServer({ limits: limitsWith({ sandboxes: 3 }) });
     try {
       const { body } = await small.api("POST", "/v1/sandboxes");
       expect(await small.api("POST", `/v1/sandboxes/${body.id}/fork`, { count: 3 })).toMatchObject({

@@ -1,6 +1,13 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { waitFor } from "@pandastack/platform";
-import { ADMIN_TOKEN, startControlPlane, startTestServer, type ApiReply, type TestServer } from "./support/server.ts";
+import {
+  ADMIN_TOKEN,
+  limitsWith,
+  startControlPlane,
+  startTestServer,
+  type ApiReply,
+  type TestServer,
+} from "./support/server.ts";
 
 let server: TestServer;
 afterEach(() => server.stop());
@@ -11,7 +18,7 @@ const statuses = (replies: readonly ApiReply[]) =>
 
 describe("more creates than the host takes", () => {
   test("200 at once: never more than the limit on the host, all served, each usable", async () => {
-    server = await startTestServer({ sandboxesPerWorkspace: 1000, hostWorkLimit: 4 });
+    server = await startTestServer({ limits: limitsWith({ sandboxes: 1000 }), hostWorkLimit: 4 });
     server.host.script("createSandbox", ...many(200, { delayMs: 5 }));
     const replies = await Promise.all(Array.from({ length: 200 }, () => server.api("POST", "/v1/sandboxes")));
     expect(statuses(replies)).toEqual({ 201: 200 });
@@ -24,7 +31,7 @@ describe("more creates than the host takes", () => {
   });
 
   test("a slow host: served or told when to come again; rows and host agree on who was served", async () => {
-    server = await startTestServer({ sandboxesPerWorkspace: 1000, hostWorkLimit: 2, queueSeconds: 1 });
+    server = await startTestServer({ limits: limitsWith({ sandboxes: 1000 }), hostWorkLimit: 2, queueSeconds: 1 });
     server.host.script("createSandbox", ...many(60, { delayMs: 150 }));
     const replies = await Promise.all(Array.from({ length: 60 }, () => server.api("POST", "/v1/sandboxes")));
     const refused = replies.filter((reply) => reply.status !== 201);
@@ -42,7 +49,7 @@ describe("more creates than the host takes", () => {
   });
 
   test("one workspace's crowd does not keep another waiting for its end", async () => {
-    server = await startTestServer({ sandboxesPerWorkspace: 1000, hostWorkLimit: 1 });
+    server = await startTestServer({ limits: limitsWith({ sandboxes: 1000 }), hostWorkLimit: 1 });
     await server.api("POST", "/v1/workspaces", { slug: "small" });
     const { token } = (await server.api("POST", "/v1/workspaces/small/tokens", {})).body;
     server.host.script("createSandbox", { delayMs: 3000 }, ...many(40, { delayMs: 25 }));
@@ -97,11 +104,11 @@ describe("more creates than the host takes", () => {
   });
 
   test("two control planes share what the host takes", async () => {
-    server = await startTestServer({ sandboxesPerWorkspace: 1000, hostWorkLimit: 4 });
+    server = await startTestServer({ limits: limitsWith({ sandboxes: 1000 }), hostWorkLimit: 4 });
     const other = await startControlPlane({
       databaseUrl: server.database.url,
       hostSocket: server.host.socketPath,
-      sandboxesPerWorkspace: 1000,
+      limits: limitsWith({ sandboxes: 1000 }),
       hostWorkLimit: 4,
     });
     try {

@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitFor } from "@pandastack/platform";
 import { TestPostgres } from "./support/postgres.ts";
-import { ADMIN_TOKEN, startControlPlane, type ApiReply, type Json } from "./support/server.ts";
+import { ADMIN_TOKEN, limitsWith, startControlPlane, type ApiReply, type Json } from "./support/server.ts";
 import { StandInHost } from "./support/stand-in/host.ts";
 
 /** As long as an operator's restart of a database takes, or a failover. */
@@ -145,7 +145,7 @@ describe.runIf(process.getuid?.() === 0)("the database's disk full", () => {
     server = await startControlPlane({
       databaseUrl: postgres.url("own"),
       hostSocket: host.socketPath,
-      sandboxesPerWorkspace: 10_000,
+      limits: limitsWith({ sandboxes: 10_000 }),
     });
   });
   afterAll(async () => {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { waitFor } from "@pandastack/platform";
 import { PRESENCE_TIMEOUT_MS } from "../src/persistence/presence.ts";
-import { startControlPlane, startTestServer, TEST_SETTINGS, type TestServer } from "./support/server.ts";
+import { limitsWith, startControlPlane, startTestServer, TEST_SETTINGS, type TestServer } from "./support/server.ts";
 import { collect, openStream, readEvents } from "./support/server-sent-events.ts";
 import { TestPostgres } from "./support/postgres.ts";
 import { StandInHost } from "./support/stand-in/host.ts";
@@ -179,7 +179,7 @@ describe("the control plane", () => {
     const stopping = await startControlPlane({
       databaseUrl: server.database.url,
       hostSocket: server.host.socketPath,
-      sandboxesPerWorkspace: 1000,
+      limits: limitsWith({ sandboxes: 1000 }),
     });
     const { body } = await stopping.api("POST", "/v1/sandboxes");
     const stream = fetch(`${stopping.url}/v1/sandboxes/${body.id}/exec/stream`, {

@@ -9,6 +9,7 @@ import {
   WorkspaceList,
 } from "../shapes/accounts.ts";
 import { AuditList, AuditQuery } from "../shapes/audit.ts";
+import { UpdateWorkspaceLimitsRequest, WorkspaceLimitsReply } from "../shapes/workspace-limits.ts";
 import { empty, json, operation, optionalBody } from "./operation.ts";
 
 const workspaceParams = z.object({ slug: z.string() });
@@ -67,6 +68,35 @@ export const accountOperations = {
     body: CreateWorkspaceRequest,
     replies: { 201: json(Workspace, "Made.") },
     errors: ["workspace.conflict"],
+  }),
+  getOwnLimits: operation({
+    method: "GET",
+    path: "/v1/me/limits",
+    tag: TAG,
+    summary: "What the own workspace may have, and what it has.",
+    role: "read",
+    replies: { 200: json(WorkspaceLimitsReply, "Limits and use.") },
+  }),
+  getWorkspaceLimits: operation({
+    method: "GET",
+    path: "/v1/workspaces/{slug}/limits",
+    tag: TAG,
+    summary: "What a workspace may have, and what it has.",
+    role: "admin",
+    params: workspaceParams,
+    replies: { 200: json(WorkspaceLimitsReply, "Limits and use.") },
+    errors: ["workspace.not_found"],
+  }),
+  updateWorkspaceLimits: operation({
+    method: "PATCH",
+    path: "/v1/workspaces/{slug}/limits",
+    tag: TAG,
+    summary: "Change what a workspace may have. What it has beyond that stays.",
+    role: "admin",
+    params: workspaceParams,
+    body: UpdateWorkspaceLimitsRequest,
+    replies: { 200: json(WorkspaceLimitsReply, "As they are now.") },
+    errors: ["workspace.not_found"],
   }),
   listAudit: operation({
     method: "GET",

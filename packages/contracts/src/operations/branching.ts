@@ -14,6 +14,7 @@ const errors = [
   "sandbox.not_found",
   "sandbox.invalid_state",
   "quota.sandboxes_exceeded",
+  "quota.running_sandboxes_exceeded",
   "capacity.unavailable",
   "capacity.insufficient_memory",
   "capacity.insufficient_storage",

@@ -30,6 +30,7 @@ export const sandboxOperations = {
       "runtime.unavailable",
       "not_implemented",
       "quota.sandboxes_exceeded",
+      "quota.running_sandboxes_exceeded",
       "capacity.unavailable",
       "capacity.insufficient_memory",
       "capacity.insufficient_storage",
@@ -113,7 +114,7 @@ export const sandboxOperations = {
     verb: "wake",
     params: sandboxParams,
     replies: { 200: json(StatusReply, "Running.") },
-    errors: [...stateErrors, "sandbox.wake_failed"],
+    errors: [...stateErrors, "sandbox.wake_failed", "capacity.unavailable", "quota.running_sandboxes_exceeded"],
   }),
   stopSandbox: operation({
     method: "POST",
@@ -135,7 +136,7 @@ export const sandboxOperations = {
     verb: "wake",
     params: sandboxParams,
     replies: { 200: json(StatusReply, "Running.") },
-    errors: [...stateErrors, "sandbox.wake_failed"],
+    errors: [...stateErrors, "sandbox.wake_failed", "capacity.unavailable", "quota.running_sandboxes_exceeded"],
   }),
   getLifecycle: operation({
     method: "GET",

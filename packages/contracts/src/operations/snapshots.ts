@@ -21,6 +21,7 @@ export const snapshotOperations = {
       "sandbox.not_found",
       "sandbox.invalid_state",
       "sandbox.wake_failed",
+      "quota.snapshots_exceeded",
       "capacity.insufficient_storage",
       "host.unavailable",
       "idempotency.conflict",

@@ -13,3 +13,4 @@ export * from "./sandboxes.ts";
 export * from "./snapshots.ts";
 export * from "./system.ts";
 export * from "./templates.ts";
+export * from "./workspace-limits.ts";

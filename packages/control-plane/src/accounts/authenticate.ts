@@ -1,4 +1,4 @@
-import type { Role } from "@pandastack/contracts";
+import type { Role, WorkspaceLimits } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
 import type { Principal } from "../calls/call.ts";
 import type { Database } from "../persistence/database.ts";
@@ -10,7 +10,11 @@ const rank: Record<Role, number> = { read: 0, member: 1, admin: 2 };
 const invalid = () => new Refusal("auth.invalid_token", "the API token is not valid");
 
 /** Looked up anew for every request: a revocation acts at once. */
-export async function authenticate(db: Database, token: string | undefined): Promise<Principal> {
+export async function authenticate(
+  db: Database,
+  token: string | undefined,
+  defaults: WorkspaceLimits,
+): Promise<Principal> {
   if (token === undefined || token === "") {
     throw new Refusal("auth.missing_token", "an API token is needed: send it as `Authorization: Bearer pds_…`");
   }
@@ -18,14 +22,15 @@ export async function authenticate(db: Database, token: string | undefined): Pro
   const prefix = tokenPrefix(token);
   const row = await db
     .selectFrom("tokens")
-    .select(["hash", "workspace", "role", "expires_at", "revoked_at"])
+    .innerJoin("workspaces", "workspaces.slug", "tokens.workspace")
+    .select(["hash", "workspace", "role", "expires_at", "revoked_at", "limits"])
     .where("prefix", "=", prefix)
     .executeTakeFirst();
   if (row === undefined || !isSameHash(row.hash, hashToken(token))) throw invalid();
   if (row.revoked_at !== null) throw new Refusal("auth.token_revoked", "the API token has been revoked");
   if (row.expires_at !== null && row.expires_at.getTime() <= Date.now())
     throw new Refusal("auth.invalid_token", "the API token has expired");
-  return { workspace: row.workspace, role: row.role, tokenPrefix: prefix };
+  return { workspace: row.workspace, role: row.role, tokenPrefix: prefix, limits: { ...defaults, ...row.limits } };
 }
 
 /** Refuses a role below the one that an operation needs. */

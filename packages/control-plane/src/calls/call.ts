@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { WebSocket } from "ws";
 import type { z } from "zod";
-import type { OperationName, Operations, Role } from "@pandastack/contracts";
+import type { OperationName, Operations, Role, WorkspaceLimits } from "@pandastack/contracts";
 import type { Logger } from "@pandastack/platform";
 
 /** Who calls: what its token says. */
@@ -9,6 +9,8 @@ export interface Principal {
   readonly workspace: string;
   readonly role: Role;
   readonly tokenPrefix: string;
+  /** What its workspace may have. */
+  readonly limits: WorkspaceLimits;
 }
 
 type Body<B> = B extends z.ZodType ? z.output<B> : B extends "bytes" ? Readable : undefined;

@@ -4,7 +4,9 @@ import { SOCKET_MESSAGE_LIMIT_BYTES } from "@pandastack/contracts";
 import { Fault, Refusal, type Logger } from "@pandastack/platform";
 import type { AuditLog } from "../accounts/audit.ts";
 import { auditHandlers } from "../accounts/audit-routes.ts";
+import { limitHandlers } from "../accounts/limit-routes.ts";
 import { accountHandlers } from "../accounts/routes.ts";
+import { Tally } from "../accounts/tally.ts";
 import type { Handlers } from "../calls/call.ts";
 import { CloseCode } from "../calls/sockets.ts";
 import { hostHandlers } from "../hosts/routes.ts";
@@ -49,7 +51,8 @@ declare module "fastify" {
 /** The whole HTTP surface, ready to listen. */
 export async function buildApp(options: AppOptions): Promise<{ app: FastifyInstance; openCalls: OpenCalls }> {
   const { parts, metrics, log } = options;
-  const openCalls = new OpenCalls();
+  const streams = new Tally("streams");
+  const openCalls = new OpenCalls(streams);
   const loggerInstance: FastifyBaseLogger = log;
   const app = Fastify({
     loggerInstance,
@@ -118,6 +121,7 @@ export async function buildApp(options: AppOptions): Promise<{ app: FastifyInsta
     }),
     ...accountHandlers(parts.db, (prefix, except) => openCalls.revoke(prefix, except)),
     ...auditHandlers(parts.db),
+    ...limitHandlers({ db: parts.db, defaults: parts.settings.limits, streams, processes: parts.processes }),
     ...hostHandlers(parts.watch),
     ...templateHandlers(parts.watch),
     ...snapshotHandlers(parts),
@@ -129,6 +133,7 @@ export async function buildApp(options: AppOptions): Promise<{ app: FastifyInsta
       presence: parts.presence,
       keysInUse: new Set(),
       audit: options.audit,
+      limits: parts.settings.limits,
       handlers,
       openCalls,
       checkReplies: options.checkReplies ?? false,

@@ -2,7 +2,13 @@ import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { operations, type Operation, type OperationName } from "@pandastack/contracts";
+import {
+  JSON_BODY_LIMIT_BYTES,
+  operations,
+  type Operation,
+  type OperationName,
+  type WorkspaceLimits,
+} from "@pandastack/contracts";
 import { Refusal, markStep, serverTiming, withStepTimes, type Logger } from "@pandastack/platform";
 import { authenticate, authorise } from "../accounts/authenticate.ts";
 import type { AuditLog } from "../accounts/audit.ts";
@@ -26,6 +32,8 @@ export interface BindOptions {
   readonly handlers: Handlers;
   readonly openCalls: OpenCalls;
   readonly audit: AuditLog;
+  /** What a workspace may have where nothing else was set for it. */
+  readonly limits: WorkspaceLimits;
   /** Throws while the server cannot serve anything but its own health yet. */
   readonly requireStarted: () => void;
   /** Compare every reply with its schema: for tests. */
@@ -64,7 +72,7 @@ function bindOperation(app: FastifyInstance, name: OperationName, options: BindO
   const onRequest = async (request: FastifyRequest): Promise<void> => {
     if (operation.role === "public") return;
     options.requireStarted();
-    request.principal = await authenticate(options.db, tokenOf(request));
+    request.principal = await authenticate(options.db, tokenOf(request), options.limits);
     try {
       authorise(request.principal, operation.role);
     } catch (error) {
@@ -167,7 +175,10 @@ async function readBody(operation: Operation, request: FastifyRequest): Promise<
   if (operation.body === null) return undefined;
   const stream = request.body instanceof Readable ? request.body : Readable.from([]);
   if (operation.body === "bytes") return stream;
-  const value = await readJsonBody(stream, request.headers["content-length"]);
+  const value = await readJsonBody(stream, {
+    contentLength: request.headers["content-length"],
+    limitBytes: request.principal?.limits.body_bytes ?? JSON_BODY_LIMIT_BYTES,
+  });
   if (operation.body instanceof z.ZodOptional && (value === undefined || value === null)) return undefined;
   if (value === undefined)
     throw new Refusal("validation.failed", "body: a JSON object is needed", { details: { field: "body" } });

@@ -1,14 +1,13 @@
 import type { Readable } from "node:stream";
-import { JSON_BODY_LIMIT_BYTES } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
 
 /** A caller that sends a small body this slowly is not going to finish. */
 const BODY_TIMEOUT_MS = 30_000;
 
-const tooLarge = () =>
+const tooLarge = (limitBytes: number) =>
   new Refusal(
     "validation.body_too_large",
-    `the body is larger than ${JSON_BODY_LIMIT_BYTES} bytes; files go to PUT …/fs, which has no limit`,
+    `the body is larger than the workspace's ${limitBytes} bytes; files go to PUT …/fs, which has no limit`,
   );
 
 /**
@@ -16,12 +15,15 @@ const tooLarge = () =>
  * Too large a one is refused without being kept; what still comes of it is thrown away, so that the caller, who may be in
  * the middle of sending, gets to read the answer.
  */
-export async function readJsonBody(body: Readable, contentLength: string | undefined): Promise<unknown> {
-  if (Number(contentLength) > JSON_BODY_LIMIT_BYTES) {
+export async function readJsonBody(
+  body: Readable,
+  { contentLength, limitBytes }: { contentLength: string | undefined; limitBytes: number },
+): Promise<unknown> {
+  if (Number(contentLength) > limitBytes) {
     body.resume();
-    throw tooLarge();
+    throw tooLarge(limitBytes);
   }
-  const text = (await readBounded(body)).toString("utf8");
+  const text = (await readBounded(body, limitBytes)).toString("utf8");
   if (text.trim() === "") return undefined;
   try {
     return JSON.parse(text) as unknown;
@@ -30,7 +32,7 @@ export async function readJsonBody(body: Readable, contentLength: string | undef
   }
 }
 
-function readBounded(body: Readable): Promise<Buffer> {
+function readBounded(body: Readable, limitBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -47,7 +49,7 @@ function readBounded(body: Readable): Promise<Buffer> {
     };
     const onData = (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > JSON_BODY_LIMIT_BYTES) finish(tooLarge());
+      if (bytes > limitBytes) finish(tooLarge(limitBytes));
       else chunks.push(chunk);
     };
     body.on("data", onData);

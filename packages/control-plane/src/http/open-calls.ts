@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Refusal } from "@pandastack/platform";
+import type { Tally } from "../accounts/tally.ts";
 
 /** What is left of a call this long after its token was revoked is cut off: time for a last word, not for more work. */
 const LAST_WORD_MS = 500;
@@ -17,17 +18,25 @@ interface OpenCall {
 export class OpenCalls {
   /** By the prefix of the token that they were made with; "" for none. */
   readonly #calls = new Map<string, Set<OpenCall>>();
+  readonly #streams: Tally;
   #longCount = 0;
   #isStopping = false;
 
-  /** The signal for one call. */
+  /** `streams`: how many long ones each workspace has. */
+  constructor(streams: Tally) {
+    this.#streams = streams;
+  }
+
+  /** The signal for one call. Refuses where a workspace has too many long ones open. */
   open(request: FastifyRequest, reply: FastifyReply, isLong: boolean): AbortSignal {
+    const leave = isLong && request.principal !== undefined ? this.#streams.enter(request.principal) : () => {};
     const controller = new AbortController();
     const connection = request.ws ? request.raw.socket : reply.raw;
     const prefix = request.principal?.tokenPrefix ?? "";
     const call: OpenCall = { controller, isLong, cut: () => connection.destroy() };
     this.#add(prefix, call);
     connection.once("close", () => {
+      leave();
       this.#remove(prefix, call);
       if (request.ws || !reply.raw.writableFinished) controller.abort();
     });

@@ -5,6 +5,7 @@ import type { FastifyInstance } from "fastify";
 import type { Logger } from "@pandastack/platform";
 import { AuditLog } from "../accounts/audit.ts";
 import { bootstrap } from "../accounts/bootstrap.ts";
+import { Tally } from "../accounts/tally.ts";
 import { EventFeed } from "../events/feed.ts";
 import { HostClient } from "../hosts/client.ts";
 import { loadHttpClient } from "../hosts/load-client.ts";
@@ -86,6 +87,7 @@ export async function makeControlPlane(
     queue: new KeyedQueue(),
     work,
     abandoned: new Abandoned(),
+    processes: new Tally("processes"),
     settings,
     counters: metrics.counters,
     log,

@@ -1,3 +1,11 @@
+import {
+  EXEC_OUTPUT_LIMIT_BYTES,
+  JSON_BODY_LIMIT_BYTES,
+  SNAPSHOT_LIST_LIMIT,
+  type WorkspaceLimitName,
+  type WorkspaceLimits,
+} from "@pandastack/contracts";
+
 /** What the control plane is told by its environment. Every wrong value is said at once, before anything starts. */
 export interface Settings {
   readonly listen: { readonly host: string; readonly port: number };
@@ -10,7 +18,8 @@ export interface Settings {
   readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
   readonly defaultTtlSeconds: number;
   readonly defaultRuntime: "auto" | "microvm" | "fake";
-  readonly sandboxesPerWorkspace: number;
+  /** What a workspace may have where nothing else was set for it. */
+  readonly limits: WorkspaceLimits;
   /** How far the audit log goes back. */
   readonly auditDays: number;
   /** Sandboxes that may be in the making on a host at a time; undefined: as many as suit its processors. */
@@ -22,7 +31,20 @@ export interface Settings {
 
 const DEFAULT_LISTEN = "127.0.0.1:8080";
 const DEFAULT_TTL_SECONDS = 3600;
-const DEFAULT_SANDBOXES_PER_WORKSPACE = 1000;
+/** Each can be set for the server by its variable, and for a workspace through the API. */
+const limitDefaults = {
+  /** A hibernated one costs disk and a row. */
+  sandboxes: ["PANDASTACK_SANDBOXES_PER_WORKSPACE", 1000],
+  /** A host of tens of gigabytes holds about as many; what it really holds, its admission says. */
+  running_sandboxes: ["PANDASTACK_RUNNING_SANDBOXES_PER_WORKSPACE", 500],
+  /** As many as a list shows. */
+  snapshots: ["PANDASTACK_SNAPSHOTS_PER_WORKSPACE", SNAPSHOT_LIST_LIMIT],
+  /** Twice what has been tested in one process; each is two sockets. */
+  streams: ["PANDASTACK_STREAMS_PER_WORKSPACE", 2000],
+  processes: ["PANDASTACK_PROCESSES_PER_WORKSPACE", 2000],
+  body_bytes: ["PANDASTACK_BODY_BYTES", JSON_BODY_LIMIT_BYTES],
+  output_bytes: ["PANDASTACK_OUTPUT_BYTES", EXEC_OUTPUT_LIMIT_BYTES],
+} as const satisfies Record<WorkspaceLimitName, readonly [string, number]>;
 /** What most rules ask for, with room: a line takes about 300 bytes. */
 const DEFAULT_AUDIT_DAYS = 90;
 /** More than can be served in `queueSeconds` by any host of today; each costs a connection and a few kilobytes. */
@@ -89,7 +111,9 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     runAs: uid === undefined || gid === undefined ? undefined : { uid, gid },
     defaultTtlSeconds: integer("PANDASTACK_DEFAULT_TTL_SECONDS", DEFAULT_TTL_SECONDS, 0)!,
     defaultRuntime: runtime ?? "auto",
-    sandboxesPerWorkspace: integer("PANDASTACK_SANDBOXES_PER_WORKSPACE", DEFAULT_SANDBOXES_PER_WORKSPACE, 1)!,
+    limits: Object.fromEntries(
+      Object.entries(limitDefaults).map(([name, [variable, fallback]]) => [name, integer(variable, fallback, 0)]),
+    ) as WorkspaceLimits,
     auditDays: integer("PANDASTACK_AUDIT_DAYS", DEFAULT_AUDIT_DAYS, 1)!,
     hostWorkLimit: integer("PANDASTACK_HOST_WORK_LIMIT", undefined, 1),
     queueLimit: integer("PANDASTACK_QUEUE_LIMIT", DEFAULT_QUEUE_LIMIT, 0)!,

@@ -1,5 +1,5 @@
 import type { ColumnType, Generated, Selectable } from "kysely";
-import type { Role } from "@pandastack/contracts";
+import type { Role, WorkspaceLimits } from "@pandastack/contracts";
 import type { BootMode, Isolation, RuntimeName } from "@pandastack/contracts/host";
 
 /** A column that the database sets and nobody else. */
@@ -10,6 +10,7 @@ type Json<T> = ColumnType<T, string, string>;
 export interface WorkspacesTable {
   slug: string;
   name: string;
+  limits: ColumnType<Partial<WorkspaceLimits>, never, string>;
   created_at: Generated<Date>;
 }
 

@@ -1,13 +1,22 @@
 import { operations, type OperationName } from "@pandastack/contracts";
-import type { Answer, Call, Handler } from "../calls/call.ts";
+import type { Answer, Call, Handler, Principal } from "../calls/call.ts";
 import type { SandboxRow } from "../persistence/tables.ts";
 import type { SandboxParts } from "./parts.ts";
 import { enter } from "./service/enter.ts";
 import { findSandbox } from "./store.ts";
 
+/** Whoever calls these waits for a command or a terminal. `execSocket` counts each of its commands itself. */
+const WAITED_FOR: ReadonlySet<OperationName> = new Set([
+  "exec",
+  "execStream",
+  "openTerminal",
+  "openSsh",
+  "connectProcess",
+]);
+
 type NeedsId<N extends OperationName> = Call<N> & {
   readonly params: { readonly id: string };
-  readonly principal: { readonly workspace: string };
+  readonly principal: Principal;
 };
 
 /**
@@ -24,7 +33,12 @@ export function onSandbox<N extends OperationName>(
   return async (given) => {
     const call = given as NeedsId<N>;
     const row = await findSandbox(parts.db, call.principal.workspace, call.params.id);
-    const end = isActivity ? parts.activity.begin(row) : () => {};
+    const leave = WAITED_FOR.has(name) ? parts.processes.enter(call.principal) : () => {};
+    const rest = isActivity ? parts.activity.begin(row) : () => {};
+    const end = () => {
+      leave();
+      rest();
+    };
     let answer: Answer<N>;
     try {
       answer =

@@ -1,4 +1,6 @@
 import type { Logger } from "@pandastack/platform";
+import type { WorkspaceLimits } from "@pandastack/contracts";
+import type { Tally } from "../accounts/tally.ts";
 import type { EventFeed } from "../events/feed.ts";
 import type { HostClient } from "../hosts/client.ts";
 import type { HostWatch } from "../hosts/watch.ts";
@@ -13,7 +15,8 @@ export interface SandboxSettings {
   readonly defaultTtlSeconds: number;
   /** What `auto` means here. */
   readonly defaultRuntime: "auto" | "microvm" | "fake";
-  readonly sandboxesPerWorkspace: number;
+  /** What a workspace may have where nothing else was set for it. */
+  readonly limits: WorkspaceLimits;
   readonly auditDays: number;
 }
 
@@ -38,6 +41,8 @@ export interface SandboxParts {
   /** Whatever makes a sandbox run on the host waits for its turn here. */
   readonly work: WorkQueue;
   readonly abandoned: Abandoned;
+  /** Commands and terminals that are waited for. */
+  readonly processes: Tally;
   readonly settings: SandboxSettings;
   readonly counters: SandboxCounters;
   readonly log: Logger;

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { SandboxStatus } from "@pandastack/contracts";
+import type { SandboxStatus, WorkspaceLimits } from "@pandastack/contracts";
 import type { HostSandbox, Isolation, RuntimeName } from "@pandastack/contracts/host";
 import { Refusal } from "@pandastack/platform";
 import type { z } from "zod";
@@ -89,14 +89,14 @@ export interface NewSandbox {
 }
 
 /**
- * Rows of sandboxes about to be made, all or none: none when the workspace would have more than `limit`, or when they are
+ * Rows of sandboxes about to be made, all or none: none when the workspace would have more than it may, or when they are
  * there already (a repeated request).
  */
 export async function insertSandboxes(
   db: Database,
   workspace: string,
   given: readonly NewSandbox[],
-  limit: number,
+  defaults: WorkspaceLimits,
 ): Promise<SandboxRow[]> {
   const records = given.map((sandbox) => ({
     id: sandbox.id,
@@ -121,7 +121,7 @@ export async function insertSandboxes(
     from jsonb_to_recordset(${JSON.stringify(records)}::jsonb) as n (id text, operation_id text, owner uuid, template text,
       from_snapshot text, persistent boolean, ttl_seconds bigint, metadata jsonb, runtime text, isolation text, cpu integer,
       memory_mb integer, disk_mb integer)
-    where (select count(*) from sandboxes where workspace = ${workspace} and wanted <> 'deleted') + ${given.length} <= ${limit}
+    where (select ${lacks(workspace, { more: given.length, running: given.length }, defaults)}) is null
     on conflict (id) do nothing
     returning *`.execute(db);
   return rows;
@@ -136,6 +136,29 @@ export async function takeOver(db: Database, ids: readonly string[], owner: stri
     update sandboxes set owner = case when status = 'creating' then ${owner}::uuid else owner end
     where id = any(${ids}) and wanted <> 'deleted' returning *`.execute(db);
   return rows;
+}
+
+/** Sandboxes that are to come, and how many of those that are there already or to come will run in addition. */
+interface Wish {
+  readonly more: number;
+  readonly running: number;
+}
+
+const lacks = (workspace: string, { more, running }: Wish, { sandboxes, running_sandboxes }: WorkspaceLimits) =>
+  sql<
+    "sandboxes" | "running_sandboxes" | null
+  >`workspace_lacks_sandboxes(${workspace}, ${more}::integer, ${running}::integer, ${sandboxes}::integer, ${running_sandboxes}::integer)`;
+
+/** The limit that keeps a workspace from having so many more sandboxes, if one does. */
+export async function lackingRoom(
+  db: Database,
+  workspace: string,
+  wish: Wish,
+  defaults: WorkspaceLimits,
+): Promise<"sandboxes" | "running_sandboxes" | null> {
+  const { rows } = await sql<{ lacking: "sandboxes" | "running_sandboxes" | null }>`
+    select ${lacks(workspace, wish, defaults)} as lacking`.execute(db);
+  return rows[0]?.lacking ?? null;
 }
 
 const observed = (host: HostSandbox) => ({
@@ -186,6 +209,22 @@ export async function want(
     .executeTakeFirst();
   if (changed === undefined) throw unknownSandbox();
   return changed;
+}
+
+/** As `want`, for one that has no machine now. Undefined when its workspace may not have another one run. */
+export async function wantAwake(
+  db: Database,
+  row: SandboxRow,
+  defaults: WorkspaceLimits,
+): Promise<SandboxRow | undefined> {
+  return db
+    .updateTable("sandboxes")
+    .set((column) => ({ wanted: "running", generation: sql<number>`${column.ref("generation")} + 1` }))
+    .where("id", "=", row.id)
+    .where("wanted", "<>", "deleted")
+    .where(sql<boolean>`(select ${lacks(row.workspace, { more: 0, running: 1 }, defaults)}) is null`)
+    .returningAll()
+    .executeTakeFirst();
 }
 
 /** Writes what a host shows, if nothing has changed since `generation`. Undefined when something has. */

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { SNAPSHOT_LIST_LIMIT, type Snapshot } from "@pandastack/contracts";
+import { SNAPSHOT_LIST_LIMIT, type Snapshot, type WorkspaceLimits } from "@pandastack/contracts";
 import type { HostSnapshot, RuntimeName } from "@pandastack/contracts/host";
 import { Refusal } from "@pandastack/platform";
 import type { Database } from "../persistence/database.ts";
@@ -65,27 +65,24 @@ export interface NewSnapshot {
   readonly memoryMb: number;
 }
 
-/** The row of a snapshot about to be taken; one that is there already (a repeated request) becomes the new owner's. */
-export async function beginSnapshot(db: Database, given: NewSnapshot): Promise<SnapshotRow> {
-  return db
-    .insertInto("snapshots")
-    .values({
-      id: given.id,
-      workspace: given.workspace,
-      sandbox_id: given.sandboxId,
-      wanted: "ready",
-      status: "creating",
-      operation_id: given.operationId,
-      owner: given.owner,
-      template: given.template,
-      runtime: given.runtime,
-      cpu: given.cpu,
-      memory_mb: given.memoryMb,
-      deleted_at: null,
-    })
-    .onConflict((conflict) => conflict.column("id").doUpdateSet({ owner: given.owner }))
-    .returningAll()
-    .executeTakeFirstOrThrow();
+/**
+ * The row of a snapshot about to be taken; one that is there already (a repeated request) becomes the new owner's. Undefined
+ * when the workspace may not have another.
+ */
+export async function beginSnapshot(
+  db: Database,
+  given: NewSnapshot,
+  defaults: WorkspaceLimits,
+): Promise<SnapshotRow | undefined> {
+  const { rows } = await sql<SnapshotRow>`
+    insert into snapshots (id, workspace, sandbox_id, wanted, status, operation_id, owner, template, runtime, cpu, memory_mb)
+    select ${given.id}, ${given.workspace}, ${given.sandboxId}, 'ready', 'creating', ${given.operationId}, ${given.owner}::uuid,
+      ${given.template}, ${given.runtime}, ${given.cpu}::integer, ${given.memoryMb}::integer
+    where exists (select from snapshots where id = ${given.id})
+      or not (select workspace_lacks_snapshots(${given.workspace}, ${defaults.snapshots}::integer))
+    on conflict (id) do update set owner = excluded.owner
+    returning *`.execute(db);
+  return rows[0];
 }
 
 export async function finishSnapshot(db: Database, id: string, host: HostSnapshot): Promise<SnapshotRow | undefined> {

@@ -1,3 +1,4 @@
+import type { WorkspaceLimits } from "@pandastack/contracts";
 import { createLogger } from "@pandastack/platform";
 import { makeControlPlane, type ControlPlane } from "../../src/main/control-plane.ts";
 import type { Settings } from "../../src/main/settings.ts";
@@ -60,6 +61,20 @@ export function testLogger() {
   return log;
 }
 
+/** What workspaces may have in tests, where they say nothing else. */
+export function limitsWith(given: Partial<WorkspaceLimits>): WorkspaceLimits {
+  return {
+    sandboxes: 1000,
+    running_sandboxes: 1000,
+    snapshots: 500,
+    streams: 2000,
+    processes: 2000,
+    body_bytes: 1024 * 1024,
+    output_bytes: 16 * 1024 * 1024,
+    ...given,
+  };
+}
+
 /** What tests run with where they say nothing else. */
 export const TEST_SETTINGS: Omit<Settings, "databaseUrl" | "hostSocket"> = {
   listen: { host: "127.0.0.1", port: 0 },
@@ -69,7 +84,7 @@ export const TEST_SETTINGS: Omit<Settings, "databaseUrl" | "hostSocket"> = {
   runAs: undefined,
   defaultTtlSeconds: 3600,
   defaultRuntime: "fake",
-  sandboxesPerWorkspace: 100,
+  limits: limitsWith({}),
   auditDays: 90,
   hostWorkLimit: undefined,
   queueLimit: 1000,

@@ -4,6 +4,7 @@ import type { WebSocket } from "ws";
 import { z } from "zod";
 import { EXEC_SOCKET_COMMANDS_LIMIT, ExecBody } from "@pandastack/contracts";
 import { toErrorResponse } from "@pandastack/platform";
+import type { Principal } from "../../calls/call.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import { bufferOf, CloseCode, keepAlive, sendAndWait } from "../../calls/sockets.ts";
 import type { SandboxParts } from "../parts.ts";
@@ -17,7 +18,7 @@ const Message = z.union([
 ]);
 
 /** Many commands over one socket. Losing it leaves them running; `cancel` kills one. */
-export function execSocket(parts: SandboxParts, row: SandboxRow, socket: WebSocket): void {
+export function execSocket(parts: SandboxParts, row: SandboxRow, principal: Principal, socket: WebSocket): void {
   const guest = parts.host.guest(row.id);
   const closed = new AbortController();
   /** What a socket's messages are events of is the connection, not the call that opened it. */
@@ -27,6 +28,13 @@ export function execSocket(parts: SandboxParts, row: SandboxRow, socket: WebSock
 
   const run = async (id: string | number, body: ExecBody) => {
     const processId = randomUUID();
+    let leave = () => {};
+    try {
+      leave = parts.processes.enter(principal);
+    } catch (error) {
+      const { body: refusal } = toErrorResponse(error);
+      return say({ id, error: refusal.error, code: refusal.code });
+    }
     running.set(id, processId);
     const decoders = { stdout: outputDecoder(), stderr: outputDecoder() };
     try {
@@ -48,6 +56,7 @@ export function execSocket(parts: SandboxParts, row: SandboxRow, socket: WebSock
         await say({ id, error: toErrorResponse(error).body.error, code: toErrorResponse(error).body.code });
     } finally {
       running.delete(id);
+      leave();
     }
   };
   const say = (message: unknown) => sendAndWait(socket, JSON.stringify(message));

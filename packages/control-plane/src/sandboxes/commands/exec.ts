@@ -6,8 +6,9 @@ import { shellRequest, timeoutText } from "./request.ts";
 
 /** Runs a command to its end. A caller that goes away leaves it running: its output is lost, it is not. */
 export async function exec(parts: SandboxParts, call: Call<"exec">, row: SandboxRow): Promise<Answer<"exec">> {
-  const stdout = new BoundedOutput();
-  const stderr = new BoundedOutput();
+  const { output_bytes } = call.principal.limits;
+  const stdout = new BoundedOutput(output_bytes);
+  const stderr = new BoundedOutput(output_bytes);
   for await (const event of parts.host.guest(row.id).exec(shellRequest(call.body), { signal: call.signal })) {
     switch (event.kind) {
       case "stdout":

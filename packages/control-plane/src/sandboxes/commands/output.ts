@@ -1,5 +1,4 @@
 import { TextDecoder } from "node:util";
-import { EXEC_OUTPUT_LIMIT_BYTES } from "@pandastack/contracts";
 
 /** One stream of a command's output, kept up to a limit. */
 export class BoundedOutput {
@@ -8,7 +7,7 @@ export class BoundedOutput {
   #bytes = 0;
   isTruncated = false;
 
-  constructor(limitBytes: number = EXEC_OUTPUT_LIMIT_BYTES) {
+  constructor(limitBytes: number) {
     this.#limitBytes = limitBytes;
   }
 

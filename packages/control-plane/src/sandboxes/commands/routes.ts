@@ -53,9 +53,9 @@ export function commandHandlers(parts: SandboxParts): Pick<Handlers, Operations>
   return {
     exec: onSandbox(parts, "exec", (call, row) => exec(parts, call, row)),
     execStream: onSandbox(parts, "execStream", (call, row) => execStream(parts, call, row)),
-    execSocket: onSandbox(parts, "execSocket", async (_, row) => ({
+    execSocket: onSandbox(parts, "execSocket", async ({ principal }, row) => ({
       status: 101,
-      connect: (socket) => execSocket(parts, row, socket),
+      connect: (socket) => execSocket(parts, row, principal, socket),
     })),
     openTerminal: onSandbox(parts, "openTerminal", (call, row) =>
       openTerminal(call, row, wantsExitMessage(call.query, call.userAgent)),

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { step } from "@pandastack/contracts";
 import { Refusal, crashPoint } from "@pandastack/platform";
+import { noRoom } from "../../accounts/limits.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import type { SandboxParts } from "../parts.ts";
-import { findSandbox, observe, readSandbox, unknownSandbox, want } from "../store.ts";
+import { findSandbox, observe, readSandbox, unknownSandbox, want, wantAwake } from "../store.ts";
 import { syncSandbox } from "./sync.ts";
 
 export type StateChange = "pause" | "resume" | "hibernate" | "wake";
@@ -70,7 +71,7 @@ async function send(
   row: SandboxRow,
   { name, wanted }: ReturnType<typeof commandFor>,
 ): Promise<SandboxRow> {
-  const { generation } = await want(parts.db, row, wanted);
+  const { generation } = name === "wakeSandbox" ? await awaken(parts, row) : await want(parts.db, row, wanted);
   crashPoint("control.change.wanted");
   const host = await parts.host.execute(randomUUID(), { name, sandboxId: row.id });
   crashPoint("control.change.made");
@@ -80,6 +81,14 @@ async function send(
   crashPoint("control.change.observed");
   if (observed === undefined || observed.wanted === "deleted") throw unknownSandbox();
   return observed;
+}
+
+async function awaken(parts: SandboxParts, row: SandboxRow): Promise<SandboxRow> {
+  const { limits } = parts.settings;
+  const wanted = await wantAwake(parts.db, row, limits);
+  if (wanted !== undefined) return wanted;
+  await findSandbox(parts.db, row.workspace, row.id);
+  throw await noRoom(parts.db, row.workspace, limits, "running_sandboxes");
 }
 
 function commandFor(row: SandboxRow, change: StateChange) {

@@ -1,8 +1,9 @@
 import { errorRegistry } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
 import type { SandboxRow } from "../../persistence/tables.ts";
+import { noRoom } from "../../accounts/limits.ts";
 import type { SandboxParts } from "../parts.ts";
-import { forget, insertSandboxes, readSandbox, takeOver, unwant, type NewSandbox } from "../store.ts";
+import { forget, insertSandboxes, lackingRoom, readSandbox, takeOver, unwant, type NewSandbox } from "../store.ts";
 import { removeFromHost } from "./remove.ts";
 
 /** Lives of one idempotency key: each time what it made was deleted, the same request makes it anew under other ids. */
@@ -29,7 +30,7 @@ export async function begin(
     const ids = planned.map((sandbox) => sandbox.id);
     let inserted: SandboxRow[];
     try {
-      inserted = await insertSandboxes(parts.db, workspace, planned, parts.settings.sandboxesPerWorkspace);
+      inserted = await insertSandboxes(parts.db, workspace, planned, parts.settings.limits);
     } catch (error) {
       // The rows may be there all the same: a lost answer is not a lost statement.
       parts.abandoned.add(ids);
@@ -38,10 +39,13 @@ export async function begin(
     if (inserted.length === planned.length) return { rows: inOrder(planned, inserted), isDone: false };
     const existing = await existingRows(parts, planned);
     if (existing.length === 0) {
-      throw new Refusal(
-        "quota.sandboxes_exceeded",
-        `a workspace may have ${parts.settings.sandboxesPerWorkspace} sandboxes at a time; delete some, or let the operator raise PANDASTACK_SANDBOXES_PER_WORKSPACE`,
+      const lacking = await lackingRoom(
+        parts.db,
+        workspace,
+        { more: planned.length, running: planned.length },
+        parts.settings.limits,
       );
+      throw await noRoom(parts.db, workspace, parts.settings.limits, lacking ?? "sandboxes");
     }
     if (existing.some((row) => row.wanted === "deleted")) continue;
     parts.abandoned.remove(ids);

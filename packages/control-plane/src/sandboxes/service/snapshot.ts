@@ -1,5 +1,6 @@
 import { Refusal, crashPoint } from "@pandastack/platform";
 import { deriveUuid } from "../../calls/ids.ts";
+import { noRoom } from "../../accounts/limits.ts";
 import type { SandboxRow, SnapshotRow } from "../../persistence/tables.ts";
 import { removeSnapshot } from "../../snapshots/delete-snapshot.ts";
 import { beginSnapshot, burySnapshot, finishSnapshot, unwantSnapshot } from "../../snapshots/store.ts";
@@ -24,21 +25,27 @@ export async function createSnapshot(parts: SandboxParts, sandbox: SandboxRow, s
 
 async function begin(parts: SandboxParts, sandbox: SandboxRow, seed: string, round: number): Promise<SnapshotRow> {
   const id = deriveUuid(seed, `snapshot ${round}`);
-  const row = await beginSnapshot(parts.db, {
-    id,
-    workspace: sandbox.workspace,
-    sandboxId: sandbox.id,
-    operationId: deriveUuid(seed, `snapshot operation ${round}`),
-    owner: parts.presence.id,
-    template: sandbox.template,
-    runtime: sandbox.runtime,
-    cpu: sandbox.cpu,
-    memoryMb: sandbox.memory_mb,
-  }).catch((error: unknown) => {
+  const { limits } = parts.settings;
+  const row = await beginSnapshot(
+    parts.db,
+    {
+      id,
+      workspace: sandbox.workspace,
+      sandboxId: sandbox.id,
+      operationId: deriveUuid(seed, `snapshot operation ${round}`),
+      owner: parts.presence.id,
+      template: sandbox.template,
+      runtime: sandbox.runtime,
+      cpu: sandbox.cpu,
+      memoryMb: sandbox.memory_mb,
+    },
+    limits,
+  ).catch((error: unknown) => {
     // The row may be there all the same: a lost answer is not a lost statement.
     parts.abandoned.add([id]);
     throw error;
   });
+  if (row === undefined) throw await noRoom(parts.db, sandbox.workspace, limits, "snapshots");
   parts.abandoned.remove([id]);
   return row;
 }
