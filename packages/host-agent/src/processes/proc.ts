@@ -26,6 +26,17 @@ export function processStat(pid: number): ProcessStat | undefined {
   };
 }
 
+/** Memory that is the process's alone, in RAM or swapped out: not what it shares with a file. 0 when it is gone. */
+export function ownMemoryBytes(pid: number): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1] ?? 0);
+    return (kib("RssAnon") + kib("VmSwap")) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
 /** True for the process that was meant, not for a later one with its number, nor for a zombie. */
 export function isAlive(pid: number, startTime: string): boolean {
   const stat = processStat(pid);

@@ -136,6 +136,8 @@ export interface Machine {
   snapshot(options: SnapshotOptions): Promise<SnapshotOutcome>;
   /** Ends the process at once and removes the machine's sockets and jail; the disk stays. */
   stop(): Promise<void>;
+  /** Most that an image's memory would take on the pool if it were made now. */
+  imageBytes(): number;
   /** Host-side figures. */
   usage(): Promise<{ pid: number; rssBytes: number; cpuMs: number }>;
   consoleLog(): Promise<string>;

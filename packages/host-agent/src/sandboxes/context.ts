@@ -4,6 +4,7 @@ import type { HostLayout } from "../files/layout.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Machine, Runtime } from "../runtimes/runtime.ts";
 import type { TemplateStore } from "../templates/template-store.ts";
+import type { Admission } from "./admission/index.ts";
 import type { Commit } from "./commit.ts";
 import type { SandboxEntry } from "./entry.ts";
 import type { SlotSource } from "./slots.ts";
@@ -21,6 +22,7 @@ export interface HostContext {
   readonly slots: SlotSource;
   readonly journal: Journal;
   readonly templates: TemplateStore;
+  readonly admission: Admission;
   readonly log: Logger;
   readonly entries: Map<string, SandboxEntry>;
   readonly snapshots: Map<string, SnapshotRecord>;

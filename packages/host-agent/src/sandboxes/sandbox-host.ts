@@ -19,7 +19,13 @@ import type { Artifacts } from "../images/artifacts.ts";
 import { Journal } from "../journal/journal.ts";
 import type { Machine, MachineSize, Runtime } from "../runtimes/runtime.ts";
 import { TemplateStore } from "../templates/template-store.ts";
-import { availableMemoryBytes, totalMemoryBytes } from "./admission.ts";
+import {
+  Admission,
+  admissionSettings,
+  availableMemoryBytes,
+  measureHost,
+  totalMemoryBytes,
+} from "./admission/index.ts";
 import { closeSandboxes } from "./close.ts";
 import { createSandbox } from "./commands/create.ts";
 import { deleteSandbox, deleteSnapshot } from "./commands/delete.ts";
@@ -93,14 +99,22 @@ class LocalSandboxHost implements SandboxHost {
       acquireSlot: () => slots.acquire(),
       releaseSlot: (slot) => slots.release(slot),
     });
+    const entries: HostContext["entries"] = new Map();
+    const admission = new Admission({
+      settings: admissionSettings(process.env),
+      measured: measureHost(layout.poolDir),
+      livingMb: () =>
+        [...entries.values()].reduce((sum, { record }) => sum + (record.machine ? record.memoryMb : 0), 0),
+    });
     this.#context = {
+      admission,
       layout,
       runtime,
       slots,
       log,
       journal: this.#journal,
       templates,
-      entries: new Map(),
+      entries,
       snapshots: new Map(),
       stock: () => this.#stock,
       commit,

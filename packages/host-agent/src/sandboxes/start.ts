@@ -4,6 +4,7 @@ import { GuestClient } from "../guest/client.ts";
 import { GuestConnection, type GuestRefresh } from "../guest/connection.ts";
 import type { Machine, MachineSize, RestorePlan, Runtime } from "../runtimes/runtime.ts";
 import type { NetworkSlot } from "../network/slot.ts";
+import { asRefusalWhenFull } from "./admission/index.ts";
 import type { SlotSource } from "./slots.ts";
 import type { Stock } from "./stock.ts";
 
@@ -50,7 +51,7 @@ export async function startFromImage(options: {
   } catch (error) {
     await machine?.stop();
     await slots.release(ready.slot);
-    throw error;
+    throw asRefusalWhenFull(error);
   }
 }
 

@@ -5,6 +5,7 @@ import { scratchDir } from "../files/layout.ts";
 import { writeManifest } from "../images/manifest.ts";
 import { GUEST_PROTOCOL_VERSION } from "../images/template-key.ts";
 import type { SnapshotOutcome } from "../runtimes/runtime.ts";
+import { asRefusalWhenFull } from "./admission/index.ts";
 import type { HostContext } from "./context.ts";
 import type { SandboxEntry } from "./entry.ts";
 import type { SandboxRecord } from "./record.ts";
@@ -34,7 +35,7 @@ export async function takeImage(
     return outcome;
   } catch (error) {
     rmSync(scratch, { recursive: true, force: true });
-    throw error;
+    throw asRefusalWhenFull(error);
   }
 }
 

@@ -78,6 +78,11 @@ export class FakeMachine implements Machine {
     return { pausedMs, dirtyBytes: await written };
   }
 
+  /** Its image is a small file. */
+  imageBytes(): number {
+    return 0;
+  }
+
   async stop(): Promise<void> {
     if (!this.#isGone)
       await this.#end({ kind: "exited", code: null, signal: "SIGKILL", ranOutOfMemory: false, log: "" });

@@ -3,8 +3,9 @@ import { chmod, copyFile, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { waitFor, crashPoint } from "@pandastack/platform";
-import { isAlive, processStat } from "../../processes/proc.ts";
+import { isAlive, ownMemoryBytes, processStat } from "../../processes/proc.ts";
 import type { ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
+import { resumeWhenPoolHasRoom } from "./full-disk.ts";
 import { DEVICES, DISK, MEMORY, removeMachineFiles } from "./machine-files.ts";
 import type { MemoryDumper } from "./memory-dump.ts";
 import { connectAgent, killVmm, readLog, type Vmm } from "./vmm.ts";
@@ -28,6 +29,7 @@ export class QemuMachine implements Machine {
     this.#channel = channel;
     this.record = vmm.record;
     this.disk = join(vmm.files.dir, DISK);
+    resumeWhenPoolHasRoom(vmm.qmp, this.disk);
     this.exited = vmm.qmp.closed.then(async () => {
       await waitFor(() => !isAlive(this.record.pid, this.record.pidStartTime), {
         timeoutMs: 60_000,
@@ -104,6 +106,10 @@ export class QemuMachine implements Machine {
     this.#vmm.qmp.close();
     await this.#vmm.cgroup.remove();
     removeMachineFiles(this.#vmm.files);
+  }
+
+  imageBytes(): number {
+    return ownMemoryBytes(this.record.pid);
   }
 
   usage(): Promise<{ pid: number; rssBytes: number; cpuMs: number }> {

@@ -21,6 +21,8 @@ export class Qmp {
   readonly #pending: Pending[] = [];
   #text = "";
   readonly closed: Promise<void>;
+  /** Told of what the VMM says by itself. */
+  onEvent: ((event: string, data: Readonly<Record<string, unknown>>) => void) | undefined;
   #isClosed = false;
 
   private constructor(socket: Socket) {
@@ -67,7 +69,7 @@ export class Qmp {
     for (let at = this.#text.indexOf("\n"); at >= 0; at = this.#text.indexOf("\n")) {
       const line = this.#text.slice(0, at);
       this.#text = this.#text.slice(at + 1);
-      let message: { return?: unknown; error?: { desc: string }; event?: string };
+      let message: { return?: unknown; error?: { desc: string }; event?: string; data?: Record<string, unknown> };
       try {
         message = JSON.parse(line);
       } catch {
@@ -77,6 +79,7 @@ export class Qmp {
       }
       if (message.error) this.#pending.shift()?.reject(new QmpError(message.error.desc));
       else if ("return" in message) this.#pending.shift()?.resolve(message.return);
+      else if (typeof message.event === "string") this.onEvent?.(message.event, message.data ?? {});
     }
   }
 }

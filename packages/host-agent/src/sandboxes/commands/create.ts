@@ -3,7 +3,6 @@ import type { HostCommand, HostSandbox } from "@pandastack/contracts/host";
 import { Refusal, crashPoint, markStep } from "@pandastack/platform";
 import { sandboxDir, snapshotDir } from "../../files/layout.ts";
 import { readManifest, requireLoadable, type ImageManifest } from "../../images/manifest.ts";
-import { requireRoom } from "../admission.ts";
 import type { Answering } from "../commit.ts";
 import { requireSnapshot, type HostContext } from "../context.ts";
 import { SandboxEntry } from "../entry.ts";
@@ -18,7 +17,7 @@ export async function createSandbox(context: HostContext, command: Create, answe
   if (context.entries.has(command.sandboxId))
     throw new Refusal("sandbox.conflict", `sandbox ${command.sandboxId} exists already`);
   const image = imageFor(context, command);
-  await requireRoom(context.layout, image.manifest.memoryMb);
+  using _room = await context.admission.reserve({ machines: { count: 1, memoryMb: image.manifest.memoryMb } });
   markStep("admission");
   const ready = await planRestore(context, {
     imageDir: image.dir,

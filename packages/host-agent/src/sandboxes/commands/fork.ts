@@ -3,7 +3,7 @@ import type { ForkResult, HostCommand } from "@pandastack/contracts/host";
 import { Refusal, newHexId, toErrorResponse, crashPoint } from "@pandastack/platform";
 import { hibernationDir, sandboxDir, scratchDir } from "../../files/layout.ts";
 import type { Change } from "../../journal/journal.ts";
-import { requireRoom } from "../admission.ts";
+import { asRefusalWhenFull } from "../admission/index.ts";
 import type { Answering } from "../commit.ts";
 import { requireEntry, type HostContext } from "../context.ts";
 import { keepDisk } from "../disk.ts";
@@ -33,7 +33,10 @@ export async function forkSandbox(context: HostContext, command: Fork, answering
     if (context.entries.has(child.sandboxId))
       throw new Refusal("sandbox.conflict", `sandbox ${child.sandboxId} exists already`);
   }
-  await requireRoom(context.layout, parent.record.memoryMb, command.children.length);
+  using _room = await context.admission.reserve({
+    machines: { count: command.children.length, memoryMb: parent.record.memoryMb },
+    imageBytes: parent.state === "hibernated" ? 0 : parent.machine.imageBytes(),
+  });
   const began = performance.now();
   const imageDir = scratchDir(context.layout, `fork-${newHexId(6)}`);
   const ahead: (Promise<ReadyPlan> | undefined)[] = [];
@@ -78,6 +81,8 @@ export async function forkSandbox(context: HostContext, command: Fork, answering
       await undoChildren(context, children);
       throw error;
     }
+  } catch (error) {
+    throw asRefusalWhenFull(error);
   } finally {
     await discardUnused(context, ahead);
     rmSync(imageDir, { recursive: true, force: true });
@@ -138,7 +143,7 @@ function finish(
   const outcomes = fork.children.map((settled, index): Outcome => {
     const { sandboxId } = fork.command.children[index]!;
     if (settled.status === "rejected") {
-      const { body } = toErrorResponse(settled.reason);
+      const { body } = toErrorResponse(asRefusalWhenFull(settled.reason));
       context.log.error({ err: settled.reason, sandboxId }, "a forked child did not start");
       return { ok: false, sandboxId, error: body.error, code: body.code };
     }

@@ -1,7 +1,6 @@
 import { crashPoint } from "@pandastack/platform";
 import type { HostSandbox } from "@pandastack/contracts/host";
 import { hibernationDir } from "../../files/layout.ts";
-import { requireRoom } from "../admission.ts";
 import type { Answering } from "../commit.ts";
 import { requireEntry, type HostContext } from "../context.ts";
 import { toHostSandbox } from "../record.ts";
@@ -20,7 +19,7 @@ export async function hibernateSandbox(
 ): Promise<HostSandbox> {
   const entry = requireEntry(context, sandboxId);
   if (!mayRun("hibernate", entry.record)) return answering([], toHostSandbox(entry.record));
-  await requireRoom(context.layout, 0);
+  using _room = await context.admission.reserve({ imageBytes: entry.machine.imageBytes(), mayUseReserve: true });
   try {
     await takeImage(context, entry, {
       target: hibernationDir(context.layout, sandboxId),

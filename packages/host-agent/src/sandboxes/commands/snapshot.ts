@@ -4,7 +4,6 @@ import { dirname, join } from "node:path";
 import type { HostSnapshot } from "@pandastack/contracts/host";
 import { Refusal, newHexId, crashPoint } from "@pandastack/platform";
 import { hibernationDir, scratchDir, snapshotDir } from "../../files/layout.ts";
-import { requireRoom } from "../admission.ts";
 import type { Answering } from "../commit.ts";
 import { requireEntry, type HostContext, type SnapshotRecord } from "../context.ts";
 import { mayRun } from "../rules.ts";
@@ -21,7 +20,8 @@ export async function createSnapshot(
   mayRun("snapshot", entry.record);
   if (context.snapshots.has(command.snapshotId))
     throw new Refusal("sandbox.conflict", `snapshot ${command.snapshotId} exists already`);
-  await requireRoom(context.layout, 0);
+  const imageBytes = entry.state === "hibernated" ? 0 : entry.machine.imageBytes();
+  using _room = await context.admission.reserve({ imageBytes });
   const target = snapshotDir(context.layout, command.snapshotId);
   let pausedMs = 0;
   if (entry.state === "hibernated") await copyImage(context, hibernationDir(context.layout, entry.record.id), target);

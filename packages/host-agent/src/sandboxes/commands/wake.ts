@@ -3,7 +3,6 @@ import type { HostSandbox } from "@pandastack/contracts/host";
 import { Fault, crashPoint } from "@pandastack/platform";
 import { hibernationDir } from "../../files/layout.ts";
 import { readManifest, requireLoadable } from "../../images/manifest.ts";
-import { requireRoom } from "../admission.ts";
 import type { Answering } from "../commit.ts";
 import { requireEntry, type HostContext } from "../context.ts";
 import { keepDisk } from "../disk.ts";
@@ -25,7 +24,7 @@ export async function wakeSandbox(context: HostContext, sandboxId: string, answe
   const manifest = readManifest(imageDir);
   if (!manifest) throw new Fault("sandbox.wake_failed", `the memory of sandbox ${sandboxId} is not on this host`);
   requireLoadable(manifest, context.runtime);
-  await requireRoom(context.layout, manifest.memoryMb);
+  using _room = await context.admission.reserve({ machines: { count: 1, memoryMb: manifest.memoryMb } });
   const { runtime, slots } = context;
   const { persistent, env } = entry.record;
   const ready = await planRestore(context, { imageDir, size: manifest, durable: persistent });
