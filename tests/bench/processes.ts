@@ -15,7 +15,3 @@ export function uniqueMb(pid: number): number {
   const kb = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(text)?.[1] ?? 0);
   return (kb("Private_Clean") + kb("Private_Dirty") + kb("Swap")) / 1024;
 }
-
-export function residentMb(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
-}

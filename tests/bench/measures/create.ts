@@ -36,7 +36,12 @@ export const create: MakeMeasure = ({ client, quick }) => {
     rows: () => [
       { name: "create, answer = usable", unit: "ms", target: { atMost: 80, p99AtMost: 250 }, samples: made },
       { name: "  of it: restore on the host (boot_ms)", unit: "ms", samples: restore },
-      { name: "  of it: the control plane's own share, HTTP included", unit: "ms", target: { atMost: 10 }, samples: ownShare },
+      {
+        name: "  of it: the control plane's own share, HTTP included",
+        unit: "ms",
+        target: { atMost: 10 },
+        samples: ownShare,
+      },
       { name: "    of it: between the control plane's first and last step", unit: "ms", samples: ofItServer },
       { name: "first exec of true", unit: "ms", target: { atMost: 150 }, samples: first },
       { name: "tenth exec of true", unit: "ms", target: { atMost: 40 }, samples: tenth },

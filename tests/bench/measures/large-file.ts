@@ -1,10 +1,6 @@
 import type { MakeMeasure } from "../measure.ts";
-import { residentMb } from "../processes.ts";
-import { findBelow } from "../../e2e/support/process-tree.ts";
+import { TRANSFER_MEMORY_MB, transferProcesses, watchGrowth } from "../../e2e/support/memory.ts";
 
-/** Resident memory that a transfer may add to one process, whatever its size; see docs/specification.md. */
-export const TRANSFER_MEMORY_MB = 96;
-const SAMPLED_EVERY_MS = 100;
 const PIECE = Buffer.alloc(1_000_000, "pandastack ");
 
 /** A file that no process on the way could hold, up and down: what the two of ours grow by meanwhile. */
@@ -17,15 +13,11 @@ export const largeFile: MakeMeasure = ({ client, quick, server }) => {
   return {
     rounds: 1,
     async round(isCounted) {
-      if (server?.supervisor.pid === undefined) return;
-      const pids = {
-        "host agent": findBelow(server.supervisor.pid, /host-agent\/src\/main\.ts/),
-        "control plane": findBelow(server.supervisor.pid, /control-plane\/src\/main\.ts/),
-      };
+      if (server === undefined) return;
       const { id } = await client.create();
       const path = `/sandboxes/${id}/fs?path=/root/large`;
       const pieces = isCounted ? sizeMb : 16;
-      const growth = watchGrowth(pids);
+      const growth = watchGrowth(transferProcesses(server.dataDir));
       const written = await client.upload(path, PIECE, pieces);
       const read = await client.call("GET", path);
       const peaks = growth.stop();
@@ -52,21 +44,3 @@ export const largeFile: MakeMeasure = ({ client, quick, server }) => {
     },
   };
 };
-
-/** How far above where it began each process's resident memory rises. */
-export function watchGrowth<K extends string>(pids: Record<K, number>): { stop(): Record<K, number> } {
-  const names = Object.keys(pids) as K[];
-  const began = Object.fromEntries(names.map((name) => [name, residentMb(pids[name])])) as Record<K, number>;
-  const peak = { ...began };
-  const sample = () => {
-    for (const name of names) peak[name] = Math.max(peak[name], residentMb(pids[name]));
-  };
-  const timer = setInterval(sample, SAMPLED_EVERY_MS);
-  return {
-    stop() {
-      clearInterval(timer);
-      sample();
-      return Object.fromEntries(names.map((name) => [name, peak[name] - began[name]])) as Record<K, number>;
-    },
-  };
-}
