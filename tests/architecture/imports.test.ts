@@ -47,6 +47,7 @@ const folders: Record<string, readonly string[]> = {
     "templates",
     "snapshots",
     "sandboxes",
+    "gateway",
     "http",
     "main",
   ],

@@ -1,3 +1,4 @@
+import { createServer } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { operationNames, operations, type Operation, type OperationName, type Role } from "@pandastack/contracts";
 import {
@@ -28,6 +29,8 @@ const bodies: Partial<Record<OperationName, unknown>> = {
   moveFile: { from: "/file", to: "/file2" },
   changeMode: { path: "/file", mode: "644" },
   changeOwner: { path: "/file", user: "root" },
+  addPort: { port: 3000 },
+  createPreviewToken: { port: 3000 },
 };
 const queries: Partial<Record<OperationName, string>> = {
   readFile: "path=/file",
@@ -50,6 +53,10 @@ const token = async (workspace: string, role: Role): Promise<string> =>
 
 beforeAll(async () => {
   server = await startTestServer({ limits: limitsWith({ sandboxes: 10_000 }) });
+  server.host.ports.serve(
+    3000,
+    createServer((_request, response) => response.end("from inside")),
+  );
   for (const workspace of ["mine", "other"]) {
     await server.api("POST", "/v1/workspaces", { slug: workspace });
     for (const role of roles) tokens[`${workspace} ${role}`] = await token(workspace, role);
@@ -82,6 +89,8 @@ function pathOf(name: OperationName, operation: Operation): string {
       .replace("{pid}", process)
       .replace("{slug}", "mine")
       .replace("{name}", "base")
+      .replace("{port}", "3000")
+      .replace("{path}", "")
       .replace("{prefix}", "pds_ffffffff") + query
   );
 }

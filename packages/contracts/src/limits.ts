@@ -24,3 +24,13 @@ export const AUDIT_PAGE_LIMIT = 1000;
 export const EVENTS_KEPT = 512;
 /** How long an `Idempotency-Key` is remembered. */
 export const IDEMPOTENCY_HOURS = 24;
+/** Ports of one sandbox that carry a label of yours: each is a key of its metadata, or two. */
+export const NAMED_PORTS_LIMIT = 24;
+export const PORT_LABEL_LIMIT_CHARACTERS = 64;
+/** Longest life of a signed preview link: seven days. It cannot be taken back before that. */
+export const PREVIEW_TTL_LIMIT_SECONDS = 7 * 86_400;
+/** A link's token is also a cookie, and cookies end at 4 KB. */
+export const PREVIEW_PATHS_LIMIT = 10;
+export const PREVIEW_PATH_LIMIT_CHARACTERS = 128;
+/** Requests and open connections through the gateway to one sandbox at a time; its guest agent has 2,048 streams for everything. */
+export const PROXIED_CONNECTIONS_LIMIT = 1500;

@@ -49,6 +49,8 @@ test("activity and waking, as the contract's table has them", () => {
   const wakes = (operation: Operation) =>
     operation.verb !== null && step("hibernated", operation.verb).kind === "wake-first";
   expect(names((operation) => !operation.isActivity && !wakes(operation))).toEqual([
+    "addPort",
+    "createPreviewToken",
     "deleteSandbox",
     "getLifecycle",
     "getSandbox",
@@ -58,6 +60,7 @@ test("activity and waking, as the contract's table has them", () => {
     "hibernateSandbox",
     "listPorts",
     "listSandboxEvents",
+    "removePort",
     "startSandbox",
     "stopSandbox",
     "wakeSandbox",

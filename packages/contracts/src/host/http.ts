@@ -21,12 +21,16 @@
  *   GET    /v1/sandboxes/:id/files/list?path=&depth=    FileEntry per line (NDJSON)
  *   POST   /v1/sandboxes/:id/files/op                   FsOperation → JSON
  *   GET    /v1/sandboxes/:id/files/watch?path=&recursive=1      events per line (NDJSON), first {"event":"ready"}
- *   GET    /v1/sandboxes/:id/tcp/:port        WebSocket bytes to a port inside, over the guest channel
+ *   GET    /v1/sandboxes/:id/tcp/:port                  `Upgrade: tcp`: after the 101 the connection is one to a port inside,
+ *                                                       over the guest channel; each direction ends on its own
  *   GET    /v1/sandboxes/:id/ports                      {ports:[{port,address,pid,process}]}
  *   GET    /v1/sandboxes/:id/metrics                    guest metrics + {vmm:{pid,rss_bytes,cpu_ms}}
  *   GET    /v1/sandboxes/:id/logs                       console and API-started output, text
  */
 export const HOST_API_PREFIX = "/v1";
+
+/** What a connection to a port inside is upgraded to. */
+export const TUNNEL_PROTOCOL = "tcp";
 
 /** One frame of the exec stream: kind u8, length u32 big-endian, payload. */
 export const ExecFrameKind = {

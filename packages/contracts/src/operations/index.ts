@@ -2,6 +2,7 @@ import { accountOperations } from "./accounts.ts";
 import { branchingOperations } from "./branching.ts";
 import { execOperations } from "./exec.ts";
 import { fileOperations } from "./files.ts";
+import { gatewayOperations } from "./gateway.ts";
 import { observationOperations } from "./observation.ts";
 import type { Operation } from "./operation.ts";
 import { processOperations } from "./processes.ts";
@@ -23,6 +24,7 @@ export const operations = {
   ...processOperations,
   ...fileOperations,
   ...observationOperations,
+  ...gatewayOperations,
   ...templateOperations,
 } as const satisfies Record<string, Operation>;
 

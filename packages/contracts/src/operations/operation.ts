@@ -43,6 +43,8 @@ export interface Operation {
   readonly body: z.ZodType | "bytes" | null;
   /** Whether `Idempotency-Key` is honoured. */
   readonly idempotent: boolean;
+  /** Not answered by a handler but by a server inside a sandbox, whatever the method is. */
+  readonly isProxied: boolean;
   readonly replies: Readonly<Record<number, Reply>>;
   readonly errors: readonly ErrorCode[];
 }
@@ -54,6 +56,7 @@ const defaults = {
   query: z.object({}),
   body: null,
   idempotent: false,
+  isProxied: false,
   errors: [] as readonly ErrorCode[],
 } as const;
 

@@ -30,6 +30,8 @@ export interface Call<N extends OperationName = OperationName> {
   /** Aborted once the caller has gone away, or the server has to stop. */
   readonly signal: AbortSignal;
   readonly requestId: string;
+  /** What the caller called this server. */
+  readonly host: string;
   readonly userAgent: string;
   readonly log: Logger;
 }
@@ -63,5 +65,9 @@ export type Answer<N extends OperationName> = {
 }[keyof Operations[N]["replies"]];
 
 export type Handler<N extends OperationName> = (call: Call<N>) => Promise<Answer<N>>;
-/** One handler for every operation of the contract; a missing one does not compile. */
-export type Handlers = { readonly [N in OperationName]: Handler<N> };
+/** Operations that are answered here; the rest is passed on to servers inside sandboxes. */
+export type HandledOperation = {
+  [N in OperationName]: Operations[N]["isProxied"] extends true ? never : N;
+}[OperationName];
+/** One handler for every operation that is answered here; a missing one does not compile. */
+export type Handlers = { readonly [N in HandledOperation]: Handler<N> };

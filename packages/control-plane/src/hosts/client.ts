@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { z } from "zod";
 import { Refusal } from "@pandastack/platform";
 import {
@@ -11,6 +12,7 @@ import {
 } from "@pandastack/contracts/host";
 import { HostConnection } from "./connection.ts";
 import { guestOf, type GuestClient } from "./guest.ts";
+import { openTunnel } from "./tunnel.ts";
 
 /** A host that does not say how it is for this long is as good as away. */
 const INFO_TIMEOUT_MS = 5000;
@@ -18,9 +20,11 @@ const INFO_TIMEOUT_MS = 5000;
 /** One host agent, as the control plane drives it. */
 export class HostClient {
   readonly connection: HostConnection;
+  readonly #socketPath: string;
   #identity: { hostId: string; epoch: string } | undefined;
 
   constructor(socketPath: string) {
+    this.#socketPath = socketPath;
     this.connection = new HostConnection(socketPath);
   }
 
@@ -82,6 +86,11 @@ export class HostClient {
   /** The inside of a running sandbox. */
   guest(sandboxId: string): GuestClient {
     return guestOf(this.connection, sandboxId);
+  }
+
+  /** A TCP connection to a port inside a running sandbox. */
+  openTunnel(sandboxId: string, port: number): Promise<Socket> {
+    return openTunnel(this.#socketPath, sandboxId, port);
   }
 
   close(): Promise<void> {

@@ -9,6 +9,10 @@ import { accountHandlers } from "../accounts/routes.ts";
 import { Tally } from "../accounts/tally.ts";
 import type { Handlers } from "../calls/call.ts";
 import { CloseCode } from "../calls/sockets.ts";
+import { makeFront, type Front } from "../gateway/front.ts";
+import { Gateway } from "../gateway/gateway.ts";
+import { gatewayHandlers } from "../gateway/routes.ts";
+import type { GatewaySettings } from "../gateway/settings.ts";
 import { hostHandlers } from "../hosts/routes.ts";
 import { sandboxHandlers } from "../sandboxes/routes.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
@@ -27,6 +31,7 @@ import { systemHandlers } from "./system.ts";
 export interface AppOptions {
   readonly parts: SandboxParts;
   readonly audit: AuditLog;
+  readonly gateway: GatewaySettings;
   readonly metrics: ServerMetrics;
   readonly log: Logger;
   /** Whether the database's schema is up to date and the first token exists. */
@@ -37,8 +42,6 @@ export interface AppOptions {
 }
 
 const PARAMETER_LIMIT_CHARACTERS = 1024;
-/** Node and Fastify read everything that comes after the head through us; uploads last as long as they last. */
-const NO_LIMIT = 0;
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -49,18 +52,27 @@ declare module "fastify" {
 }
 
 /** The whole HTTP surface, ready to listen. */
-export async function buildApp(options: AppOptions): Promise<{ app: FastifyInstance; openCalls: OpenCalls }> {
+export async function buildApp(
+  options: AppOptions,
+): Promise<{ app: FastifyInstance; openCalls: OpenCalls; gateway: Gateway }> {
   const { parts, metrics, log } = options;
   const streams = new Tally("streams");
   const openCalls = new OpenCalls(streams);
+  const gateway = new Gateway({
+    sandboxes: parts,
+    settings: options.gateway,
+    isStarted: options.isStarted,
+    requestIdOf,
+    onAnswered: (method, status, seconds) => metrics.answered("proxyPort", method, status, seconds),
+  });
+  let front: Front | undefined;
   const loggerInstance: FastifyBaseLogger = log;
   const app = Fastify({
     loggerInstance,
+    serverFactory: (api) => (front = makeFront(options.gateway, gateway, api)).server,
     // Our own hook says it, without the query, which may hold a token.
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
-    requestTimeout: NO_LIMIT,
-    keepAliveTimeout: 72_000,
     bodyLimit: Number.MAX_SAFE_INTEGER,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: PARAMETER_LIMIT_CHARACTERS },
     requestIdHeader: false,
@@ -98,7 +110,13 @@ export async function buildApp(options: AppOptions): Promise<{ app: FastifyInsta
   });
   allowAnyOrigin(app);
   await app.register(websocket, {
-    options: { maxPayload: SOCKET_MESSAGE_LIMIT_BYTES, perMessageDeflate: false, handleProtocols: chooseSubprotocol },
+    options: {
+      // Not the server itself: what is for sandboxes has been taken out.
+      server: front!.apiUpgrades as never,
+      maxPayload: SOCKET_MESSAGE_LIMIT_BYTES,
+      perMessageDeflate: false,
+      handleProtocols: chooseSubprotocol,
+    },
     errorHandler: (error, socket, request) => {
       request.log.debug({ err: error }, "a socket broke");
       socket.terminate();
@@ -126,6 +144,7 @@ export async function buildApp(options: AppOptions): Promise<{ app: FastifyInsta
     ...templateHandlers(parts.watch),
     ...snapshotHandlers(parts),
     ...sandboxHandlers(parts),
+    ...gatewayHandlers(parts, gateway, options.gateway),
   };
   await app.register(async (api) => {
     bindOperations(api, {
@@ -144,5 +163,5 @@ export async function buildApp(options: AppOptions): Promise<{ app: FastifyInsta
   });
   await serveDocs(app);
   await app.ready();
-  return { app: app as unknown as FastifyInstance, openCalls };
+  return { app: app as unknown as FastifyInstance, openCalls, gateway };
 }

@@ -2,18 +2,12 @@ import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import {
-  JSON_BODY_LIMIT_BYTES,
-  operations,
-  type Operation,
-  type OperationName,
-  type WorkspaceLimits,
-} from "@pandastack/contracts";
+import { JSON_BODY_LIMIT_BYTES, operations, type Operation, type WorkspaceLimits } from "@pandastack/contracts";
 import { Refusal, markStep, serverTiming, withStepTimes, type Logger } from "@pandastack/platform";
 import { authenticate, authorise } from "../accounts/authenticate.ts";
 import type { AuditLog } from "../accounts/audit.ts";
 import { callContext } from "../calls/context.ts";
-import type { Call, Handlers, Principal, SocketAnswer, StreamAnswer } from "../calls/call.ts";
+import type { Call, HandledOperation, Handlers, Principal, SocketAnswer, StreamAnswer } from "../calls/call.ts";
 import type { Database } from "../persistence/database.ts";
 import type { Presence } from "../persistence/presence.ts";
 import { CloseCode } from "../calls/sockets.ts";
@@ -60,10 +54,11 @@ export function bindOperations(app: FastifyInstance, options: BindOptions): void
   app.decorateRequest("principal", undefined);
   app.decorateRequest("socketAnswer", undefined);
   app.decorateRequest("callSignal", undefined);
-  for (const name of Object.keys(operations) as OperationName[]) bindOperation(app, name, options);
+  for (const [name, { isProxied }] of Object.entries(operations))
+    if (!isProxied) bindOperation(app, name as HandledOperation, options);
 }
 
-function bindOperation(app: FastifyInstance, name: OperationName, options: BindOptions): void {
+function bindOperation(app: FastifyInstance, name: HandledOperation, options: BindOptions): void {
   const operation: Operation = operations[name];
   const handle = options.handlers[name] as unknown as AnyHandler;
   const isSocket = operation.replies[101] !== undefined;
@@ -104,6 +99,7 @@ function bindOperation(app: FastifyInstance, name: OperationName, options: BindO
       body: await readBody(operation, request),
       signal: options.openCalls.open(request, reply, isLong(operation)),
       requestId: request.id,
+      host: request.headers.host ?? "localhost",
       userAgent: request.headers["user-agent"] ?? "",
       log: request.log as Logger,
     };

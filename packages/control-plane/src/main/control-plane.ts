@@ -97,9 +97,10 @@ export async function makeControlPlane(
   const reconciler = new Reconciler(parts);
   let isStarted = false;
   const stopping = new AbortController();
-  const { app, openCalls } = await buildApp({
+  const { app, openCalls, gateway } = await buildApp({
     parts,
     audit,
+    gateway: settings.gateway,
     metrics,
     log,
     isStarted: () => isStarted,
@@ -115,6 +116,7 @@ export async function makeControlPlane(
       try {
         await migrate(db, log);
         await bootstrap(db, { apiKey: settings.apiKey, file: settings.bootstrapFile }, log);
+        await gateway.secret.load(db);
         break;
       } catch (error) {
         if (isFirst) log.warn({ err: error }, "database: not ready yet; trying on");
@@ -151,6 +153,7 @@ export async function makeControlPlane(
       stopping.abort();
       watch.stop();
       openCalls.stop();
+      gateway.stop();
       // A connection whose last answer is out is of no use any more, whatever its client would like to keep it for.
       const sweep = setInterval(() => app.server.closeIdleConnections(), STOP_SWEEP_MS);
       const cut = setTimeout(() => app.server.closeAllConnections(), STOP_GRACE_MS);

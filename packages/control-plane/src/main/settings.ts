@@ -5,6 +5,7 @@ import {
   type WorkspaceLimitName,
   type WorkspaceLimits,
 } from "@pandastack/contracts";
+import { DEFAULT_RESPONSE_SECONDS, readGatewaySettings, type GatewaySettings } from "../gateway/settings.ts";
 
 /** What the control plane is told by its environment. Every wrong value is said at once, before anything starts. */
 export interface Settings {
@@ -27,6 +28,7 @@ export interface Settings {
   /** Requests that may wait for their turn on a host, and for how long. */
   readonly queueLimit: number;
   readonly queueSeconds: number;
+  readonly gateway: GatewaySettings;
 }
 
 const DEFAULT_LISTEN = "127.0.0.1:8080";
@@ -118,6 +120,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     hostWorkLimit: integer("PANDASTACK_HOST_WORK_LIMIT", undefined, 1),
     queueLimit: integer("PANDASTACK_QUEUE_LIMIT", DEFAULT_QUEUE_LIMIT, 0)!,
     queueSeconds: integer("PANDASTACK_QUEUE_SECONDS", DEFAULT_QUEUE_SECONDS, 1)!,
+    gateway: readGatewaySettings(
+      text,
+      integer("PANDASTACK_PROXY_RESPONSE_SECONDS", DEFAULT_RESPONSE_SECONDS, 1)!,
+      problems,
+    ),
   };
   if (problems.length > 0) throw new BadSettings(problems.join("\n"));
   return settings;

@@ -127,6 +127,11 @@ export interface AuditTable {
   code: string | null;
 }
 
+export interface SecretsTable {
+  name: string;
+  value: Buffer;
+}
+
 export interface Tables {
   audit: AuditTable;
   workspaces: WorkspacesTable;
@@ -137,4 +142,5 @@ export interface Tables {
   snapshots: SnapshotsTable;
   events: EventsTable;
   idempotency_keys: IdempotencyKeysTable;
+  secrets: SecretsTable;
 }

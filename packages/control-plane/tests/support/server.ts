@@ -1,5 +1,6 @@
 import type { WorkspaceLimits } from "@pandastack/contracts";
 import { createLogger } from "@pandastack/platform";
+import { DEFAULT_GATEWAY_SETTINGS } from "../../src/gateway/settings.ts";
 import { makeControlPlane, type ControlPlane } from "../../src/main/control-plane.ts";
 import type { Settings } from "../../src/main/settings.ts";
 import { createTestDatabase } from "./database.ts";
@@ -89,6 +90,7 @@ export const TEST_SETTINGS: Omit<Settings, "databaseUrl" | "hostSocket"> = {
   hostWorkLimit: undefined,
   queueLimit: 1000,
   queueSeconds: 20,
+  gateway: DEFAULT_GATEWAY_SETTINGS,
 };
 
 export async function startControlPlane(

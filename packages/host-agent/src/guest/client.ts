@@ -1,6 +1,6 @@
 import { Readable, type Duplex } from "node:stream";
 import { FileEntry, ProcessInfo, type ExecRequest, type FsOperation } from "@pandastack/contracts/host";
-import { Fault, withTimeout } from "@pandastack/platform";
+import { Fault, Refusal, withTimeout } from "@pandastack/platform";
 import { wallClockNs, type GuestConnection, type HelloOk } from "./connection.ts";
 import type { Guest, GuestMetrics, GuestPort, GuestProcess, WatchEvent } from "./guest.ts";
 import { readJsonLines } from "./json-lines.ts";
@@ -96,8 +96,18 @@ export class GuestClient implements Guest {
     }
   }
 
+  /** Development servers that listen on `localhost` may have got `::1` for it: that is tried where 127.0.0.1 refuses. */
   async connectTcp(port: number): Promise<Duplex> {
-    const state = this.#open("tcp.connect", { port });
+    try {
+      return await this.#connectTcp({ port });
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== "port.connection_refused") throw error;
+      return this.#connectTcp({ port, host: "::1" }).catch(() => Promise.reject(error));
+    }
+  }
+
+  async #connectTcp(args: { port: number; host?: string }): Promise<Duplex> {
+    const state = this.#open("tcp.connect", args);
     await state.next();
     return new GuestTunnel(state);
   }

@@ -4,9 +4,8 @@ import type { SandboxParts } from "../parts.ts";
 import { listSandboxEvents } from "./events.ts";
 import { readFigures } from "./figures.ts";
 import { getSandboxLogs } from "./logs.ts";
-import { listPorts } from "./ports.ts";
 
-type Operations = "getSandboxMetrics" | "getSandboxUtil" | "getSandboxLogs" | "listSandboxEvents" | "listPorts";
+type Operations = "getSandboxMetrics" | "getSandboxUtil" | "getSandboxLogs" | "listSandboxEvents";
 
 export function observationHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
   return {
@@ -41,6 +40,5 @@ export function observationHandlers(parts: SandboxParts): Pick<Handlers, Operati
     }),
     getSandboxLogs: onSandbox(parts, "getSandboxLogs", (call, row) => getSandboxLogs(parts, call, row)),
     listSandboxEvents: onSandbox(parts, "listSandboxEvents", (call, row) => listSandboxEvents(parts, call, row)),
-    listPorts: onSandbox(parts, "listPorts", async (_, row) => ({ status: 200, body: await listPorts(parts, row) })),
   };
 }

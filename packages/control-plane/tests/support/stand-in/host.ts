@@ -19,6 +19,7 @@ import { requireUser, runCommand, StandInProcess } from "./commands.ts";
 import { sendEndless } from "./endless.ts";
 import { serveProcess } from "./process-socket.ts";
 import { entryOf, fileOperation, listFiles, readFile, writeFile } from "./files.ts";
+import { StandInPorts } from "./ports.ts";
 import { StandInState, type StandInSandbox } from "./state.ts";
 
 /** What should go wrong with the next command of a name. */
@@ -38,6 +39,8 @@ export class StandInHost {
   readonly folder = mkdtempSync("/tmp/pandastack-test-host-");
   readonly socketPath = join(this.folder, "host.sock");
   readonly state = new StandInState();
+  /** Servers inside. */
+  readonly ports = new StandInPorts();
   readonly requests: string[] = [];
   readonly processes = new Map<string, StandInProcess>();
   /** Bytes of the upload that is being received: to see that they arrive as they are sent. */
@@ -72,6 +75,7 @@ export class StandInHost {
       const id = url.pathname.split("/")[3] ?? "";
       try {
         const sandbox = this.state.running(id);
+        if (request.headers.upgrade === "tcp") return this.ports.connect(request, socket as Socket, id);
         sockets.handleUpgrade(request, socket, head, (webSocket) => serveProcess(this, webSocket, sandbox));
       } catch (error) {
         const { status, body } = toErrorResponse(error);
@@ -146,12 +150,7 @@ export class StandInHost {
       }
       case "GET ports":
         this.state.running(id);
-        return json({
-          ports: [
-            { port: 3000, address: "0.0.0.0", pid: 12, process: "node" },
-            { port: 22, address: "0.0.0.0", pid: 1, process: "sshd" },
-          ],
-        });
+        return json({ ports: this.ports.listed() });
       case "POST exec":
         return this.#exec(this.state.running(id), request, response, url.searchParams.get("kill") === "1");
       case "GET processes":
