@@ -12,7 +12,9 @@ if (node === process.execPath) {
   process.stderr.write("error: Node 24 or newer is needed. `npm start` brings its own; or install one.\n");
   process.exitCode = 1;
 } else {
-  const child = spawn(node, [main.pathname, ...process.argv.slice(2)], { stdio: "inherit" });
+  // The channel says nothing: that it closes tells the child that this process was killed, which no signal can.
+  const stdio = ["inherit", "inherit", "inherit", "ipc"];
+  const child = spawn(node, [main.pathname, ...process.argv.slice(2)], { stdio });
   // The terminal sends its signals to the child too; this process waits and exits as it does.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("exit", (code, signal) => {

@@ -1,9 +1,11 @@
 import { CommanderError } from "commander";
 import { describeFailure, exitCodeOf, failureAsJson } from "./failure.ts";
 import { exitQuietlyOnClosedPipe } from "./output.ts";
+import { endWithParent } from "./parent.ts";
 import { buildProgram } from "./program.ts";
 
 exitQuietlyOnClosedPipe();
+endWithParent();
 try {
   await buildProgram().parseAsync();
 } catch (error) {

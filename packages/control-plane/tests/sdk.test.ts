@@ -159,6 +159,12 @@ describe("limits", () => {
 });
 
 describe("streams", () => {
+  test("do not mix: 100 commands at once through one client", async () => {
+    const numbers = Array.from({ length: 100 }, (_, index) => index);
+    const results = await Promise.all(numbers.map((each) => sandbox.commands.run(`echo ${each}`)));
+    expect(results.map(({ stdout }) => Number(stdout))).toEqual(numbers);
+  });
+
   test("end when they are closed, left, or aborted, and leave the command running", async () => {
     const command = await sandbox.commands.start("echo one; sleep 30");
     const output = command.output();
