@@ -4,12 +4,15 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { waitFor } from "@pandastack/platform";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Json, panda, removeAfterTest, server } from "./support/api.ts";
 import { itWhen } from "./support/not-run.ts";
 import { OUR_CLI, runCli } from "./support/programs.ts";
 
 const WAIT = { timeoutMs: 20_000 };
+/** A case starts this program up to ten times, each a second of work on a busy machine. */
+vi.setConfig({ testTimeout: 150_000 });
+
 const cli = (...args: string[]) => runCli(OUR_CLI, args);
 async function json(...args: string[]): Promise<Json> {
   const end = args.includes("--") ? args.indexOf("--") : args.length;

@@ -13,10 +13,13 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Json, removeAfterTest, run, server } from "./support/api.ts";
 import { itWhen } from "./support/not-run.ts";
 import { OUR_CLI, runCli } from "./support/programs.ts";
+
+/** A case starts this program up to ten times, each a second of work on a busy machine. */
+vi.setConfig({ testTimeout: 150_000 });
 
 const cli = (...args: string[]) => runCli(OUR_CLI, args);
 async function json(...args: string[]): Promise<Json> {
