@@ -7,7 +7,7 @@ import { panda, server } from "./support/api.ts";
 import { itWhen } from "./support/not-run.ts";
 import { REPOSITORY } from "./support/start-server.ts";
 
-const EXAMPLE_TIMEOUT_MS = 90_000;
+const EXAMPLE_TIMEOUT_MS = 180_000;
 
 /** What each example prints; one without a line here fails. */
 const prints: Record<string, RegExp> = {

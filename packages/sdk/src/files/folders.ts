@@ -89,7 +89,7 @@ async function uploadFolder(commands: Commands, from: string, to: string, option
   try {
     const { exitCode, stderr } = await commands.run('mkdir -p "$TO" && exec tar -xf - -C "$TO" --no-same-owner', {
       env: { TO: to },
-      stdin: source,
+      stdin: source.iterator({ destroyOnReturn: false }),
       keep: false,
       signal: options.signal,
       timeoutMs: options.timeoutMs,
@@ -99,6 +99,8 @@ async function uploadFolder(commands: Commands, from: string, to: string, option
       throw source.readableEnded
         ? (localFailure ?? sandboxFailure("unpack", stderr))
         : sandboxFailure("unpack", stderr);
+    // What pads an archive may be left: the tar here ends only once it is taken.
+    source.resume();
     await archive.finished;
   } finally {
     await archive[Symbol.asyncDispose]();

@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
-import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import type { Readable, Writable } from "node:stream";
 import { PandaStackError } from "../errors/errors.ts";
 
 export interface PackedFolder extends AsyncDisposable {
@@ -30,11 +29,33 @@ export async function unpackInto(folder: string, archive: AsyncIterable<Uint8Arr
     stdio: ["pipe", "ignore", "pipe"],
   });
   const finished = ended(child);
-  const [sent, outcome] = await Promise.allSettled([pipeline(archive, child.stdin), finished]);
-  // Where both failed: tar's own words say more than the broken pipe that they cause, the sandbox's more than a cut archive.
-  if (sent.status === "rejected" && sent.reason instanceof PandaStackError) throw sent.reason;
-  if (outcome.status === "rejected") throw outcome.reason;
+  const [sent, outcome] = await Promise.allSettled([feed(archive, child.stdin, finished), finished]);
+  // Where both failed: tar's own words say less than the sandbox's, which cut the archive.
   if (sent.status === "rejected") throw sent.reason;
+  if (outcome.status === "rejected") throw outcome.reason;
+}
+
+/**
+ * tar may end at the mark that ends an archive, before what pads it has come: the rest is read all the same, since only its end
+ * says whether the other side could pack everything. Where tar failed, nothing more is needed.
+ */
+async function feed(archive: AsyncIterable<Uint8Array>, stdin: Writable, finished: Promise<void>): Promise<void> {
+  let hasFailed = false;
+  finished.catch(() => (hasFailed = true));
+  const closed = new Promise<void>((resolve) => stdin.once("close", resolve));
+  // A broken pipe: tar has ended, and says itself how.
+  stdin.on("error", () => undefined);
+  try {
+    for await (const chunk of archive) {
+      // Nobody takes it any more: tar has ended, well or not.
+      if (stdin.destroyed) await finished.catch(() => undefined);
+      if (hasFailed) return;
+      if (stdin.destroyed || stdin.write(chunk)) continue;
+      await Promise.race([closed, new Promise<void>((resolve) => stdin.once("drain", resolve))]);
+    }
+  } finally {
+    stdin.end();
+  }
 }
 
 async function ended(child: ReturnType<typeof spawn>): Promise<void> {
