@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitFor } from "@pandastack/platform";
-import { startTestServer, type TestServer } from "./support/server.ts";
+import { ADMIN_TOKEN, startTestServer, type TestServer } from "./support/server.ts";
 import { collect, openStream, readEvents } from "./support/server-sent-events.ts";
 
 let server: TestServer;
@@ -56,6 +56,25 @@ describe("events", () => {
     expect((await events.next()).value).toMatchObject({ event: "event", data: { type: "sandbox.hibernated" } });
     await server.api("DELETE", `/v1/sandboxes/${body.id}`);
     expect((await collect(events)).map(({ data }) => data.type)).toEqual(["sandbox.deleted"]);
+  });
+
+  test("followed again: everything since the last one that was had, once", async () => {
+    const { id: other } = (await server.api("POST", "/v1/sandboxes")).body;
+    await server.api("POST", `/v1/sandboxes/${other}/pause`);
+    await server.api("POST", `/v1/sandboxes/${other}/resume`);
+    await waitFor(async () => (await server.api("GET", `/v1/sandboxes/${other}/events`)).body.events.length === 3, {
+      timeoutMs: 5000,
+      message: "events are missing",
+    });
+    const all = (await server.api("GET", `/v1/sandboxes/${other}/events`)).body.events;
+    const again = await fetch(`${server.url}/v1/sandboxes/${other}/events?follow=1&tail=1`, {
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, "last-event-id": String(all[0].id) },
+    });
+    await server.api("DELETE", `/v1/sandboxes/${other}`);
+    const text = await again.text();
+    const ids = [...text.matchAll(/^id: (\d+)\nevent: event$/gm)].map((match) => Number(match[1]));
+    expect(ids.slice(0, 2)).toEqual([all[1].id, all[2].id]);
+    expect(ids).toHaveLength(3);
   });
 
   test("a tree's parent and winner have theirs", async () => {

@@ -87,6 +87,10 @@ export const HostInfo = z.object({
     /** What is missing and why; null when nothing is. */
     reason: z.string().nullable(),
   }),
+  /** Processors that machines share. */
+  cpus: z.int(),
+  /** Of what runs there, by name. */
+  versions: z.record(z.string(), z.string()),
   memory: z.object({ totalBytes: z.int(), availableBytes: z.int() }),
   pool: z.object({ totalBytes: z.int(), availableBytes: z.int() }),
   sandboxes: z.object({ running: z.int(), paused: z.int(), hibernated: z.int(), failed: z.int() }),

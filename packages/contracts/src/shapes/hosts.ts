@@ -13,6 +13,7 @@ export const HostRuntime = z.object({
 export const Host = z
   .object({
     id: z.string(),
+    state: z.enum(["ready", "starting"]),
     ready: z.boolean(),
     not_ready_reason: z.string().nullable(),
     runtimes: z.array(HostRuntime),
@@ -22,6 +23,15 @@ export const Host = z
         reason: z.string().nullable().describe("What is missing and why; null when nothing is."),
       })
       .describe("What the kernel limits each sandbox's machine in, by a cgroup of its own."),
+    cpus: z.int().describe("Processors that machines share."),
+    versions: z.record(z.string(), z.string()).describe("Of what runs there, by name."),
+    boot_id: z.string(),
+    epoch: z.string().describe("Changes when the host's journal begins anew."),
+    work: z
+      .object({ in_flight: z.int(), waiting: z.int(), limit: z.int() })
+      .describe(
+        "Sandboxes in the making, requests that wait for their turn, and how many may be made at a time, as this control plane sees it.",
+      ),
     memory: z.object({ total_bytes: z.int(), available_bytes: z.int() }),
     pool: z.object({ total_bytes: z.int(), available_bytes: z.int() }),
     sandboxes: z.object({ running: z.int(), paused: z.int(), hibernated: z.int(), failed: z.int() }),

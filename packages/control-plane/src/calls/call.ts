@@ -33,6 +33,8 @@ export interface Call<N extends OperationName = OperationName> {
   /** What the caller called this server. */
   readonly host: string;
   readonly userAgent: string;
+  /** What a client that follows events again has had last. */
+  readonly lastEventId: string | undefined;
   readonly log: Logger;
 }
 

@@ -4,12 +4,13 @@ import { Readable } from "node:stream";
 export const HEARTBEAT_MS = 15_000;
 
 /**
- * One frame, cut off by exactly LF LF. JSON has no raw line breaks, so `data` is always one line. `event:` inside it is
+ * One frame; `id` is what a client says in `Last-Event-ID` when it comes again. Cut off by exactly LF LF. JSON has no raw line breaks, so `data` is always one line. `event:` inside it is
  * spelled otherwise: the published client ends build logs at any frame that contains `event: done`, wherever it stands.
  */
-export function frame(event: string | null, data: unknown): string {
+export function frame(event: string | null, data: unknown, id?: number): string {
   const text = JSON.stringify(data).replaceAll("event:", String.raw`event\u003a`);
-  return event === null ? `data: ${text}\n\n` : `event: ${event}\ndata: ${text}\n\n`;
+  const place = id === undefined ? "" : `id: ${id}\n`;
+  return event === null ? `${place}data: ${text}\n\n` : `${place}event: ${event}\ndata: ${text}\n\n`;
 }
 
 /** Ignored by every client; keeps the connection alive and gets the headers out. */

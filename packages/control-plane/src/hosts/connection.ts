@@ -11,6 +11,8 @@ import { fromHostReply, isLost, isUnsent, toHostFailure } from "./failures.ts";
 /** How long a request waits for a host agent that is being restarted before the caller is told. */
 export const HOST_RETRY_WINDOW_MS = 5000;
 const RETRY_PAUSE_MS = 50;
+/** How long a connection may be used for new requests. */
+const CLIENT_TTL_MS = 60_000;
 /** Commands may queue on the host for 20 s; clients give up at 30. */
 const REPLY_TIMEOUT_MS = 28_000;
 const ERROR_BODY_LIMIT_BYTES = 64 * 1024;
@@ -45,6 +47,8 @@ export class HostConnection {
       headersTimeout: REPLY_TIMEOUT_MS,
       bodyTimeout: 0,
       keepAliveTimeout: 4000,
+      // A pool never drops a client by itself: after a thousand streams at once it would keep, and search, a thousand for ever.
+      clientTtl: CLIENT_TTL_MS,
       connect: { timeout: 2000 },
     });
   }

@@ -57,6 +57,11 @@ export class WorkQueue {
     return this.#inFlight;
   }
 
+  /** Shares that there are. */
+  get limit(): number {
+    return this.#limits.inFlight();
+  }
+
   /** Does `task` at its turn. Refuses with `capacity.unavailable` when that does not come in time; throws the signal's reason. */
   async run<T>(claim: Claim, task: () => Promise<T>): Promise<T> {
     const weight = this.#sharesOf(claim);

@@ -140,7 +140,7 @@ export async function buildApp(
     ...accountHandlers(parts.db, (prefix, except) => openCalls.revoke(prefix, except)),
     ...auditHandlers(parts.db),
     ...limitHandlers({ db: parts.db, defaults: parts.settings.limits, streams, processes: parts.processes }),
-    ...hostHandlers(parts.watch),
+    ...hostHandlers(parts.watch, parts.work),
     ...templateHandlers(parts.watch),
     ...snapshotHandlers(parts),
     ...sandboxHandlers(parts),

@@ -101,6 +101,7 @@ function bindOperation(app: FastifyInstance, name: HandledOperation, options: Bi
       requestId: request.id,
       host: request.headers.host ?? "localhost",
       userAgent: request.headers["user-agent"] ?? "",
+      lastEventId: request.headers["last-event-id"]?.toString(),
       log: request.log as Logger,
     };
     request.callSignal = call.signal;

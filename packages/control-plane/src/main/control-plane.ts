@@ -29,11 +29,15 @@ const START_RETRY_MS = 250;
 /** What is being answered may finish for this long after a stop was asked for. */
 const STOP_GRACE_MS = 10_000;
 const STOP_SWEEP_MS = 50;
+/** Connections that the kernel takes before we do: a thousand clients that come at once are more than Node's default. */
+const LISTEN_BACKLOG = 4096;
 /**
- * Sandboxes in the making at a time, where the host does not say how many processors it has: an emulated guest keeps half
- * a core busy while it comes up, and beyond four on two cores each one more only makes all of them slower.
+ * Sandboxes in the making at a time for each processor of the host: a guest keeps about half of one busy while it comes up,
+ * beyond that each one more only makes all of them slower.
  */
-const DEFAULT_HOST_WORK_LIMIT = 4;
+const WORK_PER_CPU = 2;
+/** While the host has not said how many processors it has. */
+const FALLBACK_CPUS = 2;
 
 /** Short ids are one host's own: the kernel's boot id tells hosts apart. */
 function placeOf({ serverId }: Settings): string | undefined {
@@ -71,7 +75,10 @@ export async function makeControlPlane(
   const metrics: ServerMetrics = new ServerMetrics(db, () => work);
   const work = new WorkQueue(
     {
-      inFlight: () => Math.max(1, Math.ceil((settings.hostWorkLimit ?? DEFAULT_HOST_WORK_LIMIT) / presence.planes)),
+      inFlight: () => {
+        const suitable = WORK_PER_CPU * (watch.current?.cpus ?? FALLBACK_CPUS);
+        return Math.max(1, Math.ceil((settings.hostWorkLimit ?? suitable) / presence.planes));
+      },
       waiting: settings.queueLimit,
       waitMs: settings.queueSeconds * 1000,
     },
@@ -143,7 +150,7 @@ export async function makeControlPlane(
     started,
     start: async () => {
       watch.start();
-      await app.listen({ host: settings.listen.host, port: settings.listen.port });
+      await app.listen({ host: settings.listen.host, port: settings.listen.port, backlog: LISTEN_BACKLOG });
       const address = app.server.address() as AddressInfo;
       log.info({ address: `${address.address}:${address.port}` }, "listening");
       up = bringUp();

@@ -1,3 +1,4 @@
+import { availableParallelism, release } from "node:os";
 import { mkdirSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
@@ -150,6 +151,8 @@ class LocalSandboxHost implements SandboxHost {
         controllers: [],
         reason: `machines of the runtime "${runtime.name}" are not processes`,
       },
+      cpus: availableParallelism(),
+      versions: { node: process.versions.node, kernel: release() },
       memory: { totalBytes: totalMemoryBytes(), availableBytes: availableMemoryBytes() },
       pool: { totalBytes: pool.blocks * pool.bsize, availableBytes: pool.bavail * pool.bsize },
       sandboxes: {

@@ -1,4 +1,4 @@
-import { isOn } from "@pandastack/contracts";
+import { EVENTS_KEPT, isOn } from "@pandastack/contracts";
 import type { Answer, Call } from "../../calls/call.ts";
 import { eventStream, frame } from "../../calls/server-sent-events.ts";
 import { eventInfo, readEvents } from "../../events/store.ts";
@@ -15,15 +15,22 @@ export async function listSandboxEvents(
   call: Call<"listSandboxEvents">,
   row: SandboxRow,
 ): Promise<Answer<"listSandboxEvents">> {
-  const options = { since: call.query.since ?? 0, tail: call.query.tail ?? DEFAULT_TAIL };
+  const since = call.query.since ?? 0;
+  const options = { since, tail: call.query.tail ?? DEFAULT_TAIL };
   if (!isOn(call.query.follow)) {
     return { status: 200, body: { events: (await readEvents(parts.db, row.id, options)).map(eventInfo) } };
   }
   return {
     status: 200,
     mediaType: "text/event-stream",
-    stream: eventStream(followEvents(parts, row.id, options, call.signal)),
+    stream: eventStream(followEvents(parts, row.id, resumed(call.lastEventId) ?? options, call.signal)),
   };
+}
+
+/** A browser's EventSource that reconnects asks with the address of its first time, and says what it has had: all since. */
+function resumed(lastEventId: string | undefined): { since: number; tail: number } | undefined {
+  if (lastEventId === undefined || !/^\d{1,15}$/.test(lastEventId)) return undefined;
+  return { since: Number(lastEventId), tail: EVENTS_KEPT };
 }
 
 /** Events there are, then those to come; ends with the sandbox. */
@@ -47,7 +54,7 @@ async function* followEvents(
       const row = await readSandbox(parts.db, id);
       for (const event of await readEvents(parts.db, id, { since, tail })) {
         since = event.id;
-        yield frame("event", eventInfo(event));
+        yield frame("event", eventInfo(event), event.id);
       }
       tail = Number.MAX_SAFE_INTEGER;
       if (row === undefined || row.deleted_at !== null) return;

@@ -51,6 +51,8 @@ export class StandInHost {
   readonly requestIds = new Map<string, string[]>();
   /** Commands that were being done at the same time, at most. */
   mostCommandsAtOnce = 0;
+  /** Streams of commands that somebody reads. */
+  openStreams = 0;
   #commands = 0;
   #scripts = new Map<HostCommandName, Script[]>();
   #server: Server | undefined;
@@ -278,6 +280,8 @@ export class StandInHost {
       if (!response.headersSent) response.writeHead(200, { "content-type": "application/octet-stream" });
       if (!response.write(encodeExecFrame(kind, payload))) await drained(response);
     };
+    this.openStreams += 1;
+    response.once("close", () => (this.openStreams -= 1));
     if (kill) response.once("close", () => process.kill("SIGKILL"));
     const said = runCommand(sandbox, execRequest, process);
     try {

@@ -62,6 +62,8 @@ export class StandInState {
       runtimes: [{ name: "fake", isolation: "fake", available: true, reason: null }],
       templates: [template("base"), template("code-interpreter")],
       limits: { controllers: [], reason: "machines of a stand-in are not processes" },
+      cpus: 2,
+      versions: { node: process.versions.node },
       memory: { totalBytes: 1 << 30, availableBytes: 1 << 29 },
       pool: { totalBytes: 1 << 30, availableBytes: 1 << 29 },
       sandboxes: {
