@@ -61,7 +61,7 @@ export class GuestConnection {
   #closed: Error | undefined;
   #closeListeners: ((error: Error) => void)[] = [];
   #drain: Promise<void> | undefined;
-  #held: Buffer[] | undefined;
+  #held: Uint8Array[] | undefined;
   /** Set from HELLO to HELLO_OK. `found`: the answer's header was seen, frames follow. */
   #greeting: Greeting | undefined;
 
@@ -135,14 +135,17 @@ export class GuestConnection {
     this.write(encodeFrame(FrameType.open, stream, 0, request));
   }
 
-  /** True when more may be written at once; otherwise await `drained()` first. */
-  write(frame: Buffer): boolean {
+  /** One frame, whole or in parts. True when more may be written at once; otherwise await `drained()` first. */
+  write(...frame: Uint8Array[]): boolean {
     if (this.#closed) return true;
     if (this.#held) {
-      this.#held.push(frame);
+      this.#held.push(...frame);
       return false;
     }
-    return this.#channel.write(frame);
+    this.#channel.cork();
+    for (const part of frame) this.#channel.write(part);
+    this.#channel.uncork();
+    return !this.#channel.writableNeedDrain;
   }
 
   /**

@@ -49,6 +49,19 @@ export function encodeFrame(type: FrameType, stream: number, channel: number, pa
   return frame;
 }
 
+/** A frame in the parts that it is written in, so that content is not copied. Keep the payload as it is until then. */
+export function frameParts(
+  type: FrameType,
+  stream: number,
+  channel: number,
+  payload: Uint8Array,
+): [Buffer, Uint8Array, Buffer] {
+  const bare = encodeFrame(type, stream, channel, payload.subarray(0, 0));
+  bare.writeUInt32LE(payload.length, 8);
+  bare.writeUInt32LE((TRAILER_MAGIC ^ stream ^ payload.length) >>> 0, HEADER_BYTES);
+  return [bare.subarray(0, HEADER_BYTES), payload, bare.subarray(HEADER_BYTES)];
+}
+
 export function encodeJsonFrame(type: FrameType, stream: number, value: unknown): Buffer {
   return encodeFrame(type, stream, 0, Buffer.from(JSON.stringify(value)));
 }
@@ -60,28 +73,35 @@ export class FrameError extends Error {
 
 /** Cuts a byte stream in any chunking into frames. Zero bytes between frames are padding; a frame with a wrong trailer is dropped. */
 export class FrameParser {
-  #pending: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #length = 0;
+  /** Bytes that the next frame needs, as far as that is known. */
+  #needed = HEADER_BYTES;
 
   /** Bytes held back until the rest of their frame arrives: below HEADER + MAX_PAYLOAD + TRAILER. */
   get pendingBytes(): number {
-    return this.#pending.length;
+    return this.#length;
   }
 
+  /** A frame arrives in a dozen pieces: they are put together once, when the last is there. */
   *push(chunk: Buffer): Generator<Frame> {
-    let buffer = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
-    this.#pending = Buffer.alloc(0);
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+    if (this.#length < this.#needed) return;
+    let buffer = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks, this.#length);
+    this.#hold(Buffer.alloc(0), HEADER_BYTES);
     for (;;) {
       let start = 0;
       while (start < buffer.length && buffer[start] === 0) start++;
       if (start > 0) buffer = buffer.subarray(start);
-      if (buffer.length < HEADER_BYTES) break;
+      if (buffer.length < HEADER_BYTES) return this.#hold(buffer, HEADER_BYTES);
       const type = buffer[0]!;
       const length = buffer.readUInt32LE(8);
       if (type > FrameType.control || length > MAX_PAYLOAD) {
         throw new FrameError(`impossible frame header: type ${type}, length ${length}`);
       }
       const end = HEADER_BYTES + length + TRAILER_BYTES;
-      if (buffer.length < end) break;
+      if (buffer.length < end) return this.#hold(buffer, end);
       const stream = buffer.readUInt32LE(4);
       const trailer = buffer.readUInt32LE(HEADER_BYTES + length);
       if (trailer === (TRAILER_MAGIC ^ stream ^ length) >>> 0) {
@@ -94,6 +114,11 @@ export class FrameParser {
       }
       buffer = buffer.subarray(end);
     }
-    this.#pending = buffer;
+  }
+
+  #hold(rest: Buffer, needed: number): void {
+    this.#chunks = rest.length > 0 ? [rest] : [];
+    this.#length = rest.length;
+    this.#needed = needed;
   }
 }

@@ -8,6 +8,7 @@ import {
   MAX_PAYLOAD,
   encodeFrame,
   encodeJsonFrame,
+  frameParts,
   type Frame,
 } from "./frames.ts";
 import { guestRefusal, type GuestErrorBody } from "./refusals.ts";
@@ -119,7 +120,7 @@ export class StreamState implements AsyncIterable<StreamItem> {
       if (this.#finished) return false;
       const size = Math.min(this.#sendCredit, MAX_PAYLOAD, data.length - offset);
       this.#sendCredit -= size;
-      this.#write(encodeFrame(FrameType.data, this.#stream, Channel.stdin, data.subarray(offset, offset + size)));
+      this.#write(...frameParts(FrameType.data, this.#stream, Channel.stdin, data.subarray(offset, offset + size)));
       offset += size;
       await this.#connection?.drained();
     }
@@ -140,8 +141,8 @@ export class StreamState implements AsyncIterable<StreamItem> {
     void this.result().catch(() => {});
   }
 
-  #write(frame: Buffer): void {
-    if (!this.#finished) this.#connection?.write(frame);
+  #write(...frame: Uint8Array[]): void {
+    if (!this.#finished) this.#connection?.write(...frame);
   }
 
   #put(item: StreamItem): void {
