@@ -14,6 +14,7 @@ export const crashPoints = [
   "host.machine.files-made",
   "host.machine.node-made",
   "host.machine.disk-placed",
+  "host.machine.cgroup-made",
   "host.machine.spawned",
   "host.machine.started",
   "host.machine.loaded",

@@ -1,11 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { HostTemplate } from "@pandastack/contracts/host";
 import { Refusal, newHexId, type Logger, crashPoint } from "@pandastack/platform";
 import { scratchDir, templateDir, type HostLayout } from "../files/layout.ts";
 import type { Artifacts } from "../images/artifacts.ts";
 import { readManifest, writeManifest, type ImageManifest } from "../images/manifest.ts";
 import { GUEST_PROTOCOL_VERSION, templateKey } from "../images/template-key.ts";
+import { processStat } from "../processes/proc.ts";
 import { run } from "../processes/run.ts";
 import type { MachineSize, Runtime } from "../runtimes/runtime.ts";
 import type { NetworkSlot } from "../network/slot.ts";
@@ -49,6 +50,7 @@ export class TemplateStore {
     this.#status.set(name, status);
     try {
       if (!readManifest(dir)) await this.#obtain(name, key, dir);
+      await this.#keepInCache(name, dir, join(layout.cacheDir, "templates", key));
       const image = { name, dir, manifest: readManifest(dir)! };
       this.#images.set(name, image);
       this.#status.set(name, { ...status, status: "ready", sizeBytes: size.memoryMb * 1_048_576 });
@@ -95,13 +97,19 @@ export class TemplateStore {
         crashPoint("host.bake.described");
         renameSync(scratch, dir);
         crashPoint("host.bake.moved");
-        await exportImage(dir, cached).catch((error: unknown) =>
-          log.warn({ err: error }, "could not keep the template in the host's cache"),
-        );
       }
     } finally {
       rmSync(scratch, { recursive: true, force: true });
     }
+  }
+
+  /** Also what an earlier life has made and then did not come to keep. */
+  async #keepInCache(name: string, dir: string, cached: string): Promise<void> {
+    removeUnfinished(cached);
+    if (readManifest(cached)) return;
+    await exportImage(dir, cached).catch((error: unknown) =>
+      this.#options.log.warn({ err: error, template: name }, "could not keep the template in the host's cache"),
+    );
   }
 
   async #bake(name: string, key: string, imageDir: string): Promise<void> {
@@ -165,5 +173,16 @@ async function exportImage(from: string, to: string): Promise<void> {
     if (!existsSync(to)) renameSync(temporary, to);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+/** Copies that a killed process has left beside `to`. Those of living ones are their own business: the cache is the host's. */
+function removeUnfinished(to: string): void {
+  const folder = dirname(to);
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    const pid = /\.tmp-(\d+)$/.exec(name)?.[1];
+    if (pid === undefined || processStat(Number(pid)) !== undefined) continue;
+    rmSync(join(folder, name), { recursive: true, force: true });
   }
 }

@@ -37,6 +37,8 @@ const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
 /** One that has lived this long was no failed start. */
 const GOOD_LIFE_MS = 10_000;
+/** One that has lived this long had started, and is wanted back at once whatever has ended it. */
+const STARTED_LIFE_MS = 2_500;
 const LOG_LIMIT_BYTES = 32 * 1024 * 1024;
 const LOG_TAIL_LINES = 12;
 const ADOPTED_LOOK_MS = 50;
@@ -120,13 +122,15 @@ export class Child {
 
   async #keepRunning(first: Promise<string>): Promise<void> {
     let life = first;
+    let hasty = 0;
     for (;;) {
       const started = performance.now();
       const how = await life;
       this.#current = undefined;
       if (this.#isStopping) return;
       this.#failures = performance.now() - started > GOOD_LIFE_MS ? 1 : this.#failures + 1;
-      const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** (this.#failures - 1), LONGEST_BACKOFF_MS);
+      hasty = performance.now() - started > STARTED_LIFE_MS ? 0 : hasty + 1;
+      const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** hasty, LONGEST_BACKOFF_MS);
       this.#say(
         `${this.plan.name} has ended (${how}); starting it again in ${backoffMs} ms. Its log: ${this.plan.logFile}`,
       );

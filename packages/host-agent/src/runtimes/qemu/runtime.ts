@@ -201,7 +201,9 @@ export class QemuRuntime implements Runtime {
         start,
       }),
     ];
-    return startVmm({ plan, files, cgroup: this.#cgroups.make(plan.machineId, plan.size), command });
+    const cgroup = this.#cgroups.make(plan.machineId, plan.size);
+    crashPoint("host.machine.cgroup-made");
+    return startVmm({ plan, files, cgroup, command });
   }
 
   #files(machine: { machineId: string; slot: NetworkSlot }): MachineFiles {

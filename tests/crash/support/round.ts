@@ -1,0 +1,135 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { waitFor, type CrashPoint } from "@pandastack/platform";
+import { untilNothingIsNoOnes } from "./belongings.ts";
+import { attempt, untilDone } from "./client.ts";
+import { deeds, provide, type DeedContext, type DeedName } from "./deeds.ts";
+import type { Known, Model } from "./model.ts";
+import { readJournal } from "./records.ts";
+import { killAndWait, type Part } from "./server.ts";
+import type { Way } from "./ways.ts";
+
+/** A VMM's death is shown as `failed` by then. */
+const DEATH_SHOWN_MS = 2_000;
+const REACHED_TIMEOUT_MS = 60_000;
+const KEPT_SANDBOXES = 3;
+const KEPT_SNAPSHOTS = 2;
+
+export type Fault =
+  | { readonly kind: "point"; readonly point: CrashPoint; readonly times: number; readonly mustBeReached: boolean }
+  | { readonly kind: "kill"; readonly what: Part | "everything"; readonly afterMs: number };
+
+/** One round: something is done, something dies, and when all is up again everything is looked at. */
+export async function playRound(context: DeedContext, way: Exclude<Way, "templates">, fault: Fault): Promise<void> {
+  const { model, random } = context;
+  const { server } = model;
+  const name = way in deeds ? (way as DeedName) : "pause";
+  await provide(model, random, name);
+  if (fault.kind === "point") {
+    if (fault.point === "host.machine.node-made")
+      rmSync(join(server.poolDir, "nodes"), { recursive: true, force: true });
+    server.arm(fault.point, fault.times);
+    await Promise.all([walk(context, way), untilReached(context, fault)]);
+  } else {
+    const strike = delay(fault.afterMs).then(() =>
+      fault.what === "everything" ? server.killEverything() : server.kill(fault.what),
+    );
+    await Promise.all([walk(context, way), strike]);
+  }
+  server.disarm();
+  await server.untilUp();
+  await model.settle();
+  await untilNothingIsNoOnes(server, model.keysGivenUp);
+  await model.settle();
+  await model.verify(model.in("running"));
+  await tidyUp(context);
+}
+
+async function untilReached({ model }: DeedContext, fault: Fault & { kind: "point" }): Promise<void> {
+  if (!fault.mustBeReached) return;
+  await waitFor(() => !model.server.isArmed, {
+    timeoutMs: REACHED_TIMEOUT_MS,
+    intervalMs: 10,
+    message: `the crash point ${fault.point} is not reached`,
+  });
+}
+
+async function walk(context: DeedContext, way: Exclude<Way, "templates">): Promise<void> {
+  const { model, random } = context;
+  const { server } = model;
+  switch (way) {
+    case "death": {
+      const known = random.pick(model.in("running"));
+      await killMachine(model, known);
+      return;
+    }
+    case "recovery":
+      return server.kill("host agent");
+    case "recoveryFromDeath": {
+      const known = random.pick(model.in("running"));
+      known.states = new Set(["failed"]);
+      const pid = machinePid(model, known);
+      await server.kill("host agent");
+      return killAndWait(pid);
+    }
+    case "reconcile": {
+      // A deletion whose control plane dies half-way is a reconciler's to finish, of the next life and of the one after.
+      const known = random.pick(model.in("running"));
+      known.states = new Set(["gone"]);
+      server.arm("control.delete.unwanted");
+      await attempt(server, { method: "DELETE", path: `/v1/sandboxes/${known.id}` });
+      await waitFor(() => !server.isArmed, { timeoutMs: 5_000, message: "the deletion was not cut short" });
+      server.arm("control.reconciler.claimed");
+      return;
+    }
+    default:
+      return deeds[way](context);
+  }
+}
+
+/** A machine that dies is told of at once; what was in it is lost, and nothing else. */
+export async function killMachine(model: Model, known: Known): Promise<void> {
+  const pid = machinePid(model, known);
+  known.states = new Set(["failed"]);
+  await killAndWait(pid);
+  const since = performance.now();
+  const shown = await waitFor(
+    async () => {
+      const outcome = await attempt(model.server, { method: "GET", path: `/v1/sandboxes/${known.id}` });
+      return outcome.is === "done" && outcome.body.status === "failed" ? outcome : undefined;
+    },
+    { timeoutMs: REACHED_TIMEOUT_MS, intervalMs: 20, message: `the death of ${known.id}'s machine is not shown` },
+  );
+  if (!shown.body.reason) throw new Error(`${known.id} has failed and does not say why`);
+  const tookMs = performance.now() - since;
+  // Where the host agent was killed at the same time, its next life sees it.
+  if (tookMs > DEATH_SHOWN_MS && model.server.pidOf("host agent") === undefined)
+    throw new Error(`the death of ${known.id}'s machine was shown after ${Math.round(tookMs)} ms`);
+}
+
+function machinePid(model: Model, known: Known): number {
+  const machine = readJournal(model.server).sandboxes.find(({ id }) => id === known.id)?.machine;
+  if (!machine) throw new Error(`the journal has no machine for ${known.id}`);
+  return machine.pid;
+}
+
+/** Failed ones go; of the others few stay, so that every round costs the same. */
+async function tidyUp({ model, random }: DeedContext): Promise<void> {
+  const { server } = model;
+  const doomed = model.in("failed");
+  const rest = [...model.sandboxes.values()].filter((known) => !doomed.includes(known));
+  while (rest.length > KEPT_SANDBOXES) {
+    const known = random.pick(rest);
+    rest.splice(rest.indexOf(known), 1);
+    doomed.push(known);
+  }
+  for (const { id } of doomed) {
+    await untilDone(server, { method: "DELETE", path: `/v1/sandboxes/${id}` });
+    model.sandboxes.delete(id);
+  }
+  for (const id of [...model.snapshots.keys()].slice(KEPT_SNAPSHOTS)) {
+    await untilDone(server, { method: "DELETE", path: `/v1/snapshots/${id}` });
+    model.snapshots.delete(id);
+  }
+}
