@@ -25,6 +25,8 @@ const bodies: Partial<Record<OperationName, unknown>> = {
   execStream: { cmd: "true" },
   updateLifecycle: { ttl_seconds: 3600 },
   updateWorkspaceLimits: { streams: 1000 },
+  updateWorkspaceNetwork: { default: null },
+  updateSandbox: { egress_mbps: 100 },
   makeDirectory: { path: "/made" },
   moveFile: { from: "/file", to: "/file2" },
   changeMode: { path: "/file", mode: "644" },

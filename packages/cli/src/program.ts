@@ -13,6 +13,7 @@ import { hostGroup } from "./commands/host.ts";
 import { listCommand } from "./commands/list.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { metricsCommand, topCommand } from "./commands/metrics.ts";
+import { networkCommand } from "./commands/network.ts";
 import { portsCommand } from "./commands/ports.ts";
 import { psCommand, signalCommand } from "./commands/processes.ts";
 import { runCommand } from "./commands/run.ts";
@@ -45,6 +46,7 @@ export function buildProgram(): Command {
     signalCommand(),
     cpCommand(),
     portsCommand(),
+    networkCommand(),
     logsCommand(),
     eventsCommand(),
     metricsCommand(),

@@ -65,6 +65,7 @@ export const errorRegistry = {
   "quota.processes_exceeded": { status: 429, retryable: true },
   "idempotency.conflict": { status: 409, retryable: false },
   "idempotency.in_progress": { status: 409, retryable: true },
+  "network.above_ceiling": { status: 403, retryable: false },
   "workspace.not_found": { status: 404, retryable: false },
   "workspace.conflict": { status: 409, retryable: false },
   "token.not_found": { status: 404, retryable: false },

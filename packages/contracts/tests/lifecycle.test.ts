@@ -56,6 +56,7 @@ test("activity and waking, as the contract's table has them", () => {
     "getSandbox",
     "getSandboxLogs",
     "getSandboxMetrics",
+    "getSandboxNetwork",
     "getSandboxUtil",
     "hibernateSandbox",
     "listPorts",
@@ -77,5 +78,6 @@ test("activity and waking, as the contract's table has them", () => {
     "promoteSandbox",
     "resumeSandbox",
     "updateLifecycle",
+    "updateSandbox",
   ]);
 });

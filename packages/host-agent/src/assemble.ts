@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { openCgroups } from "./cgroups/index.ts";
 import type { HostLayout } from "./files/layout.ts";
 import type { Artifacts } from "./images/artifacts.ts";
-import { GUEST_MAC, openNetwork } from "./network/index.ts";
+import { GUEST_MAC, openNetwork, readNetworks } from "./network/index.ts";
 import { closePool, openPool } from "./pool/index.ts";
 import { probeKvm } from "./runtimes/qemu/kvm-probe.ts";
 import { QemuRuntime } from "./runtimes/qemu/runtime.ts";
@@ -35,6 +35,7 @@ export async function assembleHost(options: {
     dataDir: layout.dataDir,
     log,
     prepareCount: SLOTS_AHEAD,
+    operatorPrivate: readNetworks(process.env["PANDASTACK_ALLOW_PRIVATE"]),
   });
   const slots = new NetworkSlots(network);
   const cgroups = await openCgroups({

@@ -49,6 +49,8 @@ export type {
   LifecycleInfo,
   Me,
   MetricsInfo,
+  NetworkInfo,
+  NetworkPolicy,
   PortInfo,
   ProcessInfo,
   PromoteResult,

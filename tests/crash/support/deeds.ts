@@ -121,6 +121,14 @@ async function configure(context: DeedContext): Promise<void> {
   }
 }
 
+async function changeNetwork(context: DeedContext): Promise<void> {
+  const path = `/v1/sandboxes/${victim(context, "running").id}`;
+  for (const egress of [{ deny: ["198.51.100.0/24"] }, "open"]) {
+    const outcome = await send(context, { method: "PATCH", path, json: { network: { egress } } });
+    if (outcome.is === "refused") throw new Error(`changing the network is refused: ${outcome.text}`);
+  }
+}
+
 /** Short-lived ones go by themselves, whoever is dead at that moment. */
 async function expire(context: DeedContext): Promise<void> {
   const { server } = context.model;
@@ -155,6 +163,7 @@ export const deeds = {
   wake: verb("wake", ["hibernated"], "running"),
   remove,
   configure,
+  changeNetwork,
   expire,
 } satisfies Record<string, Deed>;
 export type DeedName = keyof typeof deeds;
@@ -174,6 +183,7 @@ export const needs: Partial<Record<DeedName, State | "snapshot">> = {
   hibernate: "running",
   remove: "running",
   configure: "running",
+  changeNetwork: "running",
 };
 
 /** Makes what a deed needs, in peace. */

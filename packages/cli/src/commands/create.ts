@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { clientFor, type CommonOptions, keyValues, newCommand, wholeNumber } from "../command.ts";
+import { networkPolicy, type NetworkOptions, withNetworkOptions } from "../network-options.ts";
 import { printJson, printLine } from "../output.ts";
 
-interface Options extends CommonOptions {
+interface Options extends CommonOptions, NetworkOptions {
   template?: string;
   snapshot?: string;
   runtime?: string;
@@ -13,11 +14,12 @@ interface Options extends CommonOptions {
 }
 
 export function createCommand(): Command {
-  return newCommand({
+  const command = newCommand({
     name: "create",
     summary: "create a sandbox and print its id",
     example: "pandastack create --ttl 600 --metadata task=build",
-  })
+  });
+  return withNetworkOptions(command)
     .option("-t, --template <name>", "what it starts from (default: the server's, base)")
     .option("--snapshot <id>", "start from a snapshot instead")
     .option("--runtime <name>", "auto, microvm")
@@ -34,6 +36,8 @@ export function createCommand(): Command {
         persistent: options.persistent,
         metadata: options.metadata,
         env: options.env,
+        network: networkPolicy(options),
+        egressMbps: options.egressMbps || undefined,
       });
       if (options.json) printJson(sandbox.info);
       else printLine(sandbox.id);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { HostNetwork } from "./network.ts";
 import { HostSandbox, HostSnapshot, SandboxId, SnapshotId } from "./state.ts";
 
 /** Environment of every process started in the sandbox through the API. Names without `=` and NUL, values without NUL. */
@@ -25,6 +26,8 @@ export const HostCommand = z.discriminatedUnion("name", [
     runtime: z.enum(["auto", "microvm", "fake"]),
     env: Env,
     persistent: z.boolean(),
+    /** Default open. In force before the guest's first instruction. */
+    network: HostNetwork.optional(),
   }),
   z.object({ name: z.literal("deleteSandbox"), sandboxId: SandboxId }),
   z.object({ name: z.literal("pauseSandbox"), sandboxId: SandboxId }),
@@ -32,13 +35,15 @@ export const HostCommand = z.discriminatedUnion("name", [
   z.object({ name: z.literal("hibernateSandbox"), sandboxId: SandboxId }),
   z.object({ name: z.literal("wakeSandbox"), sandboxId: SandboxId }),
   z.object({ name: z.literal("setPersistent"), sandboxId: SandboxId, persistent: z.boolean() }),
+  z.object({ name: z.literal("setNetwork"), sandboxId: SandboxId, network: HostNetwork }),
   z.object({ name: z.literal("createSnapshot"), sandboxId: SandboxId, snapshotId: SnapshotId }),
   z.object({ name: z.literal("deleteSnapshot"), snapshotId: SnapshotId }),
   z.object({
     name: z.literal("forkSandbox"),
     sandboxId: SandboxId,
     children: z
-      .array(z.object({ sandboxId: SandboxId, env: Env, persistent: z.boolean() }))
+      // `network`: the parent's when it is left out.
+      .array(z.object({ sandboxId: SandboxId, env: Env, persistent: z.boolean(), network: HostNetwork.optional() }))
       .min(1)
       .max(MAX_FORK_CHILDREN),
   }),
@@ -77,6 +82,7 @@ export interface HostResults {
   hibernateSandbox: HostSandbox;
   wakeSandbox: HostSandbox;
   setPersistent: HostSandbox;
+  setNetwork: HostSandbox;
   createSnapshot: HostSnapshot;
   deleteSnapshot: Record<string, never>;
   forkSandbox: ForkResult;
@@ -89,6 +95,7 @@ export const hostResultSchemas = {
   hibernateSandbox: HostSandbox,
   wakeSandbox: HostSandbox,
   setPersistent: HostSandbox,
+  setNetwork: HostSandbox,
   createSnapshot: HostSnapshot,
   deleteSnapshot: z.object({}),
   forkSandbox: ForkResult,

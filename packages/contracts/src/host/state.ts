@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { HostNetwork } from "./network.ts";
 
 /** What isolates a sandbox from the host. `microvm-tcg` is an emulator: a kernel of its own, but no security boundary by its makers' word. */
 export const Isolation = z.enum(["microvm-kvm", "microvm-tcg", "gvisor", "fake"]);
@@ -34,6 +35,8 @@ export const HostSandbox = z.object({
   memoryMb: z.int(),
   diskMb: z.int(),
   persistent: z.boolean(),
+  /** The policy that is in force, or will be when it runs again. */
+  network: HostNetwork,
   bootMode: BootMode,
   /** From the command's arrival at the host agent until the guest answered. */
   bootMs: z.number(),

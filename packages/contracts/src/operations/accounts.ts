@@ -9,6 +9,7 @@ import {
   WorkspaceList,
 } from "../shapes/accounts.ts";
 import { AuditList, AuditQuery } from "../shapes/audit.ts";
+import { UpdateWorkspaceNetworkRequest, WorkspaceNetwork } from "../shapes/network.ts";
 import { UpdateWorkspaceLimitsRequest, WorkspaceLimitsReply } from "../shapes/workspace-limits.ts";
 import { empty, json, operation, optionalBody } from "./operation.ts";
 
@@ -97,6 +98,27 @@ export const accountOperations = {
     body: UpdateWorkspaceLimitsRequest,
     replies: { 200: json(WorkspaceLimitsReply, "As they are now.") },
     errors: ["workspace.not_found"],
+  }),
+  getWorkspaceNetwork: operation({
+    method: "GET",
+    path: "/v1/workspaces/{slug}/network",
+    tag: TAG,
+    summary: "What a workspace's sandboxes may reach by default, and at most.",
+    role: "admin",
+    params: workspaceParams,
+    replies: { 200: json(WorkspaceNetwork, "Default and ceiling.") },
+    errors: ["workspace.not_found"],
+  }),
+  updateWorkspaceNetwork: operation({
+    method: "PATCH",
+    path: "/v1/workspaces/{slug}/network",
+    tag: TAG,
+    summary: "Change default or ceiling. Counts for policies that are set from now on.",
+    role: "admin",
+    params: workspaceParams,
+    body: UpdateWorkspaceNetworkRequest,
+    replies: { 200: json(WorkspaceNetwork, "As it is now.") },
+    errors: ["workspace.not_found", "network.above_ceiling"],
   }),
   listAudit: operation({
     method: "GET",

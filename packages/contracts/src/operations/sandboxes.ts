@@ -7,6 +7,7 @@ import {
   StatusReply,
   UpdateLifecycleRequest,
 } from "../shapes/sandboxes.ts";
+import { SandboxNetwork, UpdateSandboxRequest } from "../shapes/network.ts";
 import { empty, json, operation, optionalBody, sandboxParams } from "./operation.ts";
 
 const TAG = "Sandboxes";
@@ -28,6 +29,7 @@ export const sandboxOperations = {
       "snapshot.not_found",
       "snapshot.incompatible",
       "runtime.unavailable",
+      "network.above_ceiling",
       "not_implemented",
       "quota.sandboxes_exceeded",
       "quota.running_sandboxes_exceeded",
@@ -58,6 +60,29 @@ export const sandboxOperations = {
     params: sandboxParams,
     replies: { 200: json(Sandbox, "As it is.") },
     errors: ["sandbox.not_found"],
+  }),
+  updateSandbox: operation({
+    method: "PATCH",
+    path: "/v1/sandboxes/{id}",
+    tag: TAG,
+    summary: "Change what it may reach. In force when this is answered; wakes nothing.",
+    role: "member",
+    verb: "configure",
+    isActivity: true,
+    params: sandboxParams,
+    body: UpdateSandboxRequest,
+    replies: { 200: json(Sandbox, "As it is now.") },
+    errors: [...stateErrors, "network.above_ceiling"],
+  }),
+  getSandboxNetwork: operation({
+    method: "GET",
+    path: "/v1/sandboxes/{id}/network",
+    tag: TAG,
+    summary: "What it may reach, what it has sent, and what was refused. Neither wakes it nor counts as activity.",
+    role: "read",
+    params: sandboxParams,
+    replies: { 200: json(SandboxNetwork, "Policy, counters, refusals.") },
+    errors: ["sandbox.not_found", "host.unavailable"],
   }),
   deleteSandbox: operation({
     method: "DELETE",

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { EVENTS_KEPT } from "../limits.ts";
 import { Flag } from "./flags.ts";
+import { NetworkCounters } from "./network.ts";
 import { Timestamp } from "./timestamp.ts";
 
 /** Every name that a client of any age looks for: `time`, `ts` and `timestamp` are one value, so are `type` and `code`, `payload` and `data`. */
@@ -43,6 +44,7 @@ export const SandboxMetrics = z
     host_rss_bytes: z.int(),
     host_vsz_bytes: z.int(),
     threads: z.int(),
+    network: NetworkCounters.describe("As `GET /v1/sandboxes/{id}/network` has them."),
     guest: z
       .record(z.string(), z.unknown())
       .nullable()

@@ -14,3 +14,4 @@ export * from "./snapshots.ts";
 export * from "./system.ts";
 export * from "./templates.ts";
 export * from "./workspace-limits.ts";
+export * from "./network.ts";

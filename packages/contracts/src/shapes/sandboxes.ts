@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { BootMode, Env, Isolation, MAX_FORK_CHILDREN, RuntimeName } from "../host/index.ts";
+import { BootMode, EgressMbps, Env, Isolation, MAX_FORK_CHILDREN, RuntimeName } from "../host/index.ts";
 import { sandboxStates } from "../lifecycle.ts";
 import {
   METADATA_KEYS_LIMIT,
@@ -7,6 +7,7 @@ import {
   METADATA_VALUE_LIMIT_CHARACTERS,
   TTL_LIMIT_SECONDS,
 } from "../limits.ts";
+import { Network } from "./network.ts";
 import { Timestamp } from "./timestamp.ts";
 
 export const SandboxStatus = z.enum(sandboxStates).meta({ id: "SandboxStatus" });
@@ -42,6 +43,8 @@ export const Sandbox = z
     runtime: RuntimeName,
     isolation: Isolation,
     persistent: z.boolean(),
+    network: Network,
+    egress_mbps: z.number().nullable().describe("Megabits a second that may leave it; null: no limit of its own."),
     ttl_seconds: z.int(),
     created_at: Timestamp,
     last_activity_at: Timestamp,
@@ -75,7 +78,8 @@ export const CreateSandboxRequest = z
     cpu: z.number().nullish().describe("Ignored: sizes belong to the template. The reply has the effective one."),
     memory_mb: z.number().nullish().describe("Ignored, as `cpu`."),
     disk_gb: z.number().nullish().describe("Ignored, as `cpu`."),
-    egress_mbps: z.number().nullish().describe("Ignored."),
+    network: Network.nullish().describe("What it may reach. Default: the workspace's."),
+    egress_mbps: EgressMbps.nullish().describe("Megabits a second that may leave it. Default: no limit."),
   })
   .meta({ id: "CreateSandboxRequest" });
 export type CreateSandboxRequest = z.infer<typeof CreateSandboxRequest>;
@@ -95,6 +99,8 @@ const childFields = {
   persistent: z.boolean().nullish().describe("Default false, whatever the parent is."),
   ttl_seconds: TtlSeconds.nullish().describe("Default: the parent's."),
   env: Env.nullish().describe("On top of the parent's."),
+  network: Network.nullish().describe("Default: the parent's."),
+  egress_mbps: EgressMbps.nullable().optional().describe("Default: the parent's. null: no limit."),
 };
 
 export const ForkRequest = z

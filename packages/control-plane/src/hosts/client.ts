@@ -4,6 +4,7 @@ import { Refusal } from "@pandastack/platform";
 import {
   HostEvent,
   HostInfo,
+  HostNetworkFigures,
   HostSandbox,
   HostSnapshot,
   hostResultSchemas,
@@ -66,6 +67,11 @@ export class HostClient {
   async sandboxes(): Promise<HostSandbox[]> {
     return (await this.connection.json(z.object({ sandboxes: z.array(HostSandbox) }), { path: "/sandboxes" }))
       .sandboxes;
+  }
+
+  /** What its slot has sent, received and refused; zeros while it has none. */
+  network(id: string): Promise<HostNetworkFigures> {
+    return this.connection.json(HostNetworkFigures, { path: `/sandboxes/${id}/network` });
   }
 
   async snapshots(): Promise<HostSnapshot[]> {

@@ -1,3 +1,4 @@
+import { PrivateNetwork } from "@pandastack/contracts/host";
 import {
   EXEC_OUTPUT_LIMIT_BYTES,
   JSON_BODY_LIMIT_BYTES,
@@ -18,6 +19,8 @@ export interface Settings {
   readonly serverId: string | undefined;
   readonly runAs: { readonly uid: number; readonly gid: number } | undefined;
   readonly defaultTtlSeconds: number;
+  /** Private networks that a policy may open, by the operator's leave. */
+  readonly operatorPrivate: readonly string[];
   readonly defaultRuntime: "auto" | "microvm" | "fake";
   /** What a workspace may have where nothing else was set for it. */
   readonly limits: WorkspaceLimits;
@@ -100,6 +103,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     problems.push(
       `PANDASTACK_RUNTIME has to be one of ${Object.keys(RUNTIMES).join(", ")}, not ${JSON.stringify(runtimeText)}`,
     );
+  const operatorPrivate = (text("PANDASTACK_ALLOW_PRIVATE") ?? "").split(/[\s,]+/).filter(Boolean);
+  for (const network of operatorPrivate) {
+    const checked = PrivateNetwork.safeParse(network);
+    if (!checked.success) problems.push(`PANDASTACK_ALLOW_PRIVATE: ${checked.error.issues[0]?.message}`);
+  }
   const apiKey = text("PANDASTACK_API_KEY");
   if (apiKey !== undefined && /\s/.test(apiKey)) problems.push("PANDASTACK_API_KEY cannot contain white space");
 
@@ -111,6 +119,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     bootstrapFile: text("PANDASTACK_BOOTSTRAP_FILE"),
     serverId: text("PANDASTACK_SERVER_ID"),
     runAs: uid === undefined || gid === undefined ? undefined : { uid, gid },
+    operatorPrivate,
     defaultTtlSeconds: integer("PANDASTACK_DEFAULT_TTL_SECONDS", DEFAULT_TTL_SECONDS, 0)!,
     defaultRuntime: runtime ?? "auto",
     limits: Object.fromEntries(

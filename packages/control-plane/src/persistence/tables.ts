@@ -1,6 +1,6 @@
 import type { ColumnType, Generated, Selectable } from "kysely";
-import type { Role, WorkspaceLimits } from "@pandastack/contracts";
-import type { BootMode, Isolation, RuntimeName } from "@pandastack/contracts/host";
+import type { WorkspaceNetwork, Role, WorkspaceLimits } from "@pandastack/contracts";
+import type { BootMode, HostNetwork, Isolation, RuntimeName } from "@pandastack/contracts/host";
 
 /** A column that the database sets and nobody else. */
 type SetByDatabase<T> = ColumnType<T, never, never>;
@@ -12,6 +12,7 @@ export interface WorkspacesTable {
   name: string;
   limits: ColumnType<Partial<WorkspaceLimits>, never, string>;
   created_at: Generated<Date>;
+  network: ColumnType<Partial<WorkspaceNetwork>, string | undefined, string>;
 }
 
 export interface TokensTable {
@@ -49,6 +50,7 @@ export interface SandboxesTable {
   template: string;
   from_snapshot: string | null;
   persistent: boolean;
+  network: ColumnType<HostNetwork, string | undefined, string>;
   ttl_seconds: number;
   metadata: Json<Record<string, string>>;
   runtime: RuntimeName;

@@ -26,6 +26,8 @@ export function sandboxInfo(row: SandboxRow): Sandbox {
     runtime: row.runtime,
     isolation: row.isolation,
     persistent: row.persistent,
+    network: { egress: row.network.egress },
+    egress_mbps: row.network.egressMbps,
     ttl_seconds: row.ttl_seconds,
     created_at: row.created_at.toISOString(),
     last_activity_at: new Date(row.last_activity_ms).toISOString(),

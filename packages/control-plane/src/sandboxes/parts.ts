@@ -13,6 +13,8 @@ import type { KeyedQueue } from "./queue.ts";
 
 export interface SandboxSettings {
   readonly defaultTtlSeconds: number;
+  /** Private networks that a policy may open. */
+  readonly operatorPrivate: readonly string[];
   /** What `auto` means here. */
   readonly defaultRuntime: "auto" | "microvm" | "fake";
   /** What a workspace may have where nothing else was set for it. */

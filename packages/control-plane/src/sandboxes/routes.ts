@@ -10,6 +10,7 @@ import { childTtlSeconds, keptMetadata } from "./rules.ts";
 import { changeState } from "./service/change-state.ts";
 import { updateLifecycle } from "./service/configure.ts";
 import { createSandbox } from "./service/create.ts";
+import { readNetwork, updateSandbox } from "./service/network.ts";
 import { fork } from "./service/fork.ts";
 import { promote } from "./service/promote.ts";
 import { deleteSandbox } from "./service/remove.ts";
@@ -32,6 +33,8 @@ type Operations =
   | "startSandbox"
   | "getLifecycle"
   | "updateLifecycle"
+  | "updateSandbox"
+  | "getSandboxNetwork"
   | "createSnapshot"
   | "forkSandbox"
   | "forkTree"
@@ -92,6 +95,15 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
       return { status: 200, body: lifecycleInfo(await findWithNow(db, row.workspace, row.id)) };
     }),
 
+    updateSandbox: onSandbox(parts, "updateSandbox", async ({ body }, row) => ({
+      status: 200,
+      body: sandboxInfo(await updateSandbox(parts, row, body)),
+    })),
+    getSandboxNetwork: onSandbox(parts, "getSandboxNetwork", async (_, row) => ({
+      status: 200,
+      body: await readNetwork(parts, row),
+    })),
+
     createSnapshot: onSandbox(parts, "createSnapshot", async ({ seed }, row) => ({
       status: 201,
       body: snapshotInfo(await createSnapshot(parts, row, seed)),
@@ -106,6 +118,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
         persistent: body?.persistent ?? false,
         ttlSeconds: childTtlSeconds(body ?? {}, row.ttl_seconds),
         env: body?.env ?? {},
+        network: body ?? {},
         signal,
       });
       const infos = children.map(sandboxInfo);
@@ -141,6 +154,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
         persistent: body?.persistent ?? false,
         ttlSeconds: childTtlSeconds(body ?? {}, row.ttl_seconds),
         env: body?.env ?? {},
+        network: body ?? {},
         signal,
       });
       crashPoint("control.tree.forked");

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { SandboxStatus, WorkspaceLimits } from "@pandastack/contracts";
-import type { HostSandbox, Isolation, RuntimeName } from "@pandastack/contracts/host";
+import type { HostNetwork, HostSandbox, Isolation, RuntimeName } from "@pandastack/contracts/host";
 import { Refusal } from "@pandastack/platform";
 import type { z } from "zod";
 import { nowMs } from "../persistence/clock.ts";
@@ -80,6 +80,7 @@ export interface NewSandbox {
   readonly persistent: boolean;
   readonly ttlSeconds: number;
   readonly metadata: Record<string, string>;
+  readonly network: HostNetwork;
   /** What it will probably be; the host's answer corrects it. */
   readonly runtime: RuntimeName;
   readonly isolation: Isolation;
@@ -107,6 +108,7 @@ export async function insertSandboxes(
     persistent: sandbox.persistent,
     ttl_seconds: sandbox.ttlSeconds,
     metadata: sandbox.metadata,
+    network: sandbox.network,
     runtime: sandbox.runtime,
     isolation: sandbox.isolation,
     cpu: sandbox.cpu,
@@ -115,11 +117,11 @@ export async function insertSandboxes(
   }));
   const { rows } = await sql<SandboxRow>`
     insert into sandboxes (id, workspace, wanted, status, operation_id, owner, template, from_snapshot, persistent, ttl_seconds,
-      metadata, runtime, isolation, cpu, memory_mb, disk_mb, last_activity_ms)
+      metadata, network, runtime, isolation, cpu, memory_mb, disk_mb, last_activity_ms)
     select n.id, ${workspace}, 'running', 'creating', n.operation_id, n.owner, n.template, n.from_snapshot, n.persistent, n.ttl_seconds,
-      n.metadata, n.runtime, n.isolation, n.cpu, n.memory_mb, n.disk_mb, ${nowMs}
+      n.metadata, n.network, n.runtime, n.isolation, n.cpu, n.memory_mb, n.disk_mb, ${nowMs}
     from jsonb_to_recordset(${JSON.stringify(records)}::jsonb) as n (id text, operation_id text, owner uuid, template text,
-      from_snapshot text, persistent boolean, ttl_seconds bigint, metadata jsonb, runtime text, isolation text, cpu integer,
+      from_snapshot text, persistent boolean, ttl_seconds bigint, metadata jsonb, network jsonb, runtime text, isolation text, cpu integer,
       memory_mb integer, disk_mb integer)
     where (select ${lacks(workspace, { more: given.length, running: given.length }, defaults)}) is null
     on conflict (id) do nothing
@@ -173,6 +175,7 @@ const observed = (host: HostSandbox) => ({
   memory_mb: host.memoryMb,
   disk_mb: host.diskMb,
   persistent: host.persistent,
+  network: JSON.stringify(host.network),
   boot_mode: host.bootMode,
   boot_ms: Math.round(host.bootMs),
   reason: host.reason,

@@ -84,6 +84,7 @@ export const TEST_SETTINGS: Omit<Settings, "databaseUrl" | "hostSocket"> = {
   serverId: undefined,
   runAs: undefined,
   defaultTtlSeconds: 3600,
+  operatorPrivate: ["10.1.0.0/16"],
   defaultRuntime: "fake",
   limits: limitsWith({}),
   auditDays: 90,

@@ -22,6 +22,9 @@ export const FIRST_SLOT_UID = 720_000;
 
 /** Where a slot's resolver listens on the host side of its veth. Not 53: a resolver of the host's may hold the wildcard. */
 export const RESOLVER_PORT = 7153;
+/** Where its proxy listens, likewise, while a policy has domain rules: for what was meant for port 80, and for 443. */
+export const HTTP_PROXY_PORT = 7180;
+export const TLS_PROXY_PORT = 7143;
 
 const NETWORK_BASE = (10 << 24) | (200 << 16);
 const ADDRESSES_PER_SLOT = 4;

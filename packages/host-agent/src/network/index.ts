@@ -1,6 +1,7 @@
 export { DEFAULT_PREPARE_COUNT, openNetwork, type OpenNetworkOptions } from "./open.ts";
 export type { NetworkSlot } from "./slot.ts";
-export type { Adoption, Network } from "./network.ts";
+export type { Adoption, Network, SlotInUse } from "./network.ts";
+export { readNetworks } from "./policy/rules.ts";
 export { removeServer as destroyAll, verifyClean, type ServerPlace } from "./cleanup.ts";
 export {
   FIRST_SLOT_UID,

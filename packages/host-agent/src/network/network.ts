@@ -1,12 +1,14 @@
+import type { Cidr, HostNetwork, HostNetworkFigures } from "@pandastack/contracts/host";
 import { Fault, type Logger, crashPoint } from "@pandastack/platform";
 import type { NetworkSlot } from "./slot.ts";
-import { RESOLVER_PORT, slotAddresses } from "./addresses.ts";
 import { removeServer } from "./cleanup.ts";
 import type { HostRulesGuard } from "./host/guard.ts";
 import { SlotLeases } from "./leases/slots.ts";
+import { LiveSlot, slotFigures } from "./live-slot.ts";
 import { describeSlot } from "./names.ts";
-import { createResolver, type Resolver, type SlotResolver } from "./resolver/index.ts";
-import { makeSlot, removeSlots, slotDefect, slotsInKernel } from "./slots/kernel.ts";
+import { slotPolicy } from "./policy/rules.ts";
+import { createResolver, type Resolver } from "./resolver/index.ts";
+import { makeSlot, removeSlots, slotDefect, slotPolicyText, slotsInKernel } from "./slots/kernel.ts";
 import { Stock } from "./slots/stock.ts";
 
 /** Slots that are made at a time. The kernel makes links one after the other anyway. */
@@ -22,6 +24,13 @@ export interface NetworkParts {
   readonly prepareCount: number;
   readonly resolvConfPath: string;
   readonly guard: HostRulesGuard;
+  readonly operatorPrivate: readonly Cidr[];
+}
+
+/** A slot that a living machine is in, and what its sandbox may reach. */
+export interface SlotInUse {
+  readonly number: number;
+  readonly network: HostNetwork;
 }
 
 export interface Adoption {
@@ -35,7 +44,8 @@ export class Network {
   private readonly parts: NetworkParts;
   private readonly leases: SlotLeases;
   private readonly resolver: Resolver;
-  private readonly resolvers = new Map<number, SlotResolver>();
+  private readonly slots = new Map<number, LiveSlot>();
+  private readonly refusalListeners = new Set<(number: number) => void>();
   private readonly removals = new Map<number, Promise<void>>();
   private readonly stock: Stock<number>;
   private isClosed = false;
@@ -68,10 +78,27 @@ export class Network {
     return this.stock.readyCount;
   }
 
-  /** A slot of one's own, fresh: ready ones at once, else the next that is made. */
+  /** A slot of one's own, fresh and shut: ready ones at once, else the next that is made. `configure` opens it. */
   async acquire(): Promise<NetworkSlot> {
     if (this.isClosed) throw new Fault("host.unavailable", "the network is closed");
     return describeSlot(this.parts.serverId, await this.stock.take());
+  }
+
+  /** Puts a policy in force: when this resolves, and in one step. On failure the one before is. */
+  async configure(number: number, network: HostNetwork): Promise<void> {
+    const slot = this.requireSlot(number);
+    await slot.change(slotPolicy(network, this.parts.operatorPrivate));
+    crashPoint("host.network.applied");
+  }
+
+  /** What a slot in use has sent, received and been refused. */
+  async figures(number: number): Promise<HostNetworkFigures> {
+    return slotFigures(this.parts.serverId, this.requireSlot(number));
+  }
+
+  /** Tells of slots whose resolver or proxy has refused something. */
+  onRefused(listener: (number: number) => void): void {
+    this.refusalListeners.add(listener);
   }
 
   /**
@@ -86,13 +113,13 @@ export class Network {
 
   /**
    * After a start: keeps the slots whose machines live (the journal knows which) and removes all others of an earlier life.
-   * Call it once, also with none.
+   * Call it once, also with none. Their rules stay as they are, except where they are not what the journal wants.
    */
-  async adopt(inUse: readonly number[]): Promise<Adoption> {
+  async adopt(inUse: readonly SlotInUse[]): Promise<Adoption> {
     const adopted: NetworkSlot[] = [];
     const broken: { number: number; reason: string }[] = [];
-    for (const number of new Set(inUse)) {
-      const reason = await this.adoptOne(number);
+    for (const { number, network } of inUse) {
+      const reason = await this.adoptOne(number, network);
       if (reason === undefined) adopted.push(describeSlot(this.parts.serverId, number));
       else {
         this.unclaimed.delete(number);
@@ -116,8 +143,8 @@ export class Network {
     const ready = await this.stock.close();
     await Promise.all(ready.map((number) => this.release(number)));
     await Promise.all(this.removals.values());
-    await Promise.all([...this.resolvers.values()].map((resolver) => resolver.close()));
-    this.resolvers.clear();
+    await Promise.all([...this.slots.values()].map((slot) => slot.close()));
+    this.slots.clear();
     await this.parts.guard.close();
     if (how === "remove") await removeServer({ serverId: this.parts.serverId, runDir: this.parts.runDir });
   }
@@ -128,7 +155,7 @@ export class Network {
     try {
       await makeSlot(this.parts.serverId, number);
       crashPoint("host.slot.made");
-      await this.openResolver(number);
+      await this.openSlot(number);
     } catch (error) {
       await this.remove(number);
       const message = error instanceof Error ? error.message : String(error);
@@ -141,25 +168,43 @@ export class Network {
   }
 
   private async remove(number: number): Promise<void> {
-    await this.resolvers.get(number)?.close();
-    this.resolvers.delete(number);
+    await this.slots.get(number)?.close();
+    this.slots.delete(number);
     await removeSlots(this.parts.serverId, [number]);
     crashPoint("host.slot.removed");
     this.leases.release(number);
   }
 
-  private async adoptOne(number: number): Promise<string | undefined> {
+  private async adoptOne(number: number, network: HostNetwork): Promise<string | undefined> {
+    const { serverId, operatorPrivate, log } = this.parts;
     if (!this.unclaimed.has(number)) return "this server has no lease for it";
-    const defect = await slotDefect(this.parts.serverId, number);
+    const defect = await slotDefect(serverId, number);
     if (defect !== undefined) return defect;
-    await this.openResolver(number);
+    const slot = await this.openSlot(number);
+    const result = await slot.adopt(slotPolicy(network, operatorPrivate), await slotPolicyText(serverId, number));
+    if (result === "repaired")
+      log.warn({ slot: number }, "a slot's rules were not as its sandbox's policy, and are now");
     this.unclaimed.delete(number);
     return undefined;
   }
 
-  private async openResolver(number: number): Promise<void> {
-    const { vethIp, hostIp } = slotAddresses(number);
-    this.resolvers.set(number, await this.resolver.open({ address: vethIp, port: RESOLVER_PORT, askerIp: hostIp }));
+  private async openSlot(number: number): Promise<LiveSlot> {
+    const slot = await LiveSlot.open({
+      serverId: this.parts.serverId,
+      number,
+      resolver: this.resolver,
+      onRefused: () => {
+        for (const listener of this.refusalListeners) listener(number);
+      },
+    });
+    this.slots.set(number, slot);
+    return slot;
+  }
+
+  private requireSlot(number: number): LiveSlot {
+    const slot = this.slots.get(number);
+    if (!slot) throw new Fault("host.unavailable", `network slot ${number} is not in use`);
+    return slot;
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Cidr } from "@pandastack/contracts/host";
 import { type Logger } from "@pandastack/platform";
 import { removeDeadServers } from "./cleanup.ts";
 import { guardHostRules } from "./host/guard.ts";
@@ -21,6 +22,8 @@ export interface OpenNetworkOptions {
   /** Slots that are kept ready. */
   readonly prepareCount?: number;
   readonly resolvConfPath?: string;
+  /** Private networks that policies may open on this host. Default none. */
+  readonly operatorPrivate?: readonly Cidr[];
 }
 
 /**
@@ -32,24 +35,25 @@ export interface OpenNetworkOptions {
  *     const slot = await network.acquire();
  */
 export async function openNetwork(options: OpenNetworkOptions): Promise<Network> {
-  const { serverId, runDir, log } = options;
+  const { serverId, runDir, log, operatorPrivate = [] } = options;
   assertServerId(serverId);
   const found = await withHostLock(runDir, async () => {
     await assertNetworkIsFree();
     claimServer(runDir, serverId, options.dataDir ?? null);
     await removeDeadServers(runDir, log);
     // Rules before forwarding: there is no moment in which a slot is open.
-    await applyHostRules(serverId, log);
+    await applyHostRules(serverId, log, operatorPrivate);
     changeHostSettings(runDir);
     return findSlots(serverId, runDir);
   });
-  const guard = await guardHostRules({ serverId, log });
+  const guard = await guardHostRules({ serverId, log, opened: operatorPrivate });
   return new Network(
     {
       guard,
       serverId,
       runDir,
       log,
+      operatorPrivate,
       prepareCount: options.prepareCount ?? DEFAULT_PREPARE_COUNT,
       resolvConfPath: options.resolvConfPath ?? "/etc/resolv.conf",
     },

@@ -20,8 +20,11 @@ export interface Runtime {
   /** Boots `plan.rootDisk` (a file that becomes the machine's) with a kernel. For baking and for cold starts. */
   boot(plan: BootPlan): Promise<RunningMachine>;
 
-  /** Brings an image to life: the guest runs and `channel` was connected before it did. Copy-on-write of everything. */
-  restore(plan: RestorePlan): Promise<RunningMachine>;
+  /**
+   * Brings an image to life: the guest runs and `channel` was connected before it did. Copy-on-write of everything. The
+   * guest's first instruction waits for `mayRun`; when that rejects there is none, and nothing is left.
+   */
+  restore(plan: RestorePlan, mayRun?: Promise<unknown>): Promise<RunningMachine>;
 
   /**
    * Starts what may wait ahead of a `restore` of whichever image of this size: a VMM without memory and disk. `prepare` and

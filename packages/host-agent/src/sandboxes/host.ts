@@ -2,6 +2,7 @@ import type {
   HostCommand,
   HostEvent,
   HostInfo,
+  HostNetworkFigures,
   HostOperation,
   HostResults,
   HostSandbox,
@@ -21,6 +22,8 @@ export interface SandboxHost {
   snapshots(): HostSnapshot[];
   /** The inside of a running sandbox; refuses with `sandbox.invalid_state` when it does not run. */
   guest(sandboxId: string): Promise<Guest>;
+  /** What its slot has sent, received and refused; zeros while it has none. */
+  network(sandboxId: string): Promise<HostNetworkFigures>;
   consoleLog(sandboxId: string): Promise<string>;
   usage(sandboxId: string): Promise<{ pid: number; rssBytes: number; cpuMs: number }>;
   events(after: number): HostEvent[];

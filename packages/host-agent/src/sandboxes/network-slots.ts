@@ -1,3 +1,4 @@
+import type { HostNetwork, HostNetworkFigures } from "@pandastack/contracts/host";
 import { slotAddresses, type Network } from "../network/index.ts";
 import type { NetworkSlot } from "../network/slot.ts";
 import type { SlotSource } from "./slots.ts";
@@ -13,6 +14,18 @@ export class NetworkSlots implements SlotSource {
     return this.#network.acquire();
   }
 
+  configure(slot: NetworkSlot, network: HostNetwork): Promise<void> {
+    return this.#network.configure(slot.number, network);
+  }
+
+  figures(slot: NetworkSlot): Promise<HostNetworkFigures> {
+    return this.#network.figures(slot.number);
+  }
+
+  onRefused(listener: (slotNumber: number) => void): void {
+    this.#network.onRefused(listener);
+  }
+
   release(slot: NetworkSlot): Promise<void> {
     return this.#network.release(slot.number);
   }
@@ -21,8 +34,9 @@ export class NetworkSlots implements SlotSource {
     return this.#network.found.map((number) => slotAddresses(number).uid);
   }
 
-  async adopt(slots: readonly NetworkSlot[]): Promise<number[]> {
-    const { broken } = await this.#network.adopt(slots.map((slot) => slot.number));
+  async adopt(slots: readonly { slot: NetworkSlot; network: HostNetwork }[]): Promise<number[]> {
+    const inUse = slots.map(({ slot, network }) => ({ number: slot.number, network }));
+    const { broken } = await this.#network.adopt(inUse);
     return broken.map((slot) => slot.number);
   }
 

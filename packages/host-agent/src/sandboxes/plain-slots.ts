@@ -12,6 +12,18 @@ export class PlainSlots implements SlotSource {
     return Promise.resolve(plainSlot(number));
   }
 
+  configure(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  figures(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  onRefused(): void {
+    // Nothing is refused where there is no network.
+  }
+
   release(slot: NetworkSlot): Promise<void> {
     this.#used.delete(slot.number);
     return Promise.resolve();
@@ -21,8 +33,8 @@ export class PlainSlots implements SlotSource {
     return [];
   }
 
-  adopt(slots: readonly NetworkSlot[]): Promise<number[]> {
-    for (const slot of slots) this.#used.add(slot.number);
+  adopt(slots: readonly { slot: NetworkSlot }[]): Promise<number[]> {
+    for (const { slot } of slots) this.#used.add(slot.number);
     return Promise.resolve([]);
   }
 

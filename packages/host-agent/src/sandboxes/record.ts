@@ -1,4 +1,12 @@
-import type { BootMode, HostSandbox, HostSandboxState, Isolation, RuntimeName } from "@pandastack/contracts/host";
+import {
+  OPEN_NETWORK,
+  type BootMode,
+  type HostNetwork,
+  type HostSandbox,
+  type HostSandboxState,
+  type Isolation,
+  type RuntimeName,
+} from "@pandastack/contracts/host";
 import type { MachineRecord } from "../runtimes/runtime.ts";
 
 /** Why a sandbox failed whose VMM was ended at the limit of its cgroup. Its guest alone can't cause that. */
@@ -19,6 +27,8 @@ export interface SandboxRecord {
   readonly memoryMb: number;
   readonly diskMb: number;
   readonly persistent: boolean;
+  /** The wanted policy. Missing in records from before there were any: everything was open. */
+  readonly network?: HostNetwork;
   readonly env: Readonly<Record<string, string>>;
   readonly bootMode: BootMode;
   readonly bootMs: number;
@@ -28,7 +38,14 @@ export interface SandboxRecord {
   readonly machine: MachineRecord | null;
 }
 
+export const networkOf = (record: Pick<SandboxRecord, "network">): HostNetwork => record.network ?? OPEN_NETWORK;
+
 export function toHostSandbox(record: SandboxRecord): HostSandbox {
   const { templateKey: _key, env: _env, machine, ...shown } = record;
-  return { ...shown, guestIp: machine?.slot.hostIp ?? null, hostTap: machine?.slot.tap ?? null };
+  return {
+    ...shown,
+    network: networkOf(record),
+    guestIp: machine?.slot.hostIp ?? null,
+    hostTap: machine?.slot.tap ?? null,
+  };
 }

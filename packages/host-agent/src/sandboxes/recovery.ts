@@ -1,14 +1,16 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { HostNetwork } from "@pandastack/contracts/host";
 import { crashPoint } from "@pandastack/platform";
 import { hibernationDir, snapshotDir } from "../files/layout.ts";
 import { killProcess, processesOfUsers } from "../processes/proc.ts";
+import type { NetworkSlot } from "../network/slot.ts";
 import type { Machine, MachineRecord } from "../runtimes/runtime.ts";
 import { hibernateSandbox } from "./commands/hibernate.ts";
 import type { HostContext, SnapshotRecord } from "./context.ts";
 import { keepDisk } from "./disk.ts";
 import { SandboxEntry } from "./entry.ts";
-import { OUT_OF_MEMORY, type SandboxRecord } from "./record.ts";
+import { networkOf, OUT_OF_MEMORY, type SandboxRecord } from "./record.ts";
 
 /**
  * Takes up what a former agent left: machines that live are adopted, sandboxes whose machine is gone have failed, and
@@ -23,7 +25,7 @@ export async function recover(context: HostContext): Promise<void> {
   killStrangers(context, kept);
   crashPoint("host.recovery.strangers-killed");
   await context.runtime.removeUnnamed?.(new Set(kept.map((machine) => machine.machineId)));
-  const broken = new Set(await context.slots.adopt(kept.map((machine) => machine.slot)));
+  const broken = new Set(await context.slots.adopt(slotsInUse(context)));
   crashPoint("host.recovery.slots-adopted");
   removeUnnamed(join(context.layout.poolDir, "machines"), new Set(kept.map((machine) => machine.machineId)));
   crashPoint("host.recovery.machines-removed");
@@ -37,6 +39,13 @@ export async function recover(context: HostContext): Promise<void> {
     const slot = entry.record.machine?.slot;
     if (slot !== undefined && broken.has(slot.number)) await putAside(context, entry);
   }
+}
+
+/** What is wanted of the slots of living machines: their rules are compared with it. */
+function slotsInUse(context: HostContext): { slot: NetworkSlot; network: HostNetwork }[] {
+  return [...context.entries.values()].flatMap(({ record }) =>
+    record.machine ? [{ slot: record.machine.slot, network: networkOf(record) }] : [],
+  );
 }
 
 /** A wake or a hibernation that was cut short leaves a disk under no name of the sandbox's own, or an image of no use. */

@@ -7,6 +7,7 @@ import type {
   HostCommand,
   HostEvent,
   HostInfo,
+  HostNetworkFigures,
   HostOperation,
   HostResults,
   HostSandbox,
@@ -33,6 +34,7 @@ import { deleteSandbox, deleteSnapshot } from "./commands/delete.ts";
 import { forkSandbox } from "./commands/fork.ts";
 import { hibernateSandbox } from "./commands/hibernate.ts";
 import { pauseSandbox, resumeSandbox } from "./commands/pause.ts";
+import { setNetwork } from "./commands/set-network.ts";
 import { setPersistent } from "./commands/set-persistent.ts";
 import { createSnapshot } from "./commands/snapshot.ts";
 import { wakeSandbox } from "./commands/wake.ts";
@@ -45,7 +47,7 @@ import { Operations } from "./operations.ts";
 import { KeyedQueue } from "./queue.ts";
 import { OUT_OF_MEMORY, toHostSandbox } from "./record.ts";
 import { recover } from "./recovery.ts";
-import type { SlotSource } from "./slots.ts";
+import { NO_FIGURES, type SlotSource } from "./slots.ts";
 import { Stock } from "./stock.ts";
 
 export interface SandboxHostOptions {
@@ -188,6 +190,11 @@ class LocalSandboxHost implements SandboxHost {
     return requireEntry(this.#context, sandboxId).guest();
   }
 
+  async network(sandboxId: string): Promise<HostNetworkFigures> {
+    const { machine } = requireEntry(this.#context, sandboxId).record;
+    return (machine && (await this.#options.slots.figures(machine.slot))) ?? NO_FIGURES;
+  }
+
   consoleLog(sandboxId: string): Promise<string> {
     return requireEntry(this.#context, sandboxId).machine.consoleLog();
   }
@@ -233,6 +240,8 @@ class LocalSandboxHost implements SandboxHost {
         return wakeSandbox(context, command.sandboxId, answering);
       case "setPersistent":
         return setPersistent(context, command, answering);
+      case "setNetwork":
+        return setNetwork(context, command, answering);
       case "createSnapshot":
         return createSnapshot(context, command, answering);
       case "deleteSnapshot":

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import type { HostNetwork } from "@pandastack/contracts/host";
 import { newHexId, crashPoint, markStep } from "@pandastack/platform";
 import { GuestClient } from "../guest/client.ts";
 import { GuestConnection, type GuestRefresh } from "../guest/connection.ts";
@@ -31,11 +32,15 @@ export async function startFromImage(options: {
   ready: ReadyPlan;
   sandboxId: string;
   env: Readonly<Record<string, string>>;
+  network: HostNetwork;
 }): Promise<Started> {
   const { runtime, slots, ready } = options;
   let machine: Machine | undefined;
+  // Beside the load, and in force before the first instruction: the slot has been shut until now.
+  const configured = slots.configure(ready.slot, options.network);
+  const settled = configured.catch(() => undefined);
   try {
-    const running = await runtime.restore(ready.plan);
+    const running = await runtime.restore(ready.plan, configured);
     machine = running.machine;
     const connection = new GuestConnection(running.channel);
     const hello = await connection.hello({
@@ -50,6 +55,7 @@ export async function startFromImage(options: {
     return { machine, guest };
   } catch (error) {
     await machine?.stop();
+    await settled;
     await slots.release(ready.slot);
     throw asRefusalWhenFull(error);
   }

@@ -8,10 +8,9 @@ import {
   RESOLVER_PORT,
   slotAddresses,
 } from "../../src/network/addresses.ts";
-import { slotRules } from "../../src/network/slots/rules.ts";
 import type { NetworkSlot } from "../../src/network/slot.ts";
 import type { Target } from "./programs/peer.ts";
-import { disarmSlot, DROP_SLOT_RULES, plugGuest } from "./world/guest.ts";
+import { disarmSlot, DROP_SLOT_RULES, openSlotRules, plugGuest } from "./world/guest.ts";
 import type { Program } from "./world/program.ts";
 import { missingForNetns } from "./world/requirements.ts";
 import { inside, INTERNET, ip, makeWorld, NAME_SERVER, nft, PRIVATE_NETWORKS, type World } from "./world/world.ts";
@@ -219,7 +218,7 @@ describe.skipIf(missing)("a guest", { timeout: TIMEOUT_MS }, () => {
   });
 
   it("has as many connections as it may and no more, and gets closed ones back", async () => {
-    await nft(slotB!.netns, DROP_SLOT_RULES + slotRules(slotB!.number, 20));
+    await nft(slotB!.netns, DROP_SLOT_RULES + openSlotRules(slotB!.number, 20));
     const target: Target = { over: "tcp", address: `${INTERNET}.2`, port: PORT };
     for (let round = 0; round < 10; round++) {
       expect(

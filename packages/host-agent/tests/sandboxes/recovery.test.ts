@@ -91,9 +91,9 @@ describe("a start after a kill", () => {
   it("hibernates a sandbox whose network has lost a part; its next use gives it another", async () => {
     await host.close("leave");
     class LostSlots extends PlainSlots {
-      override async adopt(slots: readonly NetworkSlot[]): Promise<number[]> {
+      override async adopt(slots: readonly { slot: NetworkSlot }[]): Promise<number[]> {
         await super.adopt(slots);
-        return slots.map(({ number }) => number);
+        return slots.map(({ slot }) => slot.number);
       }
     }
     host = await open(new LostSlots());

@@ -1,6 +1,6 @@
 import type { CreationOptions, Http } from "../transport/http.ts";
 import { withKey } from "../transport/idempotency.ts";
-import type { SandboxInfo } from "../types.ts";
+import type { NetworkPolicy, SandboxInfo } from "../types.ts";
 
 /** What a new sandbox is. */
 export interface CreateOptions extends CreationOptions {
@@ -18,10 +18,16 @@ export interface CreateOptions extends CreationOptions {
   metadata?: Record<string, string> | undefined;
   /** Environment of every command. */
   env?: Record<string, string> | undefined;
+  /** What it may reach: `{ egress: "off" }`, `{ egress: { allow: ["*.example.com"] } }`. Default: the workspace's, else open. */
+  network?: NetworkPolicy | undefined;
+  /** Megabits a second that may leave it. Default: no limit. */
+  egressMbps?: number | undefined;
 }
 
 export async function createSandbox(http: Http, options: CreateOptions): Promise<SandboxInfo> {
-  const { template, fromSnapshot, runtime, ttlSeconds, persistent, metadata, env, ...call } = options;
-  const json = { template, from_snapshot: fromSnapshot, runtime, ttl_seconds: ttlSeconds, persistent, metadata, env };
+  const { template, fromSnapshot, runtime, ttlSeconds, persistent, metadata, env, ...rest } = options;
+  const { network, egressMbps, ...call } = rest;
+  const life = { ttl_seconds: ttlSeconds, persistent, metadata, env };
+  const json = { template, from_snapshot: fromSnapshot, runtime, ...life, network, egress_mbps: egressMbps };
   return http.json("POST", "/sandboxes", { ...withKey(call), json });
 }

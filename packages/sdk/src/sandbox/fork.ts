@@ -1,7 +1,7 @@
 import { errorOfBody } from "../errors/errors.ts";
 import type { CreationOptions, Http } from "../transport/http.ts";
 import { withKey } from "../transport/idempotency.ts";
-import type { SandboxInfo } from "../types.ts";
+import type { NetworkPolicy, SandboxInfo } from "../types.ts";
 
 /** What the children of a fork are. */
 export interface ForkOptions extends CreationOptions {
@@ -12,6 +12,8 @@ export interface ForkOptions extends CreationOptions {
   persistent?: boolean | undefined;
   /** On top of the parent's. */
   env?: Record<string, string> | undefined;
+  /** What they may reach. Default: what the parent may. */
+  network?: NetworkPolicy | undefined;
 }
 
 /** What the children of a fork tree are. */
@@ -35,8 +37,8 @@ export async function forkInto(
   path: string,
   options: ForkTreeOptions,
 ): Promise<{ treeId: string | undefined; children: SandboxInfo[] }> {
-  const { count, metadata, ttlSeconds, persistent, env, ...call } = options;
-  const json = { count, metadata, ttl_seconds: ttlSeconds, persistent, env };
+  const { count, metadata, ttlSeconds, persistent, env, network, ...call } = options;
+  const json = { count, metadata, ttl_seconds: ttlSeconds, persistent, env, network };
   const answer = await http.json<Answer>("POST", path, { ...withKey(call), json });
   const failure = answer.errors?.[0];
   if (failure !== undefined) {

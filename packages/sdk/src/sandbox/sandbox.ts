@@ -5,7 +5,16 @@ import { Files } from "../files/files.ts";
 import { type CallOptions, Http } from "../transport/http.ts";
 import { Listing } from "../transport/listing.ts";
 import type { Stream } from "../transport/stream.ts";
-import type { EventInfo, LifecycleInfo, MetricsInfo, PromoteResult, SandboxInfo, SandboxStatus } from "../types.ts";
+import type {
+  EventInfo,
+  LifecycleInfo,
+  MetricsInfo,
+  NetworkInfo,
+  NetworkPolicy,
+  PromoteResult,
+  SandboxInfo,
+  SandboxStatus,
+} from "../types.ts";
 import { type CreateOptions, createSandbox } from "./create.ts";
 import { type EventOptions, openEvents } from "./events.ts";
 import { forkInto, type ForkOptions, type ForkTreeOptions } from "./fork.ts";
@@ -172,6 +181,24 @@ export class Sandbox {
   /** Counts as use: its idle time begins anew. Wakes nothing. */
   async keepAlive(options: CallOptions = {}): Promise<LifecycleInfo> {
     return this.setLifecycle({}, options);
+  }
+
+  /** What it may reach, what it has sent, and what was refused. */
+  async network(options: CallOptions = {}): Promise<NetworkInfo> {
+    return this.#http.json("GET", `${this.#path}/network`, options);
+  }
+  /**
+   * Changes what it may reach; in force when this resolves. `egressMbps: null` takes its limit away.
+   * @example await sandbox.updateNetwork({ egress: { allow: ["*.example.com", "198.51.100.0/24"] } });
+   */
+  async updateNetwork(
+    change: Partial<NetworkPolicy> & { egressMbps?: number | null | undefined },
+    options: CallOptions = {},
+  ): Promise<SandboxInfo> {
+    const { egress, egressMbps } = change;
+    const json = { network: egress === undefined ? undefined : { egress }, egress_mbps: egressMbps };
+    this.#info = await this.#http.json<SandboxInfo>("PATCH", this.#path, { ...options, ...REPEATABLE, json });
+    return this.#info;
   }
 
   /** Its console and what API-started commands wrote there, line by line. */

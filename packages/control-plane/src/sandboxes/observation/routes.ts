@@ -4,13 +4,14 @@ import type { SandboxParts } from "../parts.ts";
 import { listSandboxEvents } from "./events.ts";
 import { readFigures } from "./figures.ts";
 import { getSandboxLogs } from "./logs.ts";
+import { readCounters } from "../service/network.ts";
 
 type Operations = "getSandboxMetrics" | "getSandboxUtil" | "getSandboxLogs" | "listSandboxEvents";
 
 export function observationHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
   return {
     getSandboxMetrics: onSandbox(parts, "getSandboxMetrics", async (_, row) => {
-      const figures = await readFigures(parts, row);
+      const [figures, network] = await Promise.all([readFigures(parts, row), readCounters(parts, row)]);
       const uptimeMs = figures.pid === 0 ? 0 : Date.now() - row.created_at.getTime();
       return {
         status: 200,
@@ -21,6 +22,7 @@ export function observationHandlers(parts: SandboxParts): Pick<Handlers, Operati
           host_rss_bytes: figures.rssBytes,
           host_vsz_bytes: 0,
           threads: 0,
+          network,
           guest: figures.guest,
         },
       };

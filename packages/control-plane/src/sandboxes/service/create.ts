@@ -1,5 +1,5 @@
 import type { CreateSandboxRequest } from "@pandastack/contracts";
-import type { HostInfo } from "@pandastack/contracts/host";
+import type { HostInfo, HostNetwork } from "@pandastack/contracts/host";
 import { Refusal, crashPoint, markStep } from "@pandastack/platform";
 import { deriveSandboxId, deriveUuid } from "../../calls/ids.ts";
 import type { SandboxRow, SnapshotRow } from "../../persistence/tables.ts";
@@ -9,6 +9,7 @@ import type { SandboxParts } from "../parts.ts";
 import { chooseRuntime, keptMetadata } from "../rules.ts";
 import { finishCreating, type NewSandbox } from "../store.ts";
 import { begin, undo } from "./make.ts";
+import { chooseNetwork } from "./network.ts";
 import { removeFromHost } from "./remove.ts";
 
 export interface CreateOptions {
@@ -25,15 +26,18 @@ export async function createSandbox(parts: SandboxParts, options: CreateOptions)
   if ((request.volumes?.length ?? 0) > 0)
     throw new Refusal("not_implemented", "volumes: this server has no volumes yet");
   const runtime = chooseRuntime(request.runtime, parts.settings);
-  const source = await findSource(parts, workspace, request);
+  const [source, network] = await Promise.all([
+    findSource(parts, workspace, request),
+    chooseNetwork(parts, workspace, request),
+  ]);
   markStep("source");
-  return parts.work.run({ workspace, weight: 1, signal }, () => make(parts, options, source, runtime));
+  return parts.work.run({ workspace, weight: 1, signal }, () => make(parts, options, { ...source, network }, runtime));
 }
 
 async function make(
   parts: SandboxParts,
   { workspace, seed, request }: CreateOptions,
-  source: Source,
+  source: Source & { readonly network: HostNetwork },
   runtime: ReturnType<typeof chooseRuntime>,
 ): Promise<SandboxRow> {
   markStep("turn");
@@ -45,6 +49,7 @@ async function make(
       persistent: request.persistent ?? false,
       ttlSeconds: request.ttl_seconds ?? parts.settings.defaultTtlSeconds,
       metadata: keptMetadata(request.metadata ?? {}),
+      network: source.network,
       ...source.expected,
     },
   ];
@@ -61,6 +66,7 @@ async function make(
       runtime,
       env: request.env ?? {},
       persistent: row.persistent,
+      network: source.network,
     });
     crashPoint("control.create.made");
     parts.counters.created("ok", host.bootMode, host.bootMs);

@@ -1,4 +1,4 @@
-import type { ForkError } from "@pandastack/contracts";
+import type { ForkError, Network } from "@pandastack/contracts";
 import type { Env, ForkResult } from "@pandastack/contracts/host";
 import { errorRegistry, type ErrorCode } from "@pandastack/contracts";
 import { Fault, Refusal, crashPoint } from "@pandastack/platform";
@@ -8,6 +8,7 @@ import type { SandboxRow } from "../../persistence/tables.ts";
 import type { SandboxParts } from "../parts.ts";
 import { finishCreating, forget, type NewSandbox } from "../store.ts";
 import { begin, undo } from "./make.ts";
+import { chooseNetwork } from "./network.ts";
 import { removeFromHost } from "./remove.ts";
 
 export interface ForkOptions {
@@ -18,6 +19,8 @@ export interface ForkOptions {
   readonly persistent: boolean;
   readonly ttlSeconds: number;
   readonly env: z.infer<typeof Env>;
+  /** What was asked for; the parent's where nothing was. */
+  readonly network: { network?: Network | null | undefined; egress_mbps?: number | null | undefined };
   /** Fires when the caller has gone away. */
   readonly signal: AbortSignal;
 }
@@ -37,6 +40,7 @@ export function fork(parts: SandboxParts, parent: SandboxRow, options: ForkOptio
 
 async function make(parts: SandboxParts, parent: SandboxRow, options: ForkOptions): Promise<Forked> {
   const { seed, count } = options;
+  const network = await chooseNetwork(parts, parent.workspace, options.network, parent.network);
   const plan = (round: number): NewSandbox[] =>
     Array.from({ length: count }, (_, index) => ({
       id: deriveSandboxId(seed, `fork ${round} ${index}`),
@@ -47,6 +51,7 @@ async function make(parts: SandboxParts, parent: SandboxRow, options: ForkOption
       persistent: options.persistent,
       ttlSeconds: options.ttlSeconds,
       metadata: options.metadata(index),
+      network,
       runtime: parent.runtime,
       isolation: parent.isolation,
       cpu: parent.cpu,
@@ -60,7 +65,7 @@ async function make(parts: SandboxParts, parent: SandboxRow, options: ForkOption
     const result = await parts.host.execute(rows[0]!.operation_id, {
       name: "forkSandbox",
       sandboxId: parent.id,
-      children: rows.map((row) => ({ sandboxId: row.id, env: options.env, persistent: options.persistent })),
+      children: rows.map((row) => ({ sandboxId: row.id, env: options.env, persistent: options.persistent, network })),
     });
     crashPoint("control.fork.made");
     return await settle(parts, rows, result);

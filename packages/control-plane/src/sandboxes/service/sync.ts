@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { Refusal } from "@pandastack/platform";
 import type { HostSandbox } from "@pandastack/contracts/host";
 import type { SandboxRow } from "../../persistence/tables.ts";
@@ -10,7 +11,8 @@ export function isAsObserved(row: SandboxRow, host: HostSandbox): boolean {
     row.status === host.state &&
     row.reason === host.reason &&
     row.guest_ip === host.guestIp &&
-    row.persistent === host.persistent
+    row.persistent === host.persistent &&
+    isDeepStrictEqual(row.network, host.network)
   );
 }
 

@@ -14,6 +14,7 @@ import {
   type HostCommandName,
 } from "@pandastack/contracts/host";
 import type { ErrorCode } from "@pandastack/contracts";
+import { figuresOf } from "./figures.ts";
 import { drained, readText } from "./bodies.ts";
 import { requireUser, runCommand, StandInProcess } from "./commands.ts";
 import { sendEndless } from "./endless.ts";
@@ -145,6 +146,9 @@ export class StandInHost {
       case "GET logs":
         response.end(this.state.sandbox(id).console);
         return;
+      case "GET network":
+        this.state.sandbox(id);
+        return json(figuresOf(id));
       case "GET metrics": {
         const { info } = this.state.sandbox(id);
         if (info.state === "hibernated") throw new Refusal("sandbox.invalid_state", "hibernated");

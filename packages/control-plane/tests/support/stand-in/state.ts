@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { Refusal } from "@pandastack/platform";
+import { OPEN_NETWORK } from "@pandastack/contracts/host";
 import type {
   HostCommand,
   HostEvent,
@@ -112,6 +113,7 @@ export class StandInState {
           template: "template" in command.from ? command.from.template : snapshot!.info.template,
           fromSnapshot: snapshot?.info.id ?? null,
           persistent: command.persistent,
+          network: command.network ?? OPEN_NETWORK,
           bootMode: "snapshot",
         });
         sandbox.env = { ...snapshot?.env, ...command.env };
@@ -134,6 +136,12 @@ export class StandInState {
       case "setPersistent": {
         const sandbox = this.sandbox(command.sandboxId);
         sandbox.info = { ...sandbox.info, persistent: command.persistent };
+        return sandbox.info;
+      }
+      case "setNetwork": {
+        const sandbox = this.sandbox(command.sandboxId);
+        sandbox.info = { ...sandbox.info, network: command.network };
+        this.emit(command.sandboxId, "network.changed", { ...command.network });
         return sandbox.info;
       }
       case "createSnapshot": {
@@ -168,6 +176,7 @@ export class StandInState {
             template: parent.info.template,
             fromSnapshot: null,
             persistent: child.persistent,
+            network: child.network ?? parent.info.network,
             bootMode: "fork",
           });
           sandbox.env = { ...parent.env, ...child.env };
@@ -180,7 +189,10 @@ export class StandInState {
     }
   }
 
-  #add(id: string, given: Pick<HostSandbox, "template" | "fromSnapshot" | "persistent" | "bootMode">): StandInSandbox {
+  #add(
+    id: string,
+    given: Pick<HostSandbox, "template" | "fromSnapshot" | "persistent" | "network" | "bootMode">,
+  ): StandInSandbox {
     const number = this.sandboxes.size + 1;
     const sandbox: StandInSandbox = {
       info: {

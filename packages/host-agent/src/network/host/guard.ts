@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import type { Cidr } from "@pandastack/contracts/host";
 import { type Logger } from "@pandastack/platform";
 import { tableName } from "../names.ts";
 import { chainsThatDrop, ownAccepts, readRuleSet, type RuleSet } from "./foreign-forward.ts";
@@ -22,8 +23,9 @@ export interface HostRulesGuard {
 export async function guardHostRules(options: {
   serverId: string;
   log: Pick<Logger, "warn" | "error">;
+  opened: readonly Cidr[];
 }): Promise<HostRulesGuard> {
-  const { serverId, log } = options;
+  const { serverId, log, opened } = options;
   // Read once, right after they were set: read again later, it could be what somebody has just changed.
   const expected = ownRules(serverId, await readRuleSet());
   let isClosed = false;
@@ -60,7 +62,7 @@ export async function guardHostRules(options: {
       const ruleSet = await readRuleSet();
       if (isClosed || (ownRules(serverId, ruleSet) === expected && hasAllAccepts(serverId, ruleSet))) return;
       log.warn({ table: tableName(serverId) }, "the host's firewall was changed; PandaStack's rules are put back");
-      await applyHostRules(serverId, log);
+      await applyHostRules(serverId, log, opened);
     } catch (error) {
       log.error({ err: error }, "the host's rules could not be checked");
       checkIn(RESTART_MS);

@@ -1,3 +1,4 @@
+import type { Cidr } from "@pandastack/contracts/host";
 import { Fault, type Logger } from "@pandastack/platform";
 import { CommandFailed, run } from "../../processes/run.ts";
 import { SLOT_NETWORK, slotOfAddress } from "../addresses.ts";
@@ -9,10 +10,14 @@ import { hostRules } from "./rules.ts";
 const TOOL_TIMEOUT_MS = 20_000;
 
 /** Puts the server's table and its accepts in other tables in place, replacing what an earlier life left of them. */
-export async function applyHostRules(serverId: string, log: Pick<Logger, "warn">): Promise<void> {
+export async function applyHostRules(
+  serverId: string,
+  log: Pick<Logger, "warn">,
+  opened: readonly Cidr[],
+): Promise<void> {
   const ruleSet = await readRuleSet();
   const foreign = removalsOf(serverId, ruleSet) + acceptRules(serverId, chainsThatDrop(ruleSet));
-  await nft(hostRules(serverId) + foreign);
+  await nft(hostRules(serverId, opened) + foreign);
   if (hasLegacyFilter()) await acceptInLegacy(serverId, log);
 }
 

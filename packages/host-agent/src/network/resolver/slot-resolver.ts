@@ -2,7 +2,9 @@ import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once, setMaxListeners } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { askByTcp, askByUdp } from "./exchange.ts";
+import type { Ask } from "./exchange.ts";
 import type { Forwarder } from "./forwarder.ts";
+import { answerThroughGate, type NameGate } from "./gate.ts";
 import {
   MAX_MESSAGE_BYTES,
   MAX_TCP_CONNECTIONS_PER_SLOT,
@@ -20,9 +22,11 @@ export interface SlotResolverOptions {
   /** The slot's own address: nobody else is answered. */
   readonly askerIp: string;
   readonly forwarder: Forwarder;
+  /** The slot's rules about names; without one every name is forwarded. */
+  readonly gate?: NameGate | undefined;
 }
 
-/** The sockets on which one slot asks. Later the place of its domain rules. */
+/** The sockets on which one slot asks. */
 export class SlotResolver {
   private readonly options: SlotResolverOptions;
   private readonly udp: UdpSocket = createSocket("udp4");
@@ -69,7 +73,7 @@ export class SlotResolver {
     if (this.udpInFlight >= MAX_UDP_QUERIES_PER_SLOT) return;
     this.udpInFlight++;
     try {
-      const answer = await this.options.forwarder.answer(packet, askByUdp, this.end.signal);
+      const answer = await this.answer(packet, askByUdp, this.end.signal);
       if (answer && !this.end.signal.aborted) this.udp.send(fitForUdp(packet, answer), port, address, () => undefined);
     } finally {
       this.udpInFlight--;
@@ -87,7 +91,13 @@ export class SlotResolver {
       gone.abort();
     });
     socket.setTimeout(TCP_IDLE_TIMEOUT_MS, () => socket.destroy());
-    await answerAll(socket, (query) => this.options.forwarder.answer(query, askByTcp, signal));
+    await answerAll(socket, (query) => this.answer(query, askByTcp, signal));
+  }
+
+  private answer(packet: Buffer, ask: Ask, signal: AbortSignal): Promise<Buffer | undefined> {
+    const { gate, forwarder } = this.options;
+    if (gate === undefined) return forwarder.answer(packet, ask, signal);
+    return answerThroughGate(gate, forwarder, { packet, ask, signal });
   }
 }
 

@@ -3,6 +3,7 @@ import { waitFor } from "@pandastack/platform";
 import { CommandFailed, run } from "../../processes/run.ts";
 import { slotName, slotNumberOfName, TAP, UPLINK } from "../names.ts";
 import { insideCommands, MAKE_SCRIPT, outsideCommands } from "./commands.ts";
+import { shapingCommand } from "./shaping.ts";
 import { slotRules } from "./rules.ts";
 
 /** Where `ip netns` keeps its names. */
@@ -62,6 +63,32 @@ export async function slotDefect(serverId: string, number: number): Promise<stri
   }
 }
 
+/** Puts nft text in force in a slot, whole or not at all; with `egressMbps` (null: no limit) what leaves it is slowed down first. */
+export async function changeSlot(
+  serverId: string,
+  number: number,
+  change: { rules: string; egressMbps?: number | null | undefined },
+): Promise<void> {
+  const name = slotName(serverId, number);
+  if (change.egressMbps === undefined) return void (await runInside(name, "nft", ["-f", "-"], change.rules));
+  const script = `${shapingCommand(change.egressMbps)}\nexec nft -f -`;
+  await runInside(name, "sh", ["-ec", script], change.rules);
+}
+
+/** The text of a slot's judgement, in which `policy/rules.ts` has written which policy it is. */
+export async function slotPolicyText(serverId: string, number: number): Promise<string> {
+  return (await runInside(slotName(serverId, number), "nft", ["list", "chain", "ip", "slot", "egress"])).stdout;
+}
+
+/** What `nft -j` says to commands that look, one document each. */
+export async function lookInSlot(serverId: string, number: number, command: string): Promise<unknown[]> {
+  const { stdout } = await runInside(slotName(serverId, number), "nft", ["-j", command]);
+  return stdout
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line): unknown => JSON.parse(line));
+}
+
 /** Pids of processes inside the slot's netns. */
 export async function processesInSlot(serverId: string, number: number): Promise<number[]> {
   const name = slotName(serverId, number);
@@ -84,8 +111,11 @@ const hasLink = (name: string): boolean => existsSync(`/proc/sys/net/ipv4/conf/$
 const ip = (argv: readonly string[], input?: string): ReturnType<typeof run> =>
   run("ip", argv, { timeoutMs: TOOL_TIMEOUT_MS, ...(input === undefined ? {} : { input }) });
 
-const runInside = (netns: string, file: string, argv: readonly string[]): ReturnType<typeof run> =>
-  run("nsenter", [`--net=${NETNS_DIR}/${netns}`, file, ...argv], { timeoutMs: TOOL_TIMEOUT_MS });
+const runInside = (netns: string, file: string, argv: readonly string[], input?: string): ReturnType<typeof run> =>
+  run("nsenter", [`--net=${NETNS_DIR}/${netns}`, file, ...argv], {
+    timeoutMs: TOOL_TIMEOUT_MS,
+    ...(input === undefined ? {} : { input }),
+  });
 
 /** Every line is tried. Which of them failed does not matter: the caller looks at what is left. */
 async function ipAll(commands: readonly string[]): Promise<void> {

@@ -55,9 +55,11 @@ export function createFakeRuntime(options: FakeRuntimeOptions): Runtime {
       return run(plan, disk, bootWorld(await readDisk(disk), Date.now()));
     },
 
-    async restore(plan: RestorePlan): Promise<RunningMachine> {
+    async restore(plan: RestorePlan, mayRun?: Promise<unknown>): Promise<RunningMachine> {
       const disk = await placeDisk(folderOf(plan.machineId), { copyOf: join(plan.imageDir, DISK_FILE) });
-      return run(plan, disk, await readImage(plan.imageDir, disk));
+      const world = await readImage(plan.imageDir, disk);
+      await mayRun;
+      return run(plan, disk, world);
     },
 
     async adopt(record: MachineRecord): Promise<Machine | undefined> {

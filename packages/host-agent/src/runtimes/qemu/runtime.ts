@@ -97,7 +97,7 @@ export class QemuRuntime implements Runtime {
     return (await started).vmm.record;
   }
 
-  async restore(plan: RestorePlan): Promise<RunningMachine> {
+  async restore(plan: RestorePlan, mayRun?: Promise<unknown>): Promise<RunningMachine> {
     const waiting = this.#prepared.get(plan.machineId);
     this.#prepared.delete(plan.machineId);
     return this.#undoing(plan, async () => {
@@ -107,6 +107,7 @@ export class QemuRuntime implements Runtime {
       await loadDevices(vmm);
       markStep("devices");
       crashPoint("host.machine.loaded");
+      await mayRun;
       await vmm.qmp.command("cont");
       markStep("continue");
       crashPoint("host.machine.resumed");

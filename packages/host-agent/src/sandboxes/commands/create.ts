@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import type { HostCommand, HostSandbox } from "@pandastack/contracts/host";
+import { OPEN_NETWORK, type HostCommand, type HostSandbox } from "@pandastack/contracts/host";
 import { Refusal, crashPoint, markStep } from "@pandastack/platform";
 import { sandboxDir, snapshotDir } from "../../files/layout.ts";
 import { readManifest, requireLoadable, type ImageManifest } from "../../images/manifest.ts";
@@ -26,7 +26,15 @@ export async function createSandbox(context: HostContext, command: Create, answe
   });
   markStep("slot");
   const { runtime, slots } = context;
-  const started = await startFromImage({ runtime, slots, ready, sandboxId: command.sandboxId, env: command.env });
+  const network = command.network ?? OPEN_NETWORK;
+  const started = await startFromImage({
+    runtime,
+    slots,
+    ready,
+    sandboxId: command.sandboxId,
+    env: command.env,
+    network,
+  });
   crashPoint("host.create.started");
   const record: SandboxRecord = {
     ...describe(image.manifest),
@@ -36,6 +44,7 @@ export async function createSandbox(context: HostContext, command: Create, answe
     isolation: runtime.isolation,
     fromSnapshot: image.snapshotId,
     persistent: command.persistent,
+    network,
     env: command.env,
     bootMode: "snapshot",
     bootMs: Math.round((performance.now() - began) * 10) / 10,

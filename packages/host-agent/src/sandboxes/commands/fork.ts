@@ -9,7 +9,7 @@ import { requireEntry, type HostContext } from "../context.ts";
 import { keepDisk } from "../disk.ts";
 import { SandboxEntry } from "../entry.ts";
 import { whileQuiet } from "../quiet.ts";
-import { toHostSandbox, type SandboxRecord } from "../record.ts";
+import { networkOf, toHostSandbox, type SandboxRecord } from "../record.ts";
 import { mayRun } from "../rules.ts";
 import { planRestore, startFromImage, undoStart, type ReadyPlan, type Started } from "../start.ts";
 import { copyImage } from "./snapshot.ts";
@@ -100,12 +100,14 @@ async function startChild(
 ): Promise<Child> {
   const { parent, child, ready } = options;
   const env = { ...parent.env, ...child.env };
+  const network = child.network ?? networkOf(parent);
   const started = await startFromImage({
     runtime: context.runtime,
     slots: context.slots,
     ready,
     sandboxId: child.sandboxId,
     env,
+    network,
   });
   crashPoint("host.fork.child-started");
   try {
@@ -119,6 +121,7 @@ async function startChild(
     id: child.sandboxId,
     state: "running",
     persistent: child.persistent,
+    network,
     env,
     bootMode: "fork",
     bootMs: Math.round((performance.now() - options.began) * 10) / 10,

@@ -6,7 +6,7 @@ import { readManifest, requireLoadable } from "../../images/manifest.ts";
 import type { Answering } from "../commit.ts";
 import { requireEntry, type HostContext } from "../context.ts";
 import { keepDisk } from "../disk.ts";
-import { toHostSandbox } from "../record.ts";
+import { networkOf, toHostSandbox } from "../record.ts";
 import { mayRun } from "../rules.ts";
 import { planRestore, startFromImage, undoStart } from "../start.ts";
 import { resumeSandbox } from "./pause.ts";
@@ -28,7 +28,7 @@ export async function wakeSandbox(context: HostContext, sandboxId: string, answe
   const { runtime, slots } = context;
   const { persistent, env } = entry.record;
   const ready = await planRestore(context, { imageDir, size: manifest, durable: persistent });
-  const started = await startFromImage({ runtime, slots, ready, sandboxId, env });
+  const started = await startFromImage({ runtime, slots, ready, sandboxId, env, network: networkOf(entry.record) });
   crashPoint("host.wake.started");
   const bootMs = Math.round((performance.now() - began) * 10) / 10;
   const record = {

@@ -1,6 +1,7 @@
 import { createSocket } from "node:dgram";
 import { Resolver } from "node:dns/promises";
 import { once } from "node:events";
+import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import { withTimeout } from "@pandastack/platform";
 import { serveMethods } from "./rpc.ts";
@@ -75,6 +76,52 @@ async function dialUdp({ address, port, from }: Target): Promise<string> {
   return text;
 }
 
+/** What comes back within a moment after these bytes were sent, in hex; why not, where nothing did. */
+function exchange(address: string, port: number, hex: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port });
+    const finish = (result: string): void => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.setTimeout(2 * DIAL_TIMEOUT_MS, () => finish("timeout"));
+    socket.on("error", (error) => finish((error as NodeJS.ErrnoException).code ?? error.message));
+    socket.on("close", () => finish("closed"));
+    socket.on("data", (data) => finish(data.toString("hex")));
+    socket.write(Buffer.from(hex, "hex"));
+  });
+}
+
+const requests: string[] = [];
+
+/** Answers every request with its Host header. */
+async function serveHttp(port: number): Promise<void> {
+  const server = createHttpServer((request, response) => {
+    requests.push(`${request.method} ${request.headers.host}${request.url}`);
+    request.resume().on("end", () => response.end(`hello ${request.headers.host}`));
+  });
+  server.on("upgrade", (_, socket) => {
+    socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
+    socket.pipe(socket);
+  });
+  server.listen(port, "::");
+  await once(server, "listening");
+}
+
+/** All that comes back for some bytes until the other side ends. */
+function converse(address: string, port: number, text: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port });
+    let received = "";
+    const finish = (): void => resolve(received);
+    socket.setTimeout(3 * DIAL_TIMEOUT_MS, () => socket.destroy());
+    socket.on("error", (error) => (received += (error as NodeJS.ErrnoException).code ?? error.message));
+    socket.on("close", finish);
+    socket.on("data", (data) => (received += data.toString("latin1")));
+    socket.write(text);
+  });
+}
+
 /** A connection that stays, like one in the memory of a snapshot. */
 async function hold(id: number, target: Target): Promise<void> {
   const socket = connect({ host: target.address, port: target.port });
@@ -92,10 +139,21 @@ serveMethods({
   listen,
   dialAll: (targets: Target[]) => Promise.all(targets.map(dial)),
   heard: () => heard.splice(0),
+  exchange,
+  serveHttp,
+  requests: () => requests.splice(0),
+  converse,
   hold,
   drop: () => {
     for (const { socket } of held.values()) socket.destroy();
     held.clear();
+  },
+  /** Writes on a held connection and waits for the echo. */
+  say: async (id: number, hex: string) => {
+    const { socket } = held.get(id)!;
+    const echoed = once(socket, "data");
+    socket.write(Buffer.from(hex, "hex"));
+    await withTimeout(echoed, DIAL_TIMEOUT_MS * 2, "no echo");
   },
   /** Writes on a held connection: "alive" when the other side echoes, else how it ended. */
   talk: async (id: number) => {

@@ -1,8 +1,10 @@
+import { OPEN_NETWORK, type HostNetwork } from "@pandastack/contracts/host";
 import { describeSlot } from "../../../src/network/names.ts";
 import {
   destroyAll,
   openNetwork,
   verifyClean,
+  readNetworks,
   type Network,
   type OpenNetworkOptions,
 } from "../../../src/network/index.ts";
@@ -26,12 +28,22 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 serveMethods({
-  open: async (options: Omit<OpenNetworkOptions, "log">) => {
-    network = await openNetwork({ ...options, log });
+  open: async ({ allowPrivate, ...options }: Omit<OpenNetworkOptions, "log"> & { allowPrivate?: string }) => {
+    network = await openNetwork({ ...options, log, operatorPrivate: readNetworks(allowPrivate) });
     return network.found;
   },
-  adopt: (numbers: number[]) => network!.adopt(numbers),
-  acquire: () => network!.acquire(),
+  adopt: (numbers: number[], wanted: HostNetwork = OPEN_NETWORK) =>
+    network!.adopt(numbers.map((number) => ({ number, network: wanted }))),
+  /** Open, as most sandboxes are. */
+  acquire: async () => {
+    const slot = await network!.acquire();
+    await network!.configure(slot.number, OPEN_NETWORK);
+    return slot;
+  },
+  acquireShut: () => network!.acquire(),
+  configure: (number: number, wanted: HostNetwork) => network!.configure(number, wanted),
+  timeConfigure: (number: number, wanted: HostNetwork) => timed(() => network!.configure(number, wanted)),
+  figures: (number: number) => network!.figures(number),
   release: (number: number) => network!.release(number),
   readyCount: () => network!.readyCount,
   close: (how: "remove" | "leave") => network!.close(how),

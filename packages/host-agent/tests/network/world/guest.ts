@@ -1,5 +1,7 @@
+import { OPEN_NETWORK } from "@pandastack/contracts/host";
 import { GATEWAY_IP, GUEST_IP, GUEST_MAC, GUEST_PREFIX_LENGTH } from "../../../src/network/addresses.ts";
 import { TAP } from "../../../src/network/names.ts";
+import { policyRules, slotPolicy } from "../../../src/network/policy/rules.ts";
 import { gatewayCommands } from "../../../src/network/slots/commands.ts";
 import { slotRules } from "../../../src/network/slots/rules.ts";
 import type { NetworkSlot } from "../../../src/network/slot.ts";
@@ -7,9 +9,13 @@ import { ip, nft } from "./world.ts";
 
 export const DROP_SLOT_RULES = "table netdev guard\ndelete table netdev guard\ntable ip slot\ndelete table ip slot\n";
 
+/** The rules of a slot whose sandbox may reach everything that is not shut for all. */
+export const openSlotRules = (number: number, maxConnections?: number): string =>
+  slotRules(number, maxConnections) + policyRules(number, slotPolicy(OPEN_NETWORK, []));
+
 /**
  * Puts a netns in the guest's place: a veth with the tap's name instead of the tap, since no VM is there to read from one.
- * The guest's end has the address, MAC and route that are baked into every guest.
+ * Open, as the test's `acquire` leaves a slot. The guest's end has the address, MAC and route that are baked into every guest.
  */
 export async function plugGuest(slot: NetworkSlot, guest: string): Promise<void> {
   await ip(
@@ -19,7 +25,7 @@ export async function plugGuest(slot: NetworkSlot, guest: string): Promise<void>
     ...gatewayCommands(),
   );
   // The guard was bound to the device that is gone.
-  await nft(slot.netns, DROP_SLOT_RULES + slotRules(slot.number));
+  await nft(slot.netns, DROP_SLOT_RULES + openSlotRules(slot.number));
   await ip(
     guest,
     `link set eth0 address ${GUEST_MAC} up`,
