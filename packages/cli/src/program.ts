@@ -15,6 +15,7 @@ import { logsCommand } from "./commands/logs.ts";
 import { metricsCommand, topCommand } from "./commands/metrics.ts";
 import { networkCommand } from "./commands/network.ts";
 import { portsCommand } from "./commands/ports.ts";
+import { previewCommand } from "./commands/preview.ts";
 import { psCommand, signalCommand } from "./commands/processes.ts";
 import { runCommand } from "./commands/run.ts";
 import { snapshotGroup } from "./commands/snapshot.ts";
@@ -47,6 +48,7 @@ export function buildProgram(): Command {
     cpCommand(),
     portsCommand(),
     networkCommand(),
+    previewCommand(),
     logsCommand(),
     eventsCommand(),
     metricsCommand(),

@@ -32,7 +32,7 @@ export type { CreateOptions } from "./sandbox/create.ts";
 export type { EventOptions } from "./sandbox/events.ts";
 export type { ForkOptions, ForkTreeOptions } from "./sandbox/fork.ts";
 export type { LogOptions } from "./sandbox/logs.ts";
-export { Ports } from "./sandbox/ports.ts";
+export { Ports, type PreviewLinkOptions } from "./sandbox/ports.ts";
 export { type ListOptions, Sandbox, type Via } from "./sandbox/sandbox.ts";
 export { Sandboxes } from "./sandbox/sandboxes.ts";
 export { SandboxSnapshots, Snapshots } from "./sandbox/snapshots.ts";
@@ -52,6 +52,7 @@ export type {
   NetworkInfo,
   NetworkPolicy,
   PortInfo,
+  PreviewLink,
   ProcessInfo,
   PromoteResult,
   Role,

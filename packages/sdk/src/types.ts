@@ -10,6 +10,7 @@ export type {
   Lifecycle as LifecycleInfo,
   Network as NetworkPolicy,
   Port as PortInfo,
+  PreviewToken as PreviewLink,
   PromoteReply as PromoteResult,
   Role,
   Sandbox as SandboxInfo,

@@ -1,6 +1,5 @@
 import { ServerResponse, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { PROXIED_CONNECTIONS_LIMIT } from "@pandastack/contracts";
 import { Fault, Refusal } from "@pandastack/platform";
 import type { SandboxRow } from "../persistence/tables.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
@@ -19,7 +18,7 @@ import { Waker } from "./waker.ts";
 
 /** A wake usually takes a fraction of a second; a browser shows a page after this long, a program is asked to come again. */
 const BROWSER_PATIENCE_MS = 2000;
-const PROGRAM_PATIENCE_MS = 10_000;
+const PROGRAM_PATIENCE_MS = 5000;
 /** Streams that nobody ends are cut when the server stops; whatever has an end reaches it within this, or is started anew. */
 const STOP_GRACE_MS = 2000;
 /** The one kind of connection that may come of a request; others (`h2c`) would let requests pass that nobody looked at. */
@@ -201,7 +200,7 @@ export class Gateway {
   /** In use, and counted, until what is returned is called. */
   #enter(row: SandboxRow): () => void {
     const count = this.#perSandbox.get(row.id) ?? 0;
-    if (count >= PROXIED_CONNECTIONS_LIMIT)
+    if (count >= this.#parts.settings.connectionsPerSandbox)
       throw new Refusal(
         "gateway.overloaded",
         `${count} requests to this sandbox are under way, as many as it may have; try again in a moment`,

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { PROXIED_CONNECTIONS_LIMIT } from "@pandastack/contracts";
 
 export interface GatewaySettings {
   /** Domains under which `{port}-{id}` is a preview; the first is the one that is told to people. Lower case, no dots at the ends. */
@@ -10,6 +11,8 @@ export interface GatewaySettings {
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   /** How long a server inside may take to begin its answer. */
   readonly responseSeconds: number;
+  /** Requests and open connections to one sandbox at a time. */
+  readonly connectionsPerSandbox: number;
 }
 
 /** Browsers take every name below it for this machine, without any DNS. */
@@ -25,6 +28,7 @@ export const DEFAULT_GATEWAY_SETTINGS: GatewaySettings = {
   previewSecret: undefined,
   tls: undefined,
   responseSeconds: DEFAULT_RESPONSE_SECONDS,
+  connectionsPerSandbox: PROXIED_CONNECTIONS_LIMIT,
 };
 
 /** Reads the certificate, too: later the process may not be allowed to. What is wrong is added to `problems`. */
@@ -54,6 +58,7 @@ export function readGatewaySettings(
     previewSecret,
     tls: readTls(text("PANDASTACK_TLS_CERT"), text("PANDASTACK_TLS_KEY"), problems),
     responseSeconds,
+    connectionsPerSandbox: PROXIED_CONNECTIONS_LIMIT,
   };
 }
 

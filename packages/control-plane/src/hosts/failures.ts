@@ -3,8 +3,8 @@ import { Fault, Refusal } from "@pandastack/platform";
 
 const AWAY = "the host that runs the sandboxes is not available at the moment; try again";
 
-/** Errors of a connection that could not be made: nothing has been sent. */
-const UNSENT = new Set(["ECONNREFUSED", "ENOENT", "EACCES", "UND_ERR_CONNECT_TIMEOUT"]);
+/** Errors of a connection that could not be made: nothing has been sent. EAGAIN: more at once than the socket's queue holds. */
+const UNSENT = new Set(["ECONNREFUSED", "ENOENT", "EACCES", "EAGAIN", "UND_ERR_CONNECT_TIMEOUT"]);
 /** Errors of one that was lost: the host may or may not have acted. */
 const LOST = new Set([
   "ECONNRESET",

@@ -1,19 +1,47 @@
 import type { CallOptions, Http } from "../transport/http.ts";
 import { Listing } from "../transport/listing.ts";
-import type { PortInfo } from "../types.ts";
+import type { PortInfo, PreviewLink } from "../types.ts";
 
-/** TCP ports of a sandbox. */
+/** What a signed link opens, and for how long. */
+export interface PreviewLinkOptions extends CallOptions {
+  /** Default 3600, at most seven days. It cannot be taken back before. */
+  ttlSeconds?: number;
+  /** Only these paths and what is below them; default all. */
+  paths?: string[];
+}
+
+/** TCP ports of a sandbox, and how to reach servers on them. */
 export class Ports {
   readonly #http: Http;
   readonly #path: string;
+  readonly #sandboxPath: string;
 
   constructor(http: Http, sandboxPath: string) {
     this.#http = http;
+    this.#sandboxPath = sandboxPath;
     this.#path = `${sandboxPath}/ports`;
   }
 
   /** Those that something listens on, by number. */
   list(options: CallOptions = {}): Listing<PortInfo> {
     return Listing.of(() => this.#http.json("GET", this.#path, options));
+  }
+
+  /** Gives a port a label, or, with `public`, opens its preview to anyone who knows the address. */
+  add(port: number, options: CallOptions & { label?: string; public?: boolean } = {}): Promise<PortInfo> {
+    const { label, public: isPublic, ...call } = options;
+    return this.#http.json("POST", this.#path, { ...call, json: { port, label, public: isPublic } });
+  }
+
+  /** Takes the label away and makes the preview private again. */
+  async remove(port: number, options: CallOptions = {}): Promise<void> {
+    await this.#http.json("DELETE", `${this.#path}/${port}`, options);
+  }
+
+  /** A signed link to a server on a port, for people without a token. */
+  createPreviewLink(port: number, options: PreviewLinkOptions = {}): Promise<PreviewLink> {
+    const { ttlSeconds, paths, ...call } = options;
+    const json = { port, ttl_seconds: ttlSeconds, paths };
+    return this.#http.json("POST", `${this.#sandboxPath}/preview-token`, { ...call, json });
   }
 }

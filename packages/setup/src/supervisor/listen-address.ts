@@ -10,7 +10,7 @@ export interface ListenAddress {
 const EVERYWHERE = new Set(["", "0.0.0.0", "::", "*"]);
 
 /** `127.0.0.1:8080`, `[::1]:8080`, `:8080` (everywhere). */
-export function parseListenAddress(text: string): ListenAddress {
+export function parseListenAddress(text: string, scheme: "http" | "https" = "http"): ListenAddress {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text.trim());
   const port = Number(match?.[3]);
   if (match === null || port > 65_535 || port === 0)
@@ -20,7 +20,7 @@ export function parseListenAddress(text: string): ListenAddress {
   return {
     host: host === "" ? "0.0.0.0" : host,
     port,
-    url: `http://${reached.includes(":") ? `[${reached}]` : reached}:${port}`,
+    url: `${scheme}://${reached.includes(":") ? `[${reached}]` : reached}:${port}`,
   };
 }
 

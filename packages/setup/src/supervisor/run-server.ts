@@ -49,7 +49,10 @@ export async function runServer(options: RunServerOptions): Promise<void> {
   for (const signal of SIGNALS) process.on(signal, () => void stop(0));
 
   try {
-    const listen = parseListenAddress(env["PANDASTACK_LISTEN"] || DEFAULT_LISTEN);
+    const listen = parseListenAddress(
+      env["PANDASTACK_LISTEN"] || DEFAULT_LISTEN,
+      env["PANDASTACK_TLS_CERT"] ? "https" : "http",
+    );
     // Never released: the kernel does it when this process ends, however it ends.
     await lockDataDir(settings.dataDir, env["PANDASTACK_LAUNCHERS"]);
     const { postgres } = await options.setUp();
