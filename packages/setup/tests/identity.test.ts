@@ -68,6 +68,10 @@ describe("PANDASTACK_LISTEN", () => {
     expect(parseListenAddress(text)).toEqual(address);
   });
 
+  it("is asked over TLS where it has a certificate", () => {
+    expect(parseListenAddress("127.0.0.1:8443", "https").url).toBe("https://127.0.0.1:8443");
+  });
+
   it.each(["8080", "localhost", "host:99999", "a:b:1"])("refuses %s", (text) => {
     expect(() => parseListenAddress(text)).toThrow(/host:port/);
   });
