@@ -2,7 +2,7 @@
  * The control plane's process. Started as root it loads everything, drops to PANDASTACK_UID and only then connects and
  * listens; started as anyone else it stays that.
  */
-import { createLogger } from "@pandastack/platform";
+import { createLogger, startTracing } from "@pandastack/platform";
 import { makeControlPlane } from "./main/control-plane.ts";
 import { dropPrivileges } from "./main/privileges.ts";
 import { BadSettings, readSettings } from "./main/settings.ts";
@@ -14,6 +14,7 @@ try {
   // Children are never started, but whatever reads the environment later (a crash report, a debugger) finds no secret in it.
   delete process.env["PANDASTACK_API_KEY"];
   delete process.env["DATABASE_URL"];
+  const stopTracing = await startTracing("pandastack-control-plane", log);
   const controlPlane = await makeControlPlane(settings, log);
   dropPrivileges(settings.runAs);
   let isStopping = false;
@@ -21,13 +22,16 @@ try {
     if (isStopping) return;
     isStopping = true;
     log.info({ signal }, "stopping");
-    controlPlane.stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        log.error({ err: error }, "stopping failed");
-        process.exit(1);
-      },
-    );
+    void controlPlane
+      .stop()
+      .then(stopTracing)
+      .then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.error({ err: error }, "stopping failed");
+          process.exit(1);
+        },
+      );
   };
   process.on("SIGTERM", () => stop("SIGTERM"));
   process.on("SIGINT", () => stop("SIGINT"));

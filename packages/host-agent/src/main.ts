@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createLogger } from "@pandastack/platform";
+import { createLogger, startTracing } from "@pandastack/platform";
 import { hostLayout } from "./files/layout.ts";
 import { buildServer, listenOnSocket } from "./http/server.ts";
 import { assembleFakeHost } from "./assemble-fake.ts";
@@ -13,6 +13,7 @@ const required = (name: string): string => {
 };
 
 const log = createLogger("host-agent");
+const stopTracing = await startTracing("pandastack-host-agent", log);
 const layout = hostLayout({
   dataDir: required("PANDASTACK_DATA_DIR"),
   runDir: required("PANDASTACK_RUN_DIR"),
@@ -41,6 +42,7 @@ const stop = (signal: string) => {
   void (async () => {
     await app.close();
     await close();
+    await stopTracing();
     log.info("stopped");
     process.exit(0);
   })();

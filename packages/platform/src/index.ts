@@ -5,3 +5,4 @@ export * from "./files.ts";
 export * from "./deadline.ts";
 export * from "./crash-points.ts";
 export * from "./step-times.ts";
+export * from "./tracing.ts";

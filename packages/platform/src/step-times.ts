@@ -4,6 +4,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 export interface StepTime {
   readonly name: string;
   readonly ms: number;
+  /** On the clock of `performance.now()`; of steps of this process only. */
+  readonly endedAt?: number;
 }
 
 /** Steps kept of one request. One that goes on longer, such as a fork of many, tells its first ones. */
@@ -21,12 +23,12 @@ class StepTimes {
 
   mark(name: string): void {
     const now = performance.now();
-    this.add(name, now - this.#last);
+    this.add({ name, ms: now - this.#last, endedAt: now });
     this.#last = now;
   }
 
-  add(name: string, ms: number): void {
-    if (this.steps.length < MAX_STEPS) this.steps.push({ name, ms });
+  add(step: StepTime): void {
+    if (this.steps.length < MAX_STEPS) this.steps.push(step);
   }
 }
 
@@ -54,7 +56,7 @@ export function markStep(name: string): void {
 export function addStepTimes(prefix: string, header: string | undefined): void {
   const times = current.getStore();
   if (times === undefined || header === undefined) return;
-  for (const { name, ms } of parseServerTiming(header)) times.add(`${prefix}.${name}`, ms);
+  for (const { name, ms } of parseServerTiming(header)) times.add({ name: `${prefix}.${name}`, ms });
 }
 
 /** Value of a `Server-Timing` header: https://www.w3.org/TR/server-timing/ */

@@ -11,6 +11,7 @@ import {
   type HostCommand,
   type HostResults,
 } from "@pandastack/contracts/host";
+import { underSpan } from "../calls/under-span.ts";
 import { HostConnection } from "./connection.ts";
 import { guestOf, type GuestClient } from "./guest.ts";
 import { openTunnel } from "./tunnel.ts";
@@ -39,7 +40,11 @@ export class HostClient {
    * Repeatable: a command that was lost on the way is sent again under the same operation id, and the host answers with
    * what it did the first time.
    */
-  async execute<C extends HostCommand>(operationId: string, command: C): Promise<HostResults[C["name"]]> {
+  execute<C extends HostCommand>(operationId: string, command: C): Promise<HostResults[C["name"]]> {
+    return underSpan(`host ${command.name}`, () => this.#execute(operationId, command));
+  }
+
+  async #execute<C extends HostCommand>(operationId: string, command: C): Promise<HostResults[C["name"]]> {
     try {
       return await this.#send(operationId, command);
     } catch (error) {

@@ -28,6 +28,7 @@ import type { ServerMetrics } from "./metrics.ts";
 import { OpenCalls } from "./open-calls.ts";
 import { requestIdOf } from "./request-id.ts";
 import { systemHandlers } from "./system.ts";
+import { traceRequests } from "./traces.ts";
 
 export interface AppOptions {
   readonly parts: SandboxParts;
@@ -95,6 +96,7 @@ export async function buildApp(
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-request-id", request.id);
   });
+  traceRequests(app);
   app.addHook("onResponse", async (request, reply) => {
     const operation = request.routeOptions.config.operation ?? "none";
     metrics.answered(operation, request.method, reply.statusCode, reply.elapsedTime / 1000);

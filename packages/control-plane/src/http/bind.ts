@@ -79,7 +79,7 @@ function bindOperation(app: FastifyInstance, name: HandledOperation, options: Bi
   type Outcome = AnyAnswer & { isReplay?: boolean };
   /** Everything that is done for the call knows for which request. */
   const answer = (request: FastifyRequest, reply: FastifyReply): Promise<Outcome> =>
-    callContext.run({ requestId: request.id }, async () => {
+    callContext.run({ requestId: request.id, traceparent: request.span?.traceparent }, async () => {
       try {
         const outcome = await perform(request, reply);
         recordCall(options.audit, { ...operation, name }, request, outcome);
@@ -128,6 +128,7 @@ function bindOperation(app: FastifyInstance, name: HandledOperation, options: Bi
           return answer(request, reply);
         }, reply.elapsedTime);
         reply.header("server-timing", serverTiming(steps));
+        request.span?.addSteps(steps);
         return send(operation, result, reply, options.checkReplies);
       },
     });

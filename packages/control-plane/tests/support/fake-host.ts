@@ -11,7 +11,12 @@ const program = fileURLToPath(new URL("../../../host-agent/src/main.ts", import.
 export class FakeHostAgent {
   readonly folder = mkdtempSync("/tmp/pandastack-test-agent-");
   readonly socketPath = join(this.folder, "run", "host.sock");
+  readonly #env: Readonly<Record<string, string>>;
   #process: ChildProcess | undefined;
+
+  constructor(env: Readonly<Record<string, string>> = {}) {
+    this.#env = env;
+  }
 
   async start(): Promise<void> {
     for (const name of ["data", "run", "cache"]) mkdirSync(join(this.folder, name), { recursive: true });
@@ -25,6 +30,7 @@ export class FakeHostAgent {
         PANDASTACK_CACHE_DIR: join(this.folder, "cache"),
         PANDASTACK_HOST_SOCKET: this.socketPath,
         PANDASTACK_LOG_LEVEL: process.env["PANDASTACK_LOG_LEVEL"] ?? "silent",
+        ...this.#env,
       },
       stdio: ["ignore", "ignore", "inherit"],
     });

@@ -8,10 +8,13 @@ export const hostRoutes = (host: SandboxHost) => (app: FastifyInstance, _options
   app.get("/v1/host", () => host.info());
   app.post("/v1/operations", async (request, reply) => {
     const operation = HostOperation.parse(request.body);
+    request.span?.rename(operation.command.name);
+    request.span?.describe({ "pandastack.operation_id": operation.operationId });
     const begun = performance.now();
     const { result, steps } = await withStepTimes(() => host.execute(operation), reply.elapsedTime);
     const { operationId, command } = operation;
     request.log.info({ operationId, command: command.name, ms: Math.round(performance.now() - begun) }, "done");
+    request.span?.addSteps(steps);
     void reply.header("server-timing", serverTiming(steps));
     return { result };
   });

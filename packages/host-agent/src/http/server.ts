@@ -10,6 +10,7 @@ import { execRoutes } from "./exec.ts";
 import { fileRoutes } from "./files.ts";
 import { hostRoutes } from "./host.ts";
 import { processRoutes } from "./processes.ts";
+import { traceRequests } from "./traces.ts";
 import { tunnelRoutes } from "./tunnel.ts";
 
 /** Bodies of commands and operations; files are streamed and have no limit. */
@@ -35,6 +36,7 @@ export async function buildServer(host: SandboxHost, log: Logger): Promise<Fasti
     if (status >= 500) request.log.error({ err: error, url: request.url }, "request failed");
     void reply.status(status).send(body);
   });
+  traceRequests(app);
   await app.register(websocket, { options: { maxPayload: MAX_JSON_BYTES } });
   for (const routes of [hostRoutes, eventRoutes, execRoutes, processRoutes, fileRoutes, tunnelRoutes])
     await app.register(routes(host));

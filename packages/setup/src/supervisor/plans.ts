@@ -99,9 +99,11 @@ function childPlan({ settings, identity }: PlanInput, name: string, command: rea
   };
 }
 
-/** What the user said to PandaStack and what Node needs for TLS; nothing else of the shell's environment. */
+/** What the user said to PandaStack and to OpenTelemetry, and what Node needs for TLS; nothing else of the shell's environment. */
 function platformEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const kept = Object.entries(env).filter(([name]) => name.startsWith("PANDASTACK_") || name === "NODE_EXTRA_CA_CERTS");
+  const kept = Object.entries(env).filter(
+    ([name]) => name.startsWith("PANDASTACK_") || name.startsWith("OTEL_") || name === "NODE_EXTRA_CA_CERTS",
+  );
   const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   const { PANDASTACK_LAUNCHERS: _launchers, PANDASTACK_INVOKER: _invoker, ...rest } = Object.fromEntries(kept);
   return { PATH: path, LANG: "C.UTF-8", HOME: "/root", ...rest };
