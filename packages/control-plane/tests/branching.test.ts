@@ -22,6 +22,9 @@ describe("snapshots", () => {
         sandbox_id: id,
         template: "base",
         size_bytes: 4096,
+        unique_bytes: 1024,
+        parent_snapshot_id: null,
+        parent_sandbox_id: null,
         mem_path: expect.any(String),
         state_path: expect.any(String),
       },
@@ -45,12 +48,23 @@ describe("snapshots", () => {
     expect(child).toMatchObject({ status: 201, body: { template: "base", from_snapshot: snapshotId } });
     expect((await server.api("GET", `/v1/sandboxes/${child.body.id}/fs?path=/data`)).body).toBe("kept");
 
+    // The tree that a client draws: from the snapshot to its sandbox, to that one's fork, to their snapshots.
+    const fork = await server.api("POST", `/v1/sandboxes/${child.body.id}/fork`);
+    const second = await server.api("POST", `/v1/sandboxes/${child.body.id}/snapshots`);
+    expect(second.body).toMatchObject({ parent_snapshot_id: snapshotId, parent_sandbox_id: null, unique_bytes: 1024 });
+    const third = await server.api("POST", `/v1/sandboxes/${fork.body.id}/snapshots`);
+    expect(third.body).toMatchObject({ parent_snapshot_id: null, parent_sandbox_id: child.body.id });
+    const listed = (await server.api("GET", "/v1/snapshots")).body.snapshots;
+    for (const { body } of [second, third]) expect(listed).toContainEqual(body);
+
     expect(await server.api("DELETE", `/v1/snapshots/${snapshotId}`)).toMatchObject({
       status: 200,
       body: { deleted: snapshotId },
     });
     expect((await server.api("DELETE", `/v1/snapshots/${snapshotId}`)).status).toBe(200);
     expect((await server.api("GET", `/v1/snapshots/${snapshotId}`)).status).toBe(404);
+    // What came of it still says so.
+    expect((await server.api("GET", `/v1/snapshots/${second.body.id}`)).body.parent_snapshot_id).toBe(snapshotId);
     expect((await server.api("DELETE", "/v1/snapshots/nope")).status).toBe(404);
     expect(await server.api("POST", "/v1/sandboxes", { from_snapshot: snapshotId })).toMatchObject({
       status: 404,

@@ -58,6 +58,12 @@ describe("the real host agent, on its fake runtime", () => {
     const snapshot = (await server.api("POST", `/v1/sandboxes/${id}/snapshots`)).body;
     const restored = await create({ from_snapshot: snapshot.id });
     expect(await exec(restored, "cat /tmp/kept")).toMatchObject({ stdout: "kept\n" });
+    expect(snapshot).toMatchObject({ parent_snapshot_id: null, unique_bytes: expect.any(Number) });
+    expect((await server.api("POST", `/v1/sandboxes/${restored}/snapshots`)).body).toMatchObject({
+      sandbox_id: restored,
+      parent_snapshot_id: snapshot.id,
+      unique_bytes: expect.any(Number),
+    });
     const fork = await server.api("POST", `/v1/sandboxes/${id}/fork`, { count: 2 });
     expect(fork.body.children).toHaveLength(2);
     expect(await exec(fork.body.id, "cat /tmp/kept; echo $WHO")).toMatchObject({ stdout: "kept\npanda\n" });

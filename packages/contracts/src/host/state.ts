@@ -53,6 +53,10 @@ export const HostSnapshot = z.object({
   runtime: RuntimeName,
   /** Blocks that belong to this snapshot alone or shared by reflink, as the pool counts them. */
   sizeBytes: z.int(),
+  /** What taking it added to the pool: pages that are in no other image. Null where the host did not note it. */
+  uniqueBytes: z.int().nullable().default(null),
+  /** That its sandbox was created from; null: from a template, or by a fork. */
+  parentSnapshotId: SnapshotId.nullable().default(null),
   cpus: z.int(),
   memoryMb: z.int(),
   createdAt: z.iso.datetime(),

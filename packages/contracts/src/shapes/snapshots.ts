@@ -9,7 +9,21 @@ export const Snapshot = z
     sandbox_id: z.string(),
     template: z.string(),
     runtime: RuntimeName,
-    size_bytes: z.int(),
+    parent_snapshot_id: z
+      .uuid()
+      .nullable()
+      .describe("That its sandbox was created from; null: from the template, or by a fork. It may be deleted by now."),
+    parent_sandbox_id: z
+      .string()
+      .nullable()
+      .describe("That its sandbox is a fork of; null: of none. It may be deleted by now."),
+    size_bytes: z
+      .int()
+      .describe("Of its memory, devices and disk on the pool, what it shares with other images included."),
+    unique_bytes: z
+      .int()
+      .nullable()
+      .describe("What taking it added: memory that was in no other image. Null where the host did not note it."),
     cpu: z.int(),
     memory_mb: z.int(),
     mem_path: z.string(),

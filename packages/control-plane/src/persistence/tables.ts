@@ -83,6 +83,9 @@ export interface SnapshotsTable {
   template: string;
   runtime: RuntimeName;
   size_bytes: Generated<number>;
+  unique_bytes: number | null;
+  parent_snapshot_id: string | null;
+  parent_sandbox_id: string | null;
   cpu: number;
   memory_mb: number;
   created_at: Generated<Date>;

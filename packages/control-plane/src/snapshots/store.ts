@@ -14,7 +14,10 @@ export function snapshotInfo(row: SnapshotRow): Snapshot {
     sandbox_id: row.sandbox_id,
     template: row.template,
     runtime: row.runtime,
+    parent_snapshot_id: row.parent_snapshot_id,
+    parent_sandbox_id: row.parent_sandbox_id,
     size_bytes: row.size_bytes,
+    unique_bytes: row.unique_bytes,
     cpu: row.cpu,
     memory_mb: row.memory_mb,
     mem_path: `/snapshots/${row.id}/memory`,
@@ -60,6 +63,9 @@ export interface NewSnapshot {
   readonly operationId: string;
   readonly owner: string;
   readonly template: string;
+  /** That the sandbox was created from, and that it is a fork of. */
+  readonly parentSnapshotId: string | null;
+  readonly parentSandboxId: string | null;
   readonly runtime: RuntimeName;
   readonly cpu: number;
   readonly memoryMb: number;
@@ -75,9 +81,11 @@ export async function beginSnapshot(
   defaults: WorkspaceLimits,
 ): Promise<SnapshotRow | undefined> {
   const { rows } = await sql<SnapshotRow>`
-    insert into snapshots (id, workspace, sandbox_id, wanted, status, operation_id, owner, template, runtime, cpu, memory_mb)
+    insert into snapshots (id, workspace, sandbox_id, wanted, status, operation_id, owner, template, runtime, cpu, memory_mb,
+      parent_snapshot_id, parent_sandbox_id)
     select ${given.id}, ${given.workspace}, ${given.sandboxId}, 'ready', 'creating', ${given.operationId}, ${given.owner}::uuid,
-      ${given.template}, ${given.runtime}, ${given.cpu}::integer, ${given.memoryMb}::integer
+      ${given.template}, ${given.runtime}, ${given.cpu}::integer, ${given.memoryMb}::integer,
+      ${given.parentSnapshotId}::text, ${given.parentSandboxId}::text
     where exists (select from snapshots where id = ${given.id})
       or not (select workspace_lacks_snapshots(${given.workspace}, ${defaults.snapshots}::integer))
     on conflict (id) do update set owner = excluded.owner
@@ -92,6 +100,7 @@ export async function finishSnapshot(db: Database, id: string, host: HostSnapsho
       status: "ready",
       owner: null,
       size_bytes: host.sizeBytes,
+      unique_bytes: host.uniqueBytes,
       cpu: host.cpus,
       memory_mb: host.memoryMb,
       runtime: host.runtime,

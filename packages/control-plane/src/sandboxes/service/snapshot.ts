@@ -35,6 +35,8 @@ async function begin(parts: SandboxParts, sandbox: SandboxRow, seed: string, rou
       operationId: deriveUuid(seed, `snapshot operation ${round}`),
       owner: parts.presence.id,
       template: sandbox.template,
+      parentSnapshotId: sandbox.from_snapshot,
+      parentSandboxId: sandbox.metadata["forked_from"] ?? null,
       runtime: sandbox.runtime,
       cpu: sandbox.cpu,
       memoryMb: sandbox.memory_mb,

@@ -152,6 +152,8 @@ export class StandInState {
           template: sandbox.info.template,
           runtime: "fake",
           sizeBytes: 4096,
+          uniqueBytes: 1024,
+          parentSnapshotId: sandbox.info.fromSnapshot,
           cpus: 2,
           memoryMb: 512,
           createdAt: new Date().toISOString(),

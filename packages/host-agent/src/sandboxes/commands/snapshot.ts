@@ -23,11 +23,12 @@ export async function createSnapshot(
   const imageBytes = entry.state === "hibernated" ? 0 : entry.machine.imageBytes();
   using _room = await context.admission.reserve({ imageBytes });
   const target = snapshotDir(context.layout, command.snapshotId);
-  let pausedMs = 0;
+  // A hibernated sandbox's image is shared whole.
+  let [pausedMs, dirtyBytes] = [0, 0];
   if (entry.state === "hibernated") await copyImage(context, hibernationDir(context.layout, entry.record.id), target);
-  else ({ pausedMs } = await takeImage(context, entry, { target, resume: true, durable: true }));
+  else ({ pausedMs, dirtyBytes } = await takeImage(context, entry, { target, resume: true, durable: true }));
   crashPoint("host.snapshot.taken");
-  const { template, runtime, isolation, cpus, memoryMb } = entry.record;
+  const { template, runtime, isolation, fromSnapshot, cpus, memoryMb } = entry.record;
   const record: SnapshotRecord = {
     id: command.snapshotId,
     sandboxId: command.sandboxId,
@@ -35,6 +36,8 @@ export async function createSnapshot(
     runtime,
     isolation,
     sizeBytes: await allocatedBytes(target),
+    uniqueBytes: dirtyBytes,
+    parentSnapshotId: fromSnapshot,
     cpus,
     memoryMb,
     createdAt: new Date().toISOString(),
