@@ -93,10 +93,17 @@ export class Model {
     await this.#settleSnapshots();
   }
 
+  /** What is still being made, or undone, is decided by the time of the next look. */
   #settleLost(shown: Map<string, Json>): void {
-    for (const { tag, count, mark } of this.#lost.splice(0)) {
+    for (const lost of this.#lost.splice(0)) {
+      const { tag, count, mark } = lost;
       const found = [...shown.values()].filter((one) => one.metadata.tag === tag);
       if (found.length > count) throw new Error(`one call made ${found.length} sandboxes, not ${count}`);
+      if (found.some((one) => one.status === "creating")) {
+        this.#lost.push(lost);
+        for (const one of found) shown.delete(one.id);
+        continue;
+      }
       for (const one of found) {
         this.add(one.id, mark);
         shown.delete(one.id);
