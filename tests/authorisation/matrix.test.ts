@@ -21,6 +21,10 @@ const guarded = all.filter((entry): entry is [OperationName, Operation & { role:
 /** What a call needs to be a good one, where that is not nothing. */
 const bodies: Partial<Record<OperationName, unknown>> = {
   createWorkspace: { slug: "made-by-matrix" },
+  createVolume: { name: "made-by-matrix" },
+  cloneVolume: { name: "clone-by-matrix" },
+  snapshotVolume: { name: "snapshot-by-matrix" },
+  growVolume: { size_mb: 512 },
   exec: { cmd: "true" },
   execStream: { cmd: "true" },
   updateLifecycle: { ttl_seconds: 3600 },
@@ -49,6 +53,8 @@ const tokens: Record<string, string> = {};
 let sandbox: string;
 let snapshot: string;
 let process: string;
+let volume = "none";
+let volumes = 0;
 
 const token = async (workspace: string, role: Role): Promise<string> =>
   (await server.api("POST", `/v1/workspaces/${workspace}/tokens`, { role })).body.token;
@@ -73,13 +79,16 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 /** Each call gets a sandbox of its own, so that none meets what another has done. */
-async function prepare(): Promise<void> {
+async function prepare(name: OperationName): Promise<void> {
   const member = { token: tokens["mine member"]! };
   sandbox = (await server.api("POST", "/v1/sandboxes", {}, member)).body.id;
   snapshot = (await server.api("POST", `/v1/sandboxes/${sandbox}/snapshots`, undefined, member)).body.id;
   process = (await server.api("POST", `/v1/sandboxes/${sandbox}/exec`, { cmd: "sleep 60", detach: true }, member)).body
     .id;
   await server.api("PUT", `/v1/sandboxes/${sandbox}/fs?path=/file`, "x", member);
+  if (!operations[name].path.startsWith("/v1/volumes")) return;
+  volume = `volume-${++volumes}`;
+  await server.api("POST", "/v1/volumes", { name: volume }, member);
 }
 
 function pathOf(name: OperationName, operation: Operation): string {
@@ -90,9 +99,9 @@ function pathOf(name: OperationName, operation: Operation): string {
       .replace("{id}", isSnapshot ? snapshot : sandbox)
       .replace("{pid}", process)
       .replace("{slug}", "mine")
-      .replace("{name}", "base")
       .replace("{port}", "3000")
       .replace("{path}", "")
+      .replace("{name}", operation.path.startsWith("/v1/volumes/") ? volume : "base")
       .replace("{prefix}", "pds_ffffffff") + query
   );
 }
@@ -133,7 +142,7 @@ async function call(
 
 describe.each(guarded)("%s", (name, operation) => {
   test("without a token, or with one that is none, no more, or not yet: 401", async () => {
-    await prepare();
+    await prepare(name);
     expect(await call(name, null)).toMatchObject({ status: 401, code: "auth.missing_token" });
     expect(await call(name, "garbage")).toMatchObject({ status: 401, code: "auth.invalid_token" });
     expect(await call(name, `pds_${"e".repeat(32)}`)).toMatchObject({ status: 401, code: "auth.invalid_token" });
@@ -142,7 +151,7 @@ describe.each(guarded)("%s", (name, operation) => {
   });
 
   test("with too small a role: 403, whatever the id is", async () => {
-    await prepare();
+    await prepare(name);
     for (const role of roles.filter((one) => rank(one) < rank(operation.role))) {
       expect(await call(name, tokens[`mine ${role}`]!), role).toMatchObject({ status: 403, code: "auth.forbidden" });
       expect(await call(name, tokens[`other ${role}`]!), role).toMatchObject({ status: 403, code: "auth.forbidden" });
@@ -151,12 +160,13 @@ describe.each(guarded)("%s", (name, operation) => {
 
   test("with the role or a larger one: it is done", async () => {
     for (const role of roles.filter((one) => rank(one) >= rank(operation.role))) {
-      await prepare();
+      await prepare(name);
       const reply = await call(name, tokens[`mine ${role}`]!);
       // What the matrix cannot prepare for is still past the door: made before, or a token that nobody has.
       const isPast =
         reply.status < 300 ||
         (name === "createWorkspace" && reply.code === "workspace.conflict") ||
+        reply.code === "volume.already_exists" ||
         (name.startsWith("revoke") && reply.code === "token.not_found");
       expect(isPast, `${role}: ${JSON.stringify(reply)}`).toBe(true);
     }
@@ -165,7 +175,7 @@ describe.each(guarded)("%s", (name, operation) => {
   test.runIf(operation.path.includes("{id}"))(
     "from another workspace: what an unknown id gets, for admins too",
     async () => {
-      await prepare();
+      await prepare(name);
       for (const given of [tokens["other admin"]!, ADMIN_TOKEN]) {
         const foreign = await call(name, given);
         const kept = [sandbox, snapshot];

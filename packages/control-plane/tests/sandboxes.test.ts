@@ -97,7 +97,22 @@ describe("create", () => {
     ["env name with =", { env: { "A=B": "1" } }, 400, "validation.failed", /^env\.A=B: /],
     ["persistent as text", { persistent: "yes" }, 400, "validation.failed", /^persistent: /],
     ["unknown runtime", { runtime: "gvisor" }, 400, "runtime.unavailable", /^runtime: .*auto, microvm/],
-    ["volumes", { volumes: [{ name: "data" }] }, 501, "not_implemented", /^volumes: /],
+    ["unknown volume", { volumes: [{ name: "data" }] }, 404, "volume.not_found", /"data"/],
+    ["volume with a bad name", { volumes: [{ name: "../x" }] }, 400, "validation.failed", /^volumes\.0\.name: /],
+    [
+      "volume over the system",
+      { volumes: [{ name: "data", path: "/etc" }] },
+      400,
+      "validation.failed",
+      /^volumes\.0\.path: /,
+    ],
+    [
+      "too many volumes",
+      { volumes: ["a", "b", "c", "d", "e"].map((name) => ({ name })) },
+      400,
+      "validation.failed",
+      /^volumes: /,
+    ],
     [
       "unknown snapshot",
       { from_snapshot: "9f8c1c1e-0000-4000-8000-000000000000" },

@@ -1,5 +1,12 @@
 import { randomUUID } from "node:crypto";
-import type { ForkResult, HostCommand, HostResults, HostSandbox } from "@pandastack/contracts/host";
+import type {
+  ForkResult,
+  ForkVolumes,
+  HostCommand,
+  HostResults,
+  HostSandbox,
+  SandboxVolume,
+} from "@pandastack/contracts/host";
 import { newHexId, newSandboxId } from "@pandastack/platform";
 import { Box } from "./box.ts";
 import type { Origin, Target } from "./target.ts";
@@ -11,6 +18,7 @@ export class World {
   #parent: Box | undefined;
   readonly #sandboxes = new Set<string>();
   readonly #snapshots = new Set<string>();
+  readonly #volumes = new Set<string>();
   readonly #killed = new Set<string>();
 
   constructor(target: Target) {
@@ -76,7 +84,7 @@ export class World {
 
   async create(
     from: { template: string } | { snapshotId: string },
-    options: { env?: Record<string, string>; persistent?: boolean } = {},
+    options: { env?: Record<string, string>; persistent?: boolean; volumes?: SandboxVolume[] } = {},
   ): Promise<Box> {
     const sandboxId = newSandboxId();
     this.#sandboxes.add(sandboxId);
@@ -87,6 +95,7 @@ export class World {
       runtime: "auto",
       env: options.env ?? {},
       persistent: options.persistent ?? false,
+      ...(options.volumes === undefined ? {} : { volumes: options.volumes }),
     });
     return new Box(this.target, sandboxId);
   }
@@ -100,8 +109,18 @@ export class World {
     });
   }
 
-  async tryFork(parent: Box, count: number, env: Record<string, string> = {}): Promise<ForkResult> {
-    const children = Array.from({ length: count }, () => ({ sandboxId: newSandboxId(), env, persistent: false }));
+  async tryFork(
+    parent: Box,
+    count: number,
+    env: Record<string, string> = {},
+    volumes: ForkVolumes = "read_only",
+  ): Promise<ForkResult> {
+    const children = Array.from({ length: count }, () => ({
+      sandboxId: newSandboxId(),
+      env,
+      persistent: false,
+      volumes,
+    }));
     for (const child of children) this.#sandboxes.add(child.sandboxId);
     return this.execute({ name: "forkSandbox", sandboxId: parent.id, children });
   }
@@ -111,6 +130,26 @@ export class World {
     this.#snapshots.add(snapshotId);
     await this.execute({ name: "createSnapshot", sandboxId: box.id, snapshotId });
     return snapshotId;
+  }
+
+  /** A new volume, and how a sandbox gets it. */
+  async volume(name: string, sizeMb = 16): Promise<SandboxVolume> {
+    const volumeId = randomUUID();
+    this.#volumes.add(volumeId);
+    await this.execute({ name: "createVolume", volumeId, volumeName: name, sizeBytes: sizeMb * 1_048_576 });
+    return { volumeId, name, path: `/mnt/${name}`, readOnly: false };
+  }
+
+  async clone(from: SandboxVolume, name: string, isSnapshot = false): Promise<SandboxVolume> {
+    const volumeId = this.keepVolume(randomUUID());
+    await this.execute({ name: "cloneVolume", volumeId, from: from.volumeId, volumeName: name, isSnapshot });
+    return { volumeId, name, path: `/mnt/${name}`, readOnly: isSnapshot };
+  }
+
+  /** It goes with the case that made it. */
+  keepVolume(volumeId: string): string {
+    this.#volumes.add(volumeId);
+    return volumeId;
   }
 
   pause = (box: Box): Promise<HostSandbox> => this.execute({ name: "pauseSandbox", sandboxId: box.id });
@@ -143,6 +182,11 @@ export class World {
     for (const id of this.#sandboxes) if (living.has(id)) await this.delete(id);
     const kept = new Set(host.snapshots().map((snapshot) => snapshot.id));
     for (const id of this.#snapshots) if (kept.has(id)) await this.deleteSnapshot(id);
+    const volumes = new Set(host.volumes().map((volume) => volume.id));
+    for (const volumeId of this.#volumes) {
+      if (volumes.has(volumeId)) await this.execute({ name: "deleteVolume", volumeId });
+    }
+    this.#volumes.clear();
     this.#sandboxes.clear();
     this.#snapshots.clear();
   }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { HostNetwork } from "./network.ts";
 import { HostSandbox, HostSnapshot, SandboxId, SnapshotId } from "./state.ts";
+import { ForkVolumes, HostVolume, SandboxVolume, VOLUMES_PER_SANDBOX, VolumeId } from "./volumes.ts";
 
 /** Environment of every process started in the sandbox through the API. Names without `=` and NUL, values without NUL. */
 export const Env = z.record(
@@ -28,6 +29,7 @@ export const HostCommand = z.discriminatedUnion("name", [
     persistent: z.boolean(),
     /** Default open. In force before the guest's first instruction. */
     network: HostNetwork.optional(),
+    volumes: z.array(SandboxVolume).max(VOLUMES_PER_SANDBOX).optional(),
   }),
   z.object({ name: z.literal("deleteSandbox"), sandboxId: SandboxId }),
   z.object({ name: z.literal("pauseSandbox"), sandboxId: SandboxId }),
@@ -43,10 +45,28 @@ export const HostCommand = z.discriminatedUnion("name", [
     sandboxId: SandboxId,
     children: z
       // `network`: the parent's when it is left out.
-      .array(z.object({ sandboxId: SandboxId, env: Env, persistent: z.boolean(), network: HostNetwork.optional() }))
+      .array(
+        z.object({
+          sandboxId: SandboxId,
+          env: Env,
+          persistent: z.boolean(),
+          network: HostNetwork.optional(),
+          volumes: ForkVolumes.optional(),
+        }),
+      )
       .min(1)
       .max(MAX_FORK_CHILDREN),
   }),
+  z.object({ name: z.literal("createVolume"), volumeId: VolumeId, volumeName: z.string(), sizeBytes: z.int() }),
+  z.object({
+    name: z.literal("cloneVolume"),
+    volumeId: VolumeId,
+    from: VolumeId,
+    volumeName: z.string(),
+    isSnapshot: z.boolean(),
+  }),
+  z.object({ name: z.literal("growVolume"), volumeId: VolumeId, sizeBytes: z.int() }),
+  z.object({ name: z.literal("deleteVolume"), volumeId: VolumeId }),
 ]);
 export type HostCommand = z.infer<typeof HostCommand>;
 export type HostCommandName = HostCommand["name"];
@@ -86,6 +106,10 @@ export interface HostResults {
   createSnapshot: HostSnapshot;
   deleteSnapshot: Record<string, never>;
   forkSandbox: ForkResult;
+  createVolume: HostVolume;
+  cloneVolume: HostVolume;
+  growVolume: HostVolume;
+  deleteVolume: Record<string, never>;
 }
 export const hostResultSchemas = {
   createSandbox: HostSandbox,
@@ -99,4 +123,8 @@ export const hostResultSchemas = {
   createSnapshot: HostSnapshot,
   deleteSnapshot: z.object({}),
   forkSandbox: ForkResult,
+  createVolume: HostVolume,
+  cloneVolume: HostVolume,
+  growVolume: HostVolume,
+  deleteVolume: z.object({}),
 } satisfies Record<HostCommandName, z.ZodType>;

@@ -6,6 +6,7 @@
  *   POST   /v1/operations                               HostOperation → {result}
  *   GET    /v1/sandboxes                                {sandboxes: HostSandbox[]}
  *   GET    /v1/sandboxes/:id                            HostSandbox
+ *   GET    /v1/volumes                                  {volumes: HostVolume[]}
  *   GET    /v1/snapshots                                {snapshots: HostSnapshot[]}
  *   GET    /v1/events?after=SEQ[&follow=1]              HostEvent per line (NDJSON); follow keeps the reply open
  *

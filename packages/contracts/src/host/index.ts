@@ -1,3 +1,4 @@
+export * from "./volumes.ts";
 export * from "./state.ts";
 export * from "./commands.ts";
 export * from "./guest.ts";

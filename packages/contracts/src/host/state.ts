@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { HostNetwork } from "./network.ts";
+import { SandboxVolume } from "./volumes.ts";
 
 /** What isolates a sandbox from the host. `microvm-tcg` is an emulator: a kernel of its own, but no security boundary by its makers' word. */
 export const Isolation = z.enum(["microvm-kvm", "microvm-tcg", "gvisor", "fake"]);
@@ -37,6 +38,8 @@ export const HostSandbox = z.object({
   persistent: z.boolean(),
   /** The policy that is in force, or will be when it runs again. */
   network: HostNetwork,
+  /** Absent: none. */
+  volumes: z.array(SandboxVolume).optional(),
   bootMode: BootMode,
   /** From the command's arrival at the host agent until the guest answered. */
   bootMs: z.number(),

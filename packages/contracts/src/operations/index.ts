@@ -10,6 +10,7 @@ import { sandboxOperations } from "./sandboxes.ts";
 import { snapshotOperations } from "./snapshots.ts";
 import { systemOperations } from "./system.ts";
 import { templateOperations } from "./templates.ts";
+import { volumeOperations } from "./volumes.ts";
 
 export type { Operation, Reply } from "./operation.ts";
 
@@ -26,6 +27,7 @@ export const operations = {
   ...observationOperations,
   ...gatewayOperations,
   ...templateOperations,
+  ...volumeOperations,
 } as const satisfies Record<string, Operation>;
 
 export type Operations = typeof operations;

@@ -13,5 +13,6 @@ export * from "./sandboxes.ts";
 export * from "./snapshots.ts";
 export * from "./system.ts";
 export * from "./templates.ts";
+export * from "./volumes.ts";
 export * from "./workspace-limits.ts";
 export * from "./network.ts";

@@ -9,6 +9,7 @@ import {
 } from "../limits.ts";
 import { Network } from "./network.ts";
 import { Timestamp } from "./timestamp.ts";
+import { AttachedVolume, VolumeMounts } from "./volumes.ts";
 
 export const SandboxStatus = z.enum(sandboxStates).meta({ id: "SandboxStatus" });
 
@@ -38,6 +39,7 @@ export const Sandbox = z
     vsock_cid: z.int(),
     metadata: z.record(z.string(), z.string()),
     from_snapshot: z.string().optional(),
+    volumes: z.array(AttachedVolume).optional().describe("Absent: none."),
     boot_ms: z.int(),
     boot_mode: BootMode,
     runtime: RuntimeName,
@@ -74,7 +76,9 @@ export const CreateSandboxRequest = z
     metadata: Metadata.nullish(),
     env: Env.nullish().describe("Environment of every process started through the API. Not shown again."),
     runtime: z.string().max(32).nullish().describe("`auto` (default) or `microvm`."),
-    volumes: z.array(z.object({ name: z.string(), read_only: z.boolean().nullish() })).nullish(),
+    volumes: VolumeMounts.nullish().describe(
+      "Mounted before this answers. One sandbox may write to a volume at a time.",
+    ),
     cpu: z.number().nullish().describe("Ignored: sizes belong to the template. The reply has the effective one."),
     memory_mb: z.number().nullish().describe("Ignored, as `cpu`."),
     disk_gb: z.number().nullish().describe("Ignored, as `cpu`."),
@@ -101,6 +105,12 @@ const childFields = {
   env: Env.nullish().describe("On top of the parent's."),
   network: Network.nullish().describe("Default: the parent's."),
   egress_mbps: EgressMbps.nullable().optional().describe("Default: the parent's. null: no limit."),
+  volumes: z
+    .enum(["read_only", "clone"])
+    .nullish()
+    .describe(
+      "What a child gets of each volume that the parent writes to: what is on it now, for reading (default), or a clone of its own, named `<volume>-<child>`.",
+    ),
 };
 
 export const ForkRequest = z

@@ -7,6 +7,7 @@ import {
   HostNetworkFigures,
   HostSandbox,
   HostSnapshot,
+  HostVolume,
   hostResultSchemas,
   type HostCommand,
   type HostResults,
@@ -82,6 +83,10 @@ export class HostClient {
   async snapshots(): Promise<HostSnapshot[]> {
     return (await this.connection.json(z.object({ snapshots: z.array(HostSnapshot) }), { path: "/snapshots" }))
       .snapshots;
+  }
+
+  async volumes(): Promise<HostVolume[]> {
+    return (await this.connection.json(z.object({ volumes: z.array(HostVolume) }), { path: "/volumes" })).volumes;
   }
 
   /** Events after a number, and those to come, until `signal` fires or the host goes away. */

@@ -18,6 +18,7 @@ import { hostHandlers } from "../hosts/routes.ts";
 import { sandboxHandlers } from "../sandboxes/routes.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
 import { snapshotHandlers } from "../snapshots/routes.ts";
+import { volumeHandlers } from "../volumes/routes.ts";
 import { templateHandlers } from "../templates/routes.ts";
 import { bindOperations } from "./bind.ts";
 import { allowAnyOrigin } from "./cors.ts";
@@ -147,6 +148,7 @@ export async function buildApp(
     ...hostHandlers(parts.watch, parts.work),
     ...templateHandlers(parts.watch),
     ...snapshotHandlers(parts),
+    ...volumeHandlers(parts),
     ...sandboxHandlers(parts),
     ...gatewayHandlers(parts, gateway, options.gateway),
   };

@@ -1,6 +1,6 @@
 import type { ColumnType, Generated, Selectable } from "kysely";
 import type { WorkspaceNetwork, Role, WorkspaceLimits } from "@pandastack/contracts";
-import type { BootMode, HostNetwork, Isolation, RuntimeName } from "@pandastack/contracts/host";
+import type { BootMode, HostNetwork, Isolation, RuntimeName, SandboxVolume } from "@pandastack/contracts/host";
 
 /** A column that the database sets and nobody else. */
 type SetByDatabase<T> = ColumnType<T, never, never>;
@@ -64,6 +64,7 @@ export interface SandboxesTable {
   boot_ms: Generated<number>;
   boot_mode: Generated<BootMode>;
   reason: string | null;
+  volumes: ColumnType<SandboxVolume[], string | undefined, string>;
   created_at: Generated<Date>;
   last_activity_ms: number;
   expires_ms: SetByDatabase<number | null>;
@@ -93,6 +94,22 @@ export interface SnapshotsTable {
   deleted_at: Date | null;
 }
 export type SnapshotRow = Selectable<SnapshotsTable>;
+
+export interface VolumesTable {
+  id: string;
+  workspace: string;
+  name: string;
+  wanted: "ready" | "deleted";
+  status: "creating" | "ready";
+  operation_id: string;
+  owner: string | null;
+  size_bytes: number;
+  is_snapshot: boolean;
+  created_at: Generated<Date>;
+  attempted_at: Generated<Date>;
+  deleted_at: Date | null;
+}
+export type VolumeRow = Selectable<VolumesTable>;
 
 export interface EventsTable {
   id: Generated<number>;
@@ -145,6 +162,7 @@ export interface Tables {
   hosts: HostsTable;
   sandboxes: SandboxesTable;
   snapshots: SnapshotsTable;
+  volumes: VolumesTable;
   events: EventsTable;
   idempotency_keys: IdempotencyKeysTable;
   secrets: SecretsTable;

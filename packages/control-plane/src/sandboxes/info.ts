@@ -3,6 +3,8 @@ import type { SandboxRow } from "../persistence/tables.ts";
 
 const expiry = (row: SandboxRow) => (row.expires_ms === null ? null : new Date(row.expires_ms).toISOString());
 
+const shownVolume = ({ name, path, readOnly }: SandboxRow["volumes"][number]) => ({ name, path, read_only: readOnly });
+
 /** A sandbox as the API shows it. */
 export function sandboxInfo(row: SandboxRow): Sandbox {
   return {
@@ -21,6 +23,7 @@ export function sandboxInfo(row: SandboxRow): Sandbox {
     vsock_cid: 0,
     metadata: row.metadata,
     ...(row.from_snapshot === null ? {} : { from_snapshot: row.from_snapshot }),
+    ...(row.volumes.length === 0 ? {} : { volumes: row.volumes.map(shownVolume) }),
     boot_ms: row.boot_ms,
     boot_mode: row.boot_mode,
     runtime: row.runtime,

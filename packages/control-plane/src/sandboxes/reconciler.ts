@@ -9,6 +9,8 @@ import { ownerHasLeft, ownerIsGone } from "../persistence/presence.ts";
 import type { SandboxRow } from "../persistence/tables.ts";
 import { removeSnapshot } from "../snapshots/delete-snapshot.ts";
 import { claimUnfinishedSnapshots } from "../snapshots/store.ts";
+import { removeVolume } from "../volumes/service.ts";
+import { claimUnfinishedVolumes } from "../volumes/store.ts";
 import type { SandboxParts } from "./parts.ts";
 import { removeFromHost } from "./service/remove.ts";
 import { isAsObserved, syncSandbox } from "./service/sync.ts";
@@ -88,6 +90,7 @@ export class Reconciler {
     const now = performance.now();
     await this.#finishSandboxes();
     await this.#finishSnapshots();
+    await this.#finishVolumes();
     if (now >= this.#compareAt && this.#parts.watch.current !== undefined) await this.#compare();
     if (now >= this.#pruneAt) {
       this.#pruneAt = now + PRUNE_MS;
@@ -134,6 +137,19 @@ export class Reconciler {
       ids.map((id) =>
         removeSnapshot(this.#parts, id).catch((error: unknown) =>
           log.debug({ err: error, snapshot: id }, "reconciler: not removed yet"),
+        ),
+      ),
+    );
+  }
+
+  async #finishVolumes(): Promise<void> {
+    const { db, presence, log, abandoned } = this.#parts;
+    const options = { mayJudge: presence.mayJudge, retrySeconds: RETRY_SECONDS, abandoned: abandoned.ids() };
+    const ids = await claimUnfinishedVolumes(db, options);
+    await Promise.all(
+      ids.map((id) =>
+        removeVolume(this.#parts, id).catch((error: unknown) =>
+          log.debug({ err: error, volume: id }, "reconciler: not removed yet"),
         ),
       ),
     );
@@ -223,6 +239,7 @@ async function prune(parts: SandboxParts): Promise<void> {
   const { db } = parts;
   await sql`delete from sandboxes where deleted_at < clock_timestamp() - interval '1 day'`.execute(db);
   await sql`delete from snapshots where deleted_at < clock_timestamp() - interval '1 day'`.execute(db);
+  await sql`delete from volumes where deleted_at < clock_timestamp() - interval '1 day'`.execute(db);
   await sql`delete from idempotency_keys where created_at < clock_timestamp() - make_interval(hours => ${sql.lit(IDEMPOTENCY_HOURS)})`.execute(
     db,
   );

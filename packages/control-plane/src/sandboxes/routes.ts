@@ -119,6 +119,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
         ttlSeconds: childTtlSeconds(body ?? {}, row.ttl_seconds),
         env: body?.env ?? {},
         network: body ?? {},
+        volumes: body?.volumes ?? "read_only",
         signal,
       });
       const infos = children.map(sandboxInfo);
@@ -155,6 +156,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
         ttlSeconds: childTtlSeconds(body ?? {}, row.ttl_seconds),
         env: body?.env ?? {},
         network: body ?? {},
+        volumes: body?.volumes ?? "read_only",
         signal,
       });
       crashPoint("control.tree.forked");

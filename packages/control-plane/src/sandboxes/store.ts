@@ -179,6 +179,7 @@ const observed = (host: HostSandbox) => ({
   boot_mode: host.bootMode,
   boot_ms: Math.round(host.bootMs),
   reason: host.reason,
+  volumes: JSON.stringify(host.volumes ?? []),
 });
 
 /** The host has made it. Undefined when nobody wants it any more. */

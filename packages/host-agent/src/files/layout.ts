@@ -29,3 +29,7 @@ export const snapshotDir = (layout: HostLayout, snapshotId: string): string =>
 export const templateDir = (layout: HostLayout, key: string): string => join(layout.poolDir, "templates", key);
 /** Images under way and of forks: gone at the next start. */
 export const scratchDir = (layout: HostLayout, name: string): string => join(layout.poolDir, "scratch", name);
+export const volumesDir = (layout: HostLayout): string => join(layout.poolDir, "volumes");
+export const volumeFile = (layout: HostLayout, volumeId: string): string =>
+  join(volumesDir(layout), volumeName(volumeId));
+export const volumeName = (volumeId: string): string => `${volumeId}.ext4`;

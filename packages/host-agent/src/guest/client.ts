@@ -120,6 +120,26 @@ export class GuestClient implements Guest {
     return (await this.#call("metrics", {})) as GuestMetrics;
   }
 
+  /** Waits until the drive is as large as it was said to be, and mounts what is on it. */
+  async mountVolume(options: { device: string; path: string; read_only: boolean; size_bytes: number }): Promise<void> {
+    await this.#call("volume.mount", options);
+  }
+
+  /** The mounted file system takes all of its drive. */
+  async growVolume(options: { device: string; path: string; size_bytes: number }): Promise<void> {
+    await this.#call("volume.grow", options);
+  }
+
+  /** What is mounted for writing, in a copy of another machine, is for reading from here on. */
+  async makeVolumeReadOnly(options: { device: string; path: string }): Promise<void> {
+    await this.#call("volume.read_only", options);
+  }
+
+  /** What was written to the volume so far is in its file. */
+  async syncVolume(options: { path: string }): Promise<void> {
+    await this.#call("volume.sync", options);
+  }
+
   /**
    * For a guest that stood still: lets it speak again and tells it what time it is. What is asked of it next sees the right
    * clock, since operations begin in order; nobody needs to wait for the answer.

@@ -20,6 +20,7 @@ export const hostRoutes = (host: SandboxHost) => (app: FastifyInstance, _options
   });
   app.get("/v1/sandboxes", () => ({ sandboxes: host.sandboxes() }));
   app.get<{ Params: { id: string } }>("/v1/sandboxes/:id", (request) => host.sandbox(request.params.id));
+  app.get("/v1/volumes", () => ({ volumes: host.volumes() }));
   app.get("/v1/snapshots", () => ({ snapshots: host.snapshots() }));
   app.get<{ Params: { id: string } }>("/v1/sandboxes/:id/ports", async (request) => ({
     ports: await (await host.guest(request.params.id)).ports(),

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { RuntimeName } from "@pandastack/contracts/host";
+import { RuntimeName, SandboxVolume } from "@pandastack/contracts/host";
 import { Refusal, writeFileAtomic } from "@pandastack/platform";
 
 /** What an image's memory depends on, and what it was made of. `image.json` in the image's folder, written last: without it there is no image. */
@@ -18,6 +18,8 @@ export const ImageManifest = z.object({
   mac: z.string(),
   protocol: z.int(),
   createdAt: z.iso.datetime(),
+  /** Volumes that were attached; `volume<drive>` beside it is what was on them. */
+  volumes: z.array(SandboxVolume.extend({ drive: z.int(), sizeBytes: z.int(), copyBytes: z.int() })).optional(),
 });
 export type ImageManifest = z.infer<typeof ImageManifest>;
 

@@ -19,6 +19,8 @@ export interface Change {
   readonly removeSandbox?: string;
   readonly putSnapshot?: { id: string; record: unknown };
   readonly removeSnapshot?: string;
+  readonly putVolume?: { id: string; record: unknown };
+  readonly removeVolume?: string;
   readonly event?: { sandboxId: string | null; type: string; payload: Record<string, unknown> };
 }
 
@@ -43,6 +45,7 @@ export class Journal {
       CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
       CREATE TABLE IF NOT EXISTS sandboxes (id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
       CREATE TABLE IF NOT EXISTS snapshots (id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
+      CREATE TABLE IF NOT EXISTS volumes (id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
       CREATE TABLE IF NOT EXISTS operations (id TEXT PRIMARY KEY, command_hash TEXT NOT NULL, result TEXT NOT NULL, finished_at INTEGER NOT NULL) STRICT;
       CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL, sandbox_id TEXT, type TEXT NOT NULL, payload TEXT NOT NULL) STRICT;
     `);
@@ -60,6 +63,12 @@ export class Journal {
 
   snapshots<T>(): T[] {
     return this.#prepare("SELECT record FROM snapshots")
+      .all()
+      .map((row) => JSON.parse(String(row["record"])) as T);
+  }
+
+  volumes<T>(): T[] {
+    return this.#prepare("SELECT record FROM volumes")
       .all()
       .map((row) => JSON.parse(String(row["record"])) as T);
   }
@@ -122,6 +131,13 @@ export class Journal {
       );
     }
     if (change.removeSnapshot) this.#prepare("DELETE FROM snapshots WHERE id = ?").run(change.removeSnapshot);
+    if (change.putVolume) {
+      this.#prepare("INSERT OR REPLACE INTO volumes VALUES (?, ?)").run(
+        change.putVolume.id,
+        JSON.stringify(change.putVolume.record),
+      );
+    }
+    if (change.removeVolume) this.#prepare("DELETE FROM volumes WHERE id = ?").run(change.removeVolume);
     if (change.event) {
       const { sandboxId, type, payload } = change.event;
       const time = new Date().toISOString();

@@ -44,6 +44,9 @@ export interface Runtime {
   /** Finds a machine that outlived the agent; undefined when it is gone (what is left of it has been removed). */
   adopt(record: MachineRecord): Promise<Machine | undefined>;
 
+  /** How volumes' images are made. Absent: ext4, as every runtime with a kernel has them. */
+  readonly volumeImages?: VolumeImages;
+
   /** Removes every trace of a machine that may or may not live: process, sockets, jail, working files. Repeatable. */
   destroy(record: MachineRecord): Promise<void>;
 
@@ -53,6 +56,28 @@ export interface Runtime {
   /** Removes what machines other than these (by id) still have on the host beside their folders. Repeatable. */
   removeUnnamed?(kept: ReadonlySet<string>): Promise<void>;
 }
+
+/** Files that hold volumes. All of it is on disk on return; a failed `make` or `copy` may leave a file. */
+export interface VolumeImages {
+  /** A new, empty file system of this size. Every byte of it has its place in the pool. */
+  make(options: { path: string; name: string; sizeBytes: number }): Promise<void>;
+  /** A copy that shares blocks, and how many bytes; into an existing file, too, which then stays the same file. */
+  copy(options: { from: string; to: string; sizeBytes: number }): Promise<number>;
+  /** Makes the file larger. The file system in it grows when a guest has it. */
+  grow(options: { path: string; sizeBytes: number }): Promise<void>;
+  remove(path: string): Promise<void>;
+}
+
+/** A volume that takes the place of one of the drives a template keeps free. */
+export interface VolumePlan {
+  /** 0 to 3: the guest sees /dev/vdb to /dev/vde. */
+  readonly drive: number;
+  /** `link`: this very file, which the guest then writes to. `copyOf`: a copy that ends with the machine. */
+  readonly source: { readonly link: string } | { readonly copyOf: string };
+}
+
+/** A volume's file in a machine's and in an image's folder. */
+export const volumeFileName = (drive: number): string => `volume${drive}`;
 
 export interface MachineSize {
   readonly cpus: number;
@@ -75,6 +100,7 @@ export interface RestorePlan extends MachinePlan {
   readonly imageDir: string;
   /** True: what the guest flushes reaches the disk of the pool, so that it outlives the host's power, too. */
   readonly durable: boolean;
+  readonly volumes?: readonly VolumePlan[];
 }
 
 /** What the journal keeps of a machine, enough to adopt or destroy it after a crash. JSON. */
@@ -137,6 +163,8 @@ export interface Machine {
   resume(): Promise<void>;
   /** Image of memory, devices and disk at one instant. Works on a paused machine too (which then stays paused). */
   snapshot(options: SnapshotOptions): Promise<SnapshotOutcome>;
+  /** Tells the guest how large a volume's file has become. */
+  announceVolume(drive: number): Promise<void>;
   /** Ends the process at once and removes the machine's sockets and jail; the disk stays. */
   stop(): Promise<void>;
   /** Most that an image's memory would take on the pool if it were made now. */

@@ -2,17 +2,20 @@ import type { HostSnapshot } from "@pandastack/contracts/host";
 import { Refusal, type Logger } from "@pandastack/platform";
 import type { HostLayout } from "../files/layout.ts";
 import type { Journal } from "../journal/journal.ts";
-import type { Machine, Runtime } from "../runtimes/runtime.ts";
+import type { Machine, Runtime, VolumeImages } from "../runtimes/runtime.ts";
 import type { TemplateStore } from "../templates/template-store.ts";
 import type { Admission } from "./admission/index.ts";
 import type { Commit } from "./commit.ts";
 import type { SandboxEntry } from "./entry.ts";
 import type { SlotSource } from "./slots.ts";
 import type { Stock } from "./stock.ts";
+import type { VolumeRegistry } from "./volumes/registry.ts";
 
 /** A snapshot in the journal. */
 export interface SnapshotRecord extends HostSnapshot {
   readonly isolation: string;
+  /** What was on volumes at that instant, as far as the pool may have to find room for it again. */
+  readonly volumeBytes?: number;
 }
 
 /** What the commands work with. */
@@ -28,6 +31,12 @@ export interface HostContext {
   readonly snapshots: Map<string, SnapshotRecord>;
   /** VMMs started ahead, once the default template is there. */
   readonly stock: () => Stock | undefined;
+  readonly volumes: VolumeRegistry;
+  readonly volumeImages: VolumeImages;
+  /** Runs what looks for room in the pool and then takes it, one after the other. */
+  readonly allocating: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Runs work on a sandbox after the commands for it that came before. */
+  readonly inTurn: <T>(sandboxId: string, work: () => Promise<T>) => Promise<T>;
   readonly commit: Commit;
   /** Takes notice when the machine ends without having been asked to. */
   readonly watch: (entry: SandboxEntry, machine: Machine) => void;

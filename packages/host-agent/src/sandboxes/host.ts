@@ -7,6 +7,7 @@ import type {
   HostResults,
   HostSandbox,
   HostSnapshot,
+  HostVolume,
 } from "@pandastack/contracts/host";
 import type { Guest } from "../guest/guest.ts";
 
@@ -20,6 +21,7 @@ export interface SandboxHost {
   sandboxes(): HostSandbox[];
   sandbox(id: string): HostSandbox;
   snapshots(): HostSnapshot[];
+  volumes(): HostVolume[];
   /** The inside of a running sandbox; refuses with `sandbox.invalid_state` when it does not run. */
   guest(sandboxId: string): Promise<Guest>;
   /** What its slot has sent, received and refused; zeros while it has none. */

@@ -8,6 +8,7 @@ import {
   type RuntimeName,
 } from "@pandastack/contracts/host";
 import type { MachineRecord } from "../runtimes/runtime.ts";
+import type { AttachedVolume } from "./volumes/registry.ts";
 
 /** Why a sandbox failed whose VMM was ended at the limit of its cgroup. Its guest alone can't cause that. */
 export const OUT_OF_MEMORY =
@@ -34,6 +35,8 @@ export interface SandboxRecord {
   readonly bootMs: number;
   readonly reason: string | null;
   readonly createdAt: string;
+  /** Absent: none, and in records of before there were any. */
+  readonly volumes?: readonly AttachedVolume[];
   /** Set while running or paused. */
   readonly machine: MachineRecord | null;
 }
@@ -41,9 +44,11 @@ export interface SandboxRecord {
 export const networkOf = (record: Pick<SandboxRecord, "network">): HostNetwork => record.network ?? OPEN_NETWORK;
 
 export function toHostSandbox(record: SandboxRecord): HostSandbox {
-  const { templateKey: _key, env: _env, machine, ...shown } = record;
+  const { templateKey: _key, env: _env, machine, volumes = [], ...rest } = record;
+  const plain = volumes.map(({ volumeId, name, path, readOnly }) => ({ volumeId, name, path, readOnly }));
   return {
-    ...shown,
+    ...rest,
+    ...(plain.length === 0 ? {} : { volumes: plain }),
     network: networkOf(record),
     guestIp: machine?.slot.hostIp ?? null,
     hostTap: machine?.slot.tap ?? null,

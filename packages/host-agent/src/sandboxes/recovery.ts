@@ -2,15 +2,17 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { HostNetwork } from "@pandastack/contracts/host";
 import { crashPoint } from "@pandastack/platform";
-import { hibernationDir, snapshotDir } from "../files/layout.ts";
+import { hibernationDir, snapshotDir, volumeName, volumesDir } from "../files/layout.ts";
 import { killProcess, processesOfUsers } from "../processes/proc.ts";
 import type { NetworkSlot } from "../network/slot.ts";
 import type { Machine, MachineRecord } from "../runtimes/runtime.ts";
 import { hibernateSandbox } from "./commands/hibernate.ts";
+import { checkVolumeFiles } from "./commands/volumes.ts";
 import type { HostContext, SnapshotRecord } from "./context.ts";
 import { keepDisk } from "./disk.ts";
 import { SandboxEntry } from "./entry.ts";
 import { networkOf, OUT_OF_MEMORY, type SandboxRecord } from "./record.ts";
+import type { VolumeRecord } from "./volumes/registry.ts";
 
 /**
  * Takes up what a former agent left: machines that live are adopted, sandboxes whose machine is gone have failed, and
@@ -18,6 +20,7 @@ import { networkOf, OUT_OF_MEMORY, type SandboxRecord } from "./record.ts";
  */
 export async function recover(context: HostContext): Promise<void> {
   for (const snapshot of context.journal.snapshots<SnapshotRecord>()) context.snapshots.set(snapshot.id, snapshot);
+  for (const volume of context.journal.volumes<VolumeRecord>()) context.volumes.records.set(volume.id, volume);
   const records = context.journal.sandboxes<SandboxRecord>();
   const living = await Promise.all(records.map((record) => recoverSandbox(context, record)));
   const kept = living.filter((machine) => machine !== undefined);
@@ -32,6 +35,8 @@ export async function recover(context: HostContext): Promise<void> {
   removeUnnamed(join(context.layout.runDir, "m"), new Set(kept.map((machine) => machine.machineId)));
   removeUnnamed(join(context.layout.poolDir, "sandboxes"), new Set(records.map((record) => record.id)));
   removeUnnamed(join(snapshotDir(context.layout, "x"), ".."), new Set(context.snapshots.keys()));
+  removeUnnamed(volumesDir(context.layout), new Set([...context.volumes.records.keys()].map(volumeName)));
+  checkVolumeFiles(context);
   removeUnnamed(join(context.layout.poolDir, "scratch"), new Set());
   for (const entry of context.entries.values()) tidyFolder(context, entry);
   crashPoint("host.recovery.finished");

@@ -12,6 +12,7 @@ import type {
   HostResults,
   HostSandbox,
   HostSnapshot,
+  HostVolume,
 } from "@pandastack/contracts/host";
 import type { Logger } from "@pandastack/platform";
 import { hostBootId } from "../files/host-boot.ts";
@@ -21,6 +22,7 @@ import type { Artifacts } from "../images/artifacts.ts";
 import { Journal } from "../journal/journal.ts";
 import type { Machine, MachineSize, Runtime } from "../runtimes/runtime.ts";
 import { TemplateStore } from "../templates/template-store.ts";
+import { ext4Images } from "../volumes/ext4.ts";
 import {
   Admission,
   admissionSettings,
@@ -37,6 +39,7 @@ import { pauseSandbox, resumeSandbox } from "./commands/pause.ts";
 import { setNetwork } from "./commands/set-network.ts";
 import { setPersistent } from "./commands/set-persistent.ts";
 import { createSnapshot } from "./commands/snapshot.ts";
+import { cloneVolume, createVolume, deleteVolume, growVolume, shown } from "./commands/volumes.ts";
 import { wakeSandbox } from "./commands/wake.ts";
 import type { Answering, Commit } from "./commit.ts";
 import { requireEntry, type HostContext } from "./context.ts";
@@ -49,6 +52,7 @@ import { OUT_OF_MEMORY, toHostSandbox } from "./record.ts";
 import { recover } from "./recovery.ts";
 import { NO_FIGURES, type SlotSource } from "./slots.ts";
 import { Stock } from "./stock.ts";
+import { VolumeRegistry } from "./volumes/registry.ts";
 
 export interface SandboxHostOptions {
   readonly layout: HostLayout;
@@ -111,6 +115,10 @@ class LocalSandboxHost implements SandboxHost {
     });
     this.#context = {
       admission,
+      volumes: new VolumeRegistry(entries),
+      volumeImages: runtime.volumeImages ?? ext4Images,
+      allocating: (work) => this.#queue.run("allocation", work),
+      inTurn: (sandboxId, work) => this.#queue.run(sandboxId, work),
       layout,
       runtime,
       slots,
@@ -168,7 +176,8 @@ class LocalSandboxHost implements SandboxHost {
 
   async execute<C extends HostCommand>(operation: HostOperation & { command: C }): Promise<HostResults[C["name"]]> {
     const result = await this.#operations.run(operation, (command, answering) => {
-      const key = command.name === "deleteSnapshot" ? command.snapshotId : command.sandboxId;
+      const key =
+        "sandboxId" in command ? command.sandboxId : "snapshotId" in command ? command.snapshotId : command.volumeId;
       return this.#queue.run(key, () => this.#perform(command, answering));
     });
     return result as HostResults[C["name"]];
@@ -183,7 +192,13 @@ class LocalSandboxHost implements SandboxHost {
   }
 
   snapshots(): HostSnapshot[] {
-    return [...this.#context.snapshots.values()].map(({ isolation: _isolation, ...shown }) => shown);
+    return [...this.#context.snapshots.values()].map(
+      ({ isolation: _isolation, volumeBytes: _bytes, ...snapshot }) => snapshot,
+    );
+  }
+
+  volumes(): HostVolume[] {
+    return [...this.#context.volumes.records.values()].map(shown);
   }
 
   guest(sandboxId: string): Promise<Guest> {
@@ -248,6 +263,14 @@ class LocalSandboxHost implements SandboxHost {
         return deleteSnapshot(context, command.snapshotId, answering);
       case "forkSandbox":
         return forkSandbox(context, command, answering);
+      case "createVolume":
+        return createVolume(context, command, answering);
+      case "cloneVolume":
+        return cloneVolume(context, command, answering);
+      case "growVolume":
+        return growVolume(context, command, answering);
+      case "deleteVolume":
+        return deleteVolume(context, command.volumeId, answering);
     }
   }
 

@@ -8,6 +8,7 @@ import type { NetworkSlot } from "../network/slot.ts";
 import { asRefusalWhenFull } from "./admission/index.ts";
 import type { SlotSource } from "./slots.ts";
 import type { Stock } from "./stock.ts";
+import { NO_ATTACHMENTS, type Attachments } from "./volumes/attach.ts";
 
 /** A restored guest answers within 40 ms; one of many on a busy machine waits for its turn. */
 const FIRST_ANSWER_TIMEOUT_MS = 20_000;
@@ -33,14 +34,15 @@ export async function startFromImage(options: {
   sandboxId: string;
   env: Readonly<Record<string, string>>;
   network: HostNetwork;
+  attachments?: Attachments;
 }): Promise<Started> {
-  const { runtime, slots, ready } = options;
+  const { runtime, slots, ready, attachments = NO_ATTACHMENTS } = options;
   let machine: Machine | undefined;
   // Beside the load, and in force before the first instruction: the slot has been shut until now.
   const configured = slots.configure(ready.slot, options.network);
   const settled = configured.catch(() => undefined);
   try {
-    const running = await runtime.restore(ready.plan, configured);
+    const running = await runtime.restore({ ...ready.plan, volumes: attachments.plans }, configured);
     machine = running.machine;
     const connection = new GuestConnection(running.channel);
     const hello = await connection.hello({
@@ -52,6 +54,7 @@ export async function startFromImage(options: {
     crashPoint("host.machine.answered");
     const guest = new GuestClient(connection);
     guest.correctClock(hello);
+    await attachments.settle(guest);
     return { machine, guest };
   } catch (error) {
     await machine?.stop();

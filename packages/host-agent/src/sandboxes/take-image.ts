@@ -57,5 +57,6 @@ export function writeImageManifest(
     mac,
     protocol: GUEST_PROTOCOL_VERSION,
     createdAt: new Date().toISOString(),
+    ...(record.volumes === undefined ? {} : { volumes: [...record.volumes] }),
   });
 }

@@ -11,6 +11,7 @@ import { processCases } from "./processes.ts";
 import { ptyCases } from "./pty.ts";
 import { snapshotCases } from "./snapshot.ts";
 import { tcpCases } from "./tcp.ts";
+import { volumeCases } from "./volumes.ts";
 import { watchCases } from "./watch.ts";
 
 /** Every case, in the order in which it runs on each origin. */
@@ -28,4 +29,5 @@ export const allCases: readonly Case[] = [
   ...snapshotCases,
   ...forkCases,
   ...hibernateCases,
+  ...volumeCases,
 ];

@@ -1,10 +1,11 @@
 import type { CreateSandboxRequest } from "@pandastack/contracts";
-import type { HostInfo, HostNetwork } from "@pandastack/contracts/host";
+import type { HostInfo, HostNetwork, SandboxVolume } from "@pandastack/contracts/host";
 import { Refusal, crashPoint, markStep } from "@pandastack/platform";
 import { deriveSandboxId, deriveUuid } from "../../calls/ids.ts";
 import type { SandboxRow, SnapshotRow } from "../../persistence/tables.ts";
 import { findSnapshot } from "../../snapshots/store.ts";
 import { DEFAULT_TEMPLATE, requireTemplate } from "../../templates/catalogue.ts";
+import { resolveVolumes } from "../../volumes/service.ts";
 import type { SandboxParts } from "../parts.ts";
 import { chooseRuntime, keptMetadata } from "../rules.ts";
 import { finishCreating, type NewSandbox } from "../store.ts";
@@ -23,15 +24,16 @@ export interface CreateOptions {
 /** One row, one command, one update, at its turn; usable once this has returned. */
 export async function createSandbox(parts: SandboxParts, options: CreateOptions): Promise<SandboxRow> {
   const { workspace, request, signal } = options;
-  if ((request.volumes?.length ?? 0) > 0)
-    throw new Refusal("not_implemented", "volumes: this server has no volumes yet");
+  const volumes = await resolveVolumes(parts.db, workspace, request.volumes ?? []);
   const runtime = chooseRuntime(request.runtime, parts.settings);
   const [source, network] = await Promise.all([
     findSource(parts, workspace, request),
     chooseNetwork(parts, workspace, request),
   ]);
   markStep("source");
-  return parts.work.run({ workspace, weight: 1, signal }, () => make(parts, options, { ...source, network }, runtime));
+  return parts.work.run({ workspace, weight: 1, signal }, () =>
+    make(parts, options, { ...source, network }, runtime, volumes),
+  );
 }
 
 async function make(
@@ -39,6 +41,7 @@ async function make(
   { workspace, seed, request }: CreateOptions,
   source: Source & { readonly network: HostNetwork },
   runtime: ReturnType<typeof chooseRuntime>,
+  volumes: SandboxVolume[],
 ): Promise<SandboxRow> {
   markStep("turn");
   const plan = (round: number): NewSandbox[] => [
@@ -67,6 +70,7 @@ async function make(
       env: request.env ?? {},
       persistent: row.persistent,
       network: source.network,
+      ...(volumes.length === 0 ? {} : { volumes }),
     });
     crashPoint("control.create.made");
     parts.counters.created("ok", host.bootMode, host.bootMs);

@@ -5,8 +5,10 @@ import { Fault, Refusal, crashPoint } from "@pandastack/platform";
 import type { z } from "zod";
 import { deriveSandboxId, deriveUuid } from "../../calls/ids.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
+import { undoVolumes } from "../../volumes/service.ts";
 import type { SandboxParts } from "../parts.ts";
 import { finishCreating, forget, type NewSandbox } from "../store.ts";
+import { beginClones, cloneIds, finishClones } from "./fork-volumes.ts";
 import { begin, undo } from "./make.ts";
 import { chooseNetwork } from "./network.ts";
 import { removeFromHost } from "./remove.ts";
@@ -21,6 +23,7 @@ export interface ForkOptions {
   readonly env: z.infer<typeof Env>;
   /** What was asked for; the parent's where nothing was. */
   readonly network: { network?: Network | null | undefined; egress_mbps?: number | null | undefined };
+  readonly volumes: "read_only" | "clone";
   /** Fires when the caller has gone away. */
   readonly signal: AbortSignal;
 }
@@ -61,16 +64,25 @@ async function make(parts: SandboxParts, parent: SandboxRow, options: ForkOption
   const { rows, isDone } = await begin(parts, parent.workspace, plan);
   if (isDone) return { children: rows, errors: [], pausedMs: 0 };
   crashPoint("control.fork.written");
+  const clones = options.volumes === "clone" ? await beginClones(parts, parent, rows, seed) : undefined;
   try {
     const result = await parts.host.execute(rows[0]!.operation_id, {
       name: "forkSandbox",
       sandboxId: parent.id,
-      children: rows.map((row) => ({ sandboxId: row.id, env: options.env, persistent: options.persistent, network })),
+      children: rows.map((row) => ({
+        sandboxId: row.id,
+        env: options.env,
+        persistent: options.persistent,
+        network,
+        ...(clones === undefined ? {} : { volumes: clones.get(row.id) ?? [] }),
+      })),
     });
     crashPoint("control.fork.made");
+    if (clones !== undefined) await finishClones(parts, clones, result);
     return await settle(parts, rows, result);
   } catch (error) {
     await undo(parts, rows, error);
+    if (clones !== undefined) await undoVolumes(parts, cloneIds(clones), error);
     throw error;
   }
 }

@@ -135,6 +135,7 @@ export class StandInHost {
     if (resource === "host") return json(this.state.info());
     if (resource === "operations") return this.#operate(request, response);
     if (resource === "events") return this.#events(url, request, response);
+    if (resource === "volumes") return json({ volumes: [...this.state.volumes.volumes.values()] });
     if (resource === "snapshots")
       return json({ snapshots: [...this.state.snapshots.values()].map((snapshot) => snapshot.info) });
     if (resource === "sandboxes" && id === "")

@@ -10,6 +10,7 @@ import type {
   ForkResult,
   ProcessInfo,
 } from "@pandastack/contracts/host";
+import { StandInVolumes } from "./volumes.ts";
 
 export interface StandInFile {
   content: Buffer;
@@ -28,6 +29,7 @@ export interface StandInSandbox {
 /** What the stand-in host has, and what commands do to it. No machine is behind it. */
 export class StandInState {
   readonly sandboxes = new Map<string, StandInSandbox>();
+  readonly volumes = new StandInVolumes(this.sandboxes);
   readonly snapshots = new Map<
     string,
     { info: HostSnapshot; env: Record<string, string>; files: Map<string, StandInFile> }
@@ -109,7 +111,10 @@ export class StandInState {
         const snapshot = "snapshotId" in command.from ? this.snapshots.get(command.from.snapshotId) : undefined;
         if ("snapshotId" in command.from && snapshot === undefined)
           throw new Refusal("snapshot.not_found", "no such snapshot");
+        const { volumes = [] } = command;
+        this.volumes.requireFree(volumes);
         const sandbox = this.#add(command.sandboxId, {
+          ...(volumes.length === 0 ? {} : { volumes }),
           template: "template" in command.from ? command.from.template : snapshot!.info.template,
           fromSnapshot: snapshot?.info.id ?? null,
           persistent: command.persistent,
@@ -174,7 +179,16 @@ export class StandInState {
               error: "no memory for this child",
               code: "capacity.insufficient_memory",
             };
+          const volumes = (parent.info.volumes ?? []).map((volume) => {
+            const clone = Array.isArray(child.volumes)
+              ? child.volumes.find((one) => one.of === volume.volumeId)
+              : undefined;
+            if (clone === undefined) return { ...volume, readOnly: true };
+            this.volumes.add(clone.volumeId, clone.name, 1_048_576, false);
+            return { ...volume, volumeId: clone.volumeId, name: clone.name };
+          });
           const sandbox = this.#add(child.sandboxId, {
+            ...(volumes.length === 0 ? {} : { volumes }),
             template: parent.info.template,
             fromSnapshot: null,
             persistent: child.persistent,
@@ -188,12 +202,17 @@ export class StandInState {
         this.emit(command.sandboxId, "sandbox.forked", { children: children.length });
         return { pausedMs: parent.info.state === "hibernated" ? 0 : 12.5, children } satisfies ForkResult;
       }
+      case "createVolume":
+      case "cloneVolume":
+      case "growVolume":
+      case "deleteVolume":
+        return this.volumes.execute(command);
     }
   }
 
   #add(
     id: string,
-    given: Pick<HostSandbox, "template" | "fromSnapshot" | "persistent" | "network" | "bootMode">,
+    given: Pick<HostSandbox, "template" | "fromSnapshot" | "persistent" | "network" | "bootMode" | "volumes">,
   ): StandInSandbox {
     const number = this.sandboxes.size + 1;
     const sandbox: StandInSandbox = {

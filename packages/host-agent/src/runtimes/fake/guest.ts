@@ -59,6 +59,7 @@ export function newWorld(nowMs: number): World {
     nextPid: 2,
     nextId: 1,
     inodes: new Map(),
+    volumes: new Map(),
     processes: new Map(),
     files: new Map(),
     pipes: new Map(),

@@ -1,9 +1,11 @@
+import { copyFileSync } from "node:fs";
 import { copyFile, mkdir, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { duplexPair, type Duplex } from "node:stream";
 import type { ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
 import { FakeGuest } from "./guest.ts";
 import { DISK_FILE, writeDisk, writeImage } from "./image.ts";
+import { saveVolumes } from "./volumes.ts";
 import type { World } from "./world/world.ts";
 
 /** Bytes in flight each way before the writer has to wait, about what a virtio port's queue holds. */
@@ -70,6 +72,9 @@ export class FakeMachine implements Machine {
     const start = performance.now();
     this.#guest.stop();
     // The world is encoded before the first await: the guest may go on while its copy is written.
+    saveVolumes(this.#world);
+    const files = [...this.#world.volumes.values()].map((volume) => volume.file);
+    for (const file of files) copyFileSync(file, join(options.imageDir, basename(file)));
     const written = writeImage(options.imageDir, this.#world);
     if (!options.resume) this.#isPaused = true;
     if (!this.#isPaused) this.#guest.start();
@@ -81,6 +86,11 @@ export class FakeMachine implements Machine {
   /** Its image is a small file. */
   imageBytes(): number {
     return 0;
+  }
+
+  /** A fake guest asks the file whenever it wants to know. */
+  announceVolume(): Promise<void> {
+    return Promise.resolve();
   }
 
   async stop(): Promise<void> {
@@ -113,6 +123,7 @@ export class FakeMachine implements Machine {
     this.#channel?.destroy();
     // The fake's disk is always synced: what the guest had written is on it.
     await writeDisk(this.disk, this.#world);
+    saveVolumes(this.#world);
     this.#gone(reason);
   }
 }

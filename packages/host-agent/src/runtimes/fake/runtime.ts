@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { copyFile, link, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type {
   BootPlan,
@@ -10,10 +10,13 @@ import type {
   RestorePlan,
   RunningMachine,
   Runtime,
+  VolumePlan,
 } from "../runtime.ts";
+import { volumeFileName } from "../runtime.ts";
 import { bootWorld } from "./guest.ts";
 import { DISK_FILE, readDisk, readImage } from "./image.ts";
 import { FakeMachine, placeDisk } from "./machine.ts";
+import { fakeVolumeImages } from "./volumes.ts";
 import type { World } from "./world/world.ts";
 
 export interface FakeRuntimeOptions {
@@ -50,6 +53,8 @@ export function createFakeRuntime(options: FakeRuntimeOptions): Runtime {
     isolation: "fake",
     buildKey: createHash("sha256").update("pandastack-fake-1").digest("hex").slice(0, 16),
 
+    volumeImages: fakeVolumeImages,
+
     async boot(plan: BootPlan): Promise<RunningMachine> {
       const disk = await placeDisk(folderOf(plan.machineId), { takeOver: plan.rootDisk });
       return run(plan, disk, bootWorld(await readDisk(disk), Date.now()));
@@ -58,6 +63,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): Runtime {
     async restore(plan: RestorePlan, mayRun?: Promise<unknown>): Promise<RunningMachine> {
       const disk = await placeDisk(folderOf(plan.machineId), { copyOf: join(plan.imageDir, DISK_FILE) });
       const world = await readImage(plan.imageDir, disk);
+      await plugVolumes(world, folderOf(plan.machineId), plan.volumes ?? []);
       await mayRun;
       return run(plan, disk, world);
     },
@@ -72,6 +78,18 @@ export function createFakeRuntime(options: FakeRuntimeOptions): Runtime {
       await rm(folderOf(record.machineId), { recursive: true, force: true });
     },
   };
+}
+
+/** The drives that the image's guest had keep what is mounted; the file below it is another. */
+async function plugVolumes(world: World, folder: string, volumes: readonly VolumePlan[]): Promise<void> {
+  for (const { drive, source } of volumes) {
+    const file = join(folder, volumeFileName(drive));
+    if ("link" in source) await link(source.link, file);
+    else await copyFile(source.copyOf, file);
+    const device = `/dev/vd${"bcde"[drive]}`;
+    const known = world.volumes.get(device);
+    world.volumes.set(device, { mount: known?.mount ?? null, readOnly: known?.readOnly ?? false, file });
+  }
 }
 
 function recordOf(plan: MachinePlan, disk: string): MachineRecord {

@@ -22,6 +22,7 @@ import type { NetworkSlot } from "../../network/slot.ts";
  *     memory    what its RAM is a private mapping of: a hard link to an image's, so that the image may be deleted
  *     devices   device state to load; a hard link, too
  *     disk      its root disk; the sandbox has a hard link to it
+ *     volume0-3 volumes in the places of the template's free drives: a link to the volume's own file, or a copy
  *     out/      where the VMM may write: device state of snapshots
  *     pid.json  written by the jailer while it starts
  *     vmm.log   what the VMM printed

@@ -8,6 +8,7 @@ import type { ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutco
 import { resumeWhenPoolHasRoom } from "./full-disk.ts";
 import { DEVICES, DISK, MEMORY, removeMachineFiles } from "./machine-files.ts";
 import type { MemoryDumper } from "./memory-dump.ts";
+import { announceVolume, volumeFilesIn } from "./volumes.ts";
 import { connectAgent, killVmm, readLog, type Vmm } from "./vmm.ts";
 
 const CLOCK_TICKS_PER_SECOND = 100;
@@ -71,9 +72,11 @@ export class QemuMachine implements Machine {
       devices: join(options.imageDir, DEVICES),
       disk: join(options.imageDir, DISK),
     };
+    const volumes = volumeFilesIn(dir).map((name) => ({ from: join(dir, name), to: join(options.imageDir, name) }));
     await Promise.all([
       layOut(join(dir, MEMORY), image.memory),
       flush(this.disk).then(() => layOut(this.disk, image.disk)),
+      ...volumes.map(({ from }) => flush(from)),
     ]);
     options.onLaidOut?.();
     crashPoint("host.image.laid-out");
@@ -87,6 +90,7 @@ export class QemuMachine implements Machine {
         this.#dumper.dump({ pid: this.record.pid, memoryFile: join(dir, MEMORY), target: image.memory }),
         this.#vmm.qmp.command("xen-save-devices-state", { filename: "/vm/out/devices", live: false }),
         copyFile(this.disk, image.disk, constants.COPYFILE_FICLONE_FORCE),
+        ...volumes.map(({ from, to }) => copyFile(from, to, constants.COPYFILE_FICLONE_FORCE)),
       ]);
       crashPoint("host.image.written");
     } finally {
@@ -95,8 +99,13 @@ export class QemuMachine implements Machine {
     const pausedMs = options.resume && wasRunning ? performance.now() - began : 0;
     await rename(join(dir, "out", "devices"), image.devices);
     await Promise.all([chmod(image.memory, 0o444), chmod(image.devices, 0o444), chmod(image.disk, 0o400)]);
-    if (options.durable) await Promise.all([image.memory, image.devices, image.disk].map(flush));
+    const files = [image.memory, image.devices, image.disk, ...volumes.map(({ to }) => to)];
+    if (options.durable) await Promise.all(files.map(flush));
     return { pausedMs, dirtyBytes };
+  }
+
+  announceVolume(drive: number): Promise<void> {
+    return announceVolume(this.#vmm.qmp, this.#vmm.files, drive);
   }
 
   async stop(): Promise<void> {

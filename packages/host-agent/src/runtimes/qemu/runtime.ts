@@ -34,6 +34,7 @@ import {
 import { QemuMachine } from "./machine.ts";
 import { MemoryDumper } from "./memory-dump.ts";
 import { shapeVmm } from "./shape.ts";
+import { announceVolume, plugVolumes } from "./volumes.ts";
 import { connectAgent, killVmm, readVmmPid, reconnectVmm, startVmm, type Vmm } from "./vmm.ts";
 
 /** QEMU's `microvm` machine: on KVM where it was shown to work, else emulated. One command line for both. */
@@ -103,13 +104,17 @@ export class QemuRuntime implements Runtime {
     return this.#undoing(plan, async () => {
       const { vmm, channel, imageWasWhole } = await (waiting ?? this.#startEmpty(plan));
       markStep("vmm");
+      const { volumes = [] } = plan;
       await catchUp(vmm.files, plan.imageDir, !imageWasWhole);
+      await plugVolumes(vmm, volumes);
       await loadDevices(vmm);
       markStep("devices");
       crashPoint("host.machine.loaded");
       await mayRun;
       await vmm.qmp.command("cont");
       markStep("continue");
+      // Only now: until a machine runs, QEMU lets nobody resize its drives.
+      await Promise.all(volumes.map(({ drive }) => announceVolume(vmm.qmp, vmm.files, drive)));
       crashPoint("host.machine.resumed");
       return { machine: new QemuMachine(vmm, this.#dumper, channel), channel };
     });

@@ -9,14 +9,42 @@ import { SandboxEntry } from "../entry.ts";
 import { toHostSandbox, type SandboxRecord } from "../record.ts";
 import { planRestore, startFromImage, undoStart } from "../start.ts";
 import { keepDisk } from "../disk.ts";
+import { attachNew } from "../volumes/attach.ts";
+import { flushInGuest } from "../volumes/flush.ts";
+import { requireRoomBeside } from "../volumes/room.ts";
 
 type Create = Extract<HostCommand, { name: "createSandbox" }>;
 
 export async function createSandbox(context: HostContext, command: Create, answering: Answering): Promise<HostSandbox> {
+  const { volumes = [] } = command;
+  if (volumes.length === 0) return create(context, command, answering);
+  await context.volumes.left(volumes);
+  const release = context.volumes.claim(command.sandboxId, volumes);
+  try {
+    await requireRoomBeside(context, volumes);
+    for (const { volumeId, readOnly } of volumes) {
+      if (!readOnly) continue;
+      // Where it cannot be asked, the copy is of what has reached the file by itself.
+      await flushInGuest(context, volumeId).catch((error: unknown) =>
+        context.log.warn({ err: error, volumeId }, "a volume's writer could not be asked to write all of it down"),
+      );
+    }
+    return await create(context, command, answering);
+  } finally {
+    release();
+  }
+}
+
+async function create(context: HostContext, command: Create, answering: Answering): Promise<HostSandbox> {
   const began = performance.now();
   if (context.entries.has(command.sandboxId))
     throw new Refusal("sandbox.conflict", `sandbox ${command.sandboxId} exists already`);
   const image = imageFor(context, command);
+  const attachments = attachNew(context, {
+    asked: command.volumes ?? [],
+    inherited: image.manifest.volumes ?? [],
+    imageDir: image.dir,
+  });
   using _room = await context.admission.reserve({ machines: { count: 1, memoryMb: image.manifest.memoryMb } });
   markStep("admission");
   const ready = await planRestore(context, {
@@ -27,14 +55,8 @@ export async function createSandbox(context: HostContext, command: Create, answe
   markStep("slot");
   const { runtime, slots } = context;
   const network = command.network ?? OPEN_NETWORK;
-  const started = await startFromImage({
-    runtime,
-    slots,
-    ready,
-    sandboxId: command.sandboxId,
-    env: command.env,
-    network,
-  });
+  const { sandboxId, env } = command;
+  const started = await startFromImage({ runtime, slots, ready, sandboxId, env, network, attachments });
   crashPoint("host.create.started");
   const record: SandboxRecord = {
     ...describe(image.manifest),
@@ -50,6 +72,7 @@ export async function createSandbox(context: HostContext, command: Create, answe
     bootMs: Math.round((performance.now() - began) * 10) / 10,
     reason: null,
     createdAt: new Date().toISOString(),
+    ...(attachments.attached.length === 0 ? {} : { volumes: attachments.attached }),
     machine: started.machine.record,
   };
   const entry = new SandboxEntry(record, started);

@@ -24,13 +24,16 @@ export async function deleteSandbox(
   crashPoint("host.delete.committed");
   context.entries.delete(sandboxId);
   const machine = entry.leaveMachine();
+  const { promise: stopped, resolve: markStopped } = Promise.withResolvers<void>();
+  context.volumes.leave(entry.record.volumes, stopped);
   context.later("remove a deleted sandbox", async () => {
     if (machine) {
-      await machine.stop();
+      await machine.stop().finally(markStopped);
       crashPoint("host.delete.stopped");
       await context.slots.release(machine.record.slot);
       crashPoint("host.delete.released");
     }
+    markStopped();
     rmSync(sandboxDir(context.layout, sandboxId), { recursive: true, force: true });
   });
   return result;

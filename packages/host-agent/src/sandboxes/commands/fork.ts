@@ -12,6 +12,8 @@ import { whileQuiet } from "../quiet.ts";
 import { networkOf, toHostSandbox, type SandboxRecord } from "../record.ts";
 import { mayRun } from "../rules.ts";
 import { planRestore, startFromImage, undoStart, type ReadyPlan, type Started } from "../start.ts";
+import { forkVolumes, removeClones, requireForkVolumes } from "../volumes/fork.ts";
+import type { VolumeRecord } from "../volumes/registry.ts";
 import { copyImage } from "./snapshot.ts";
 
 type Fork = Extract<HostCommand, { name: "forkSandbox" }>;
@@ -33,6 +35,7 @@ export async function forkSandbox(context: HostContext, command: Fork, answering
     if (context.entries.has(child.sandboxId))
       throw new Refusal("sandbox.conflict", `sandbox ${child.sandboxId} exists already`);
   }
+  await requireForkVolumes(context, parent.record, command.children);
   using _room = await context.admission.reserve({
     machines: { count: command.children.length, memoryMb: parent.record.memoryMb },
     imageBytes: parent.state === "hibernated" ? 0 : parent.machine.imageBytes(),
@@ -71,7 +74,7 @@ export async function forkSandbox(context: HostContext, command: Fork, answering
     const children = await inParallel(command.children, PARALLEL_CHILDREN, async (child, index) => {
       const ready = await (ahead[index] ?? plan(child.persistent, false));
       ahead[index] = undefined;
-      return startChild(context, { parent: parent.record, child, ready, began });
+      return startChild(context, { parent: parent.record, child, ready, began, imageDir });
     });
     crashPoint("host.fork.started");
     try {
@@ -92,28 +95,38 @@ export async function forkSandbox(context: HostContext, command: Fork, answering
 interface Child {
   readonly record: SandboxRecord;
   readonly started: Started;
+  readonly clones: readonly VolumeRecord[];
 }
 
 async function startChild(
   context: HostContext,
-  options: { parent: SandboxRecord; child: Fork["children"][number]; ready: ReadyPlan; began: number },
+  options: {
+    parent: SandboxRecord;
+    child: Fork["children"][number];
+    ready: ReadyPlan;
+    began: number;
+    imageDir: string;
+  },
 ): Promise<Child> {
   const { parent, child, ready } = options;
   const env = { ...parent.env, ...child.env };
   const network = child.network ?? networkOf(parent);
-  const started = await startFromImage({
-    runtime: context.runtime,
-    slots: context.slots,
-    ready,
-    sandboxId: child.sandboxId,
-    env,
-    network,
+  const volumes = await forkVolumes(context, options).catch(async (error: unknown) => {
+    await context.runtime.discard?.(ready.plan);
+    await context.slots.release(ready.slot);
+    throw error;
   });
-  crashPoint("host.fork.child-started");
+  const { attachments, clones } = volumes;
+  const { runtime, slots } = context;
+  const { sandboxId } = child;
+  let started: Started | undefined;
   try {
+    started = await startFromImage({ runtime, slots, ready, sandboxId, env, network, attachments });
+    crashPoint("host.fork.child-started");
     keepDisk(context.layout, child.sandboxId, started.machine);
   } catch (error) {
-    await undoStart(context.slots, started);
+    if (started) await undoStart(slots, started);
+    await removeClones(context, clones);
     throw error;
   }
   const record: SandboxRecord = {
@@ -127,9 +140,10 @@ async function startChild(
     bootMs: Math.round((performance.now() - options.began) * 10) / 10,
     reason: null,
     createdAt: new Date().toISOString(),
+    ...(attachments.attached.length === 0 ? {} : { volumes: attachments.attached }),
     machine: started.machine.record,
   };
-  return { record, started };
+  return { record, started, clones };
 }
 
 function finish(
@@ -150,7 +164,8 @@ function finish(
       context.log.error({ err: settled.reason, sandboxId }, "a forked child did not start");
       return { ok: false, sandboxId, error: body.error, code: body.code };
     }
-    const { record } = settled.value;
+    const { record, clones } = settled.value;
+    for (const clone of clones) changes.push({ putVolume: { id: clone.id, record: clone } });
     const payload = { forked_from: fork.parent.id, boot_ms: record.bootMs, boot_mode: record.bootMode };
     changes.push({
       putSandbox: { id: record.id, record },
@@ -164,7 +179,8 @@ function finish(
   crashPoint("host.fork.committed");
   for (const settled of fork.children) {
     if (settled.status === "rejected") continue;
-    const { record, started } = settled.value;
+    const { record, started, clones } = settled.value;
+    for (const clone of clones) context.volumes.records.set(clone.id, clone);
     const entry = new SandboxEntry(record, started);
     context.entries.set(record.id, entry);
     context.watch(entry, started.machine);
@@ -175,8 +191,9 @@ function finish(
 async function undoChildren(context: HostContext, children: readonly PromiseSettledResult<Child>[]): Promise<void> {
   for (const settled of children) {
     if (settled.status === "rejected") continue;
-    const { record, started } = settled.value;
+    const { record, started, clones } = settled.value;
     await undoStart(context.slots, started);
+    await removeClones(context, clones);
     rmSync(sandboxDir(context.layout, record.id), { recursive: true, force: true });
   }
 }

@@ -8,6 +8,7 @@ import type { Answering } from "../commit.ts";
 import { requireEntry, type HostContext, type SnapshotRecord } from "../context.ts";
 import { mayRun } from "../rules.ts";
 import { takeImage } from "../take-image.ts";
+import { requireVolumeRoom } from "../volumes/room.ts";
 
 const BLOCK_BYTES = 512;
 
@@ -20,6 +21,11 @@ export async function createSnapshot(
   mayRun("snapshot", entry.record);
   if (context.snapshots.has(command.snapshotId))
     throw new Refusal("sandbox.conflict", `snapshot ${command.snapshotId} exists already`);
+  const volumeBytes = (entry.record.volumes ?? []).reduce(
+    (sum, volume) => sum + (volume.readOnly ? 0 : volume.sizeBytes),
+    0,
+  );
+  if (volumeBytes > 0) await requireVolumeRoom(context, volumeBytes, "a snapshot with its volumes");
   const imageBytes = entry.state === "hibernated" ? 0 : entry.machine.imageBytes();
   using _room = await context.admission.reserve({ imageBytes });
   const target = snapshotDir(context.layout, command.snapshotId);
@@ -41,8 +47,9 @@ export async function createSnapshot(
     cpus,
     memoryMb,
     createdAt: new Date().toISOString(),
+    volumeBytes,
   };
-  const { isolation: _isolation, ...shown } = record;
+  const { isolation: _isolation, volumeBytes: _bytes, ...shown } = record;
   const payload = { snapshot_id: record.id, paused_ms: pausedMs, size_bytes: record.sizeBytes };
   const result = answering(
     [

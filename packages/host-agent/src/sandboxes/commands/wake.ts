@@ -9,6 +9,7 @@ import { keepDisk } from "../disk.ts";
 import { networkOf, toHostSandbox } from "../record.ts";
 import { mayRun } from "../rules.ts";
 import { planRestore, startFromImage, undoStart } from "../start.ts";
+import { attachWoken, beginTouching } from "../volumes/attach.ts";
 import { resumeSandbox } from "./pause.ts";
 
 /**
@@ -27,8 +28,11 @@ export async function wakeSandbox(context: HostContext, sandboxId: string, answe
   using _room = await context.admission.reserve({ machines: { count: 1, memoryMb: manifest.memoryMb } });
   const { runtime, slots } = context;
   const { persistent, env } = entry.record;
+  await beginTouching(context, entry.record, imageDir);
   const ready = await planRestore(context, { imageDir, size: manifest, durable: persistent });
-  const started = await startFromImage({ runtime, slots, ready, sandboxId, env, network: networkOf(entry.record) });
+  const attachments = attachWoken(context, entry.record, imageDir);
+  const network = networkOf(entry.record);
+  const started = await startFromImage({ runtime, slots, ready, sandboxId, env, network, attachments });
   crashPoint("host.wake.started");
   const bootMs = Math.round((performance.now() - began) * 10) / 10;
   const record = {
@@ -36,6 +40,7 @@ export async function wakeSandbox(context: HostContext, sandboxId: string, answe
     state: "running" as const,
     bootMode: "wake" as const,
     bootMs,
+    ...(attachments.attached.length === 0 ? {} : { volumes: attachments.attached }),
     machine: started.machine.record,
   };
   let result: HostSandbox;

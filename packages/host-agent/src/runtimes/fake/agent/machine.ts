@@ -1,6 +1,5 @@
 import { runHooks } from "./hello.ts";
 import { text, type Operation } from "./operation.ts";
-import { OperationError } from "./stream.ts";
 
 export const listPorts: Operation = ({ kernel, stream }) => {
   stream.ok({
@@ -45,8 +44,4 @@ export const shutdown: Operation = ({ agent, kernel, stream }) => {
   for (const process of [...kernel.world.processes.values()]) kernel.signal(process, "SIGKILL");
   stream.ok({});
   setImmediate(() => agent.powerOff());
-};
-
-export const unsupported: Operation = () => {
-  throw new OperationError("unsupported", "a fake guest has no volumes");
 };

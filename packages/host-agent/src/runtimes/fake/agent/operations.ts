@@ -12,9 +12,10 @@ import {
   xattrSet,
 } from "./file-changes.ts";
 import { list, readFile, writeFile } from "./file-streams.ts";
-import { listPorts, metrics, quiesce, setClock, shutdown, unsupported } from "./machine.ts";
+import { listPorts, metrics, quiesce, setClock, shutdown } from "./machine.ts";
 import type { Operation } from "./operation.ts";
 import { connectTcp } from "./tcp.ts";
+import { growVolume, makeVolumeReadOnly, mountVolume, syncVolume, unmountVolume } from "./volumes.ts";
 import { watch } from "./watch.ts";
 
 /** Every operation of docs/guest-protocol.md, by name. */
@@ -43,6 +44,9 @@ export const operations: Record<string, Operation> = {
   "clock.set": setClock,
   quiesce,
   shutdown,
-  "volume.mount": unsupported,
-  "volume.unmount": unsupported,
+  "volume.mount": mountVolume,
+  "volume.unmount": unmountVolume,
+  "volume.read_only": makeVolumeReadOnly,
+  "volume.sync": syncVolume,
+  "volume.grow": growVolume,
 };

@@ -1,5 +1,6 @@
 import { dropIfUnused, newInode, ROOT_INO, truncate } from "./inodes.ts";
 import { find, findPlace, inodeOf, may, pathOf, type Credentials } from "./lookup.ts";
+import { isReadOnly } from "./read-only.ts";
 import { KernelError } from "../world/errors.ts";
 import type { Inode, InodeKind, World } from "../world/world.ts";
 
@@ -17,12 +18,18 @@ export interface FsContext {
   changed(change: Change): void;
 }
 
-function checkMayChange(folder: Inode, who: Credentials, path: string, victim?: Inode): void {
+function checkMayChange({ world }: FsContext, folder: Inode, who: Credentials, path: string, victim?: Inode): void {
+  checkWritable(world, folder, path);
   if (!may(folder, who, 2) || !may(folder, who, 1)) throw new KernelError("EACCES", path);
   const isSticky = (folder.mode & 0o1000) !== 0;
   if (isSticky && victim !== undefined && who.uid !== 0 && victim.uid !== who.uid && folder.uid !== who.uid) {
     throw new KernelError("EPERM", path);
   }
+}
+
+/** Devices are not written to by writing to them. */
+export function checkWritable(world: World, inode: Inode, path: string): void {
+  if (inode.kind !== "char" && isReadOnly(world, inode)) throw new KernelError("EROFS", path);
 }
 
 function link(context: FsContext, folder: Inode, name: string, inode: Inode): void {
@@ -51,7 +58,7 @@ export function create(
   const place = findPlace(context.world, path, who, false);
   if (place.node !== undefined) throw new KernelError("EEXIST", path);
   if (path.endsWith("/") && options.kind !== "dir") throw new KernelError("EISDIR", path);
-  checkMayChange(place.folder, who, path);
+  checkMayChange(context, place.folder, who, path);
   const inode = newInode(context.world, options.kind, {
     mode: options.mode,
     uid: who.uid,
@@ -79,6 +86,7 @@ export function openForWriting(
   if (node === undefined)
     return create(context, resolveDangling(context, path, who), who, { kind: "file", mode: options.mode });
   if (node.kind === "dir") throw new KernelError("EISDIR", path);
+  checkWritable(context.world, node, path);
   if (!may(node, who, 2)) throw new KernelError("EACCES", path);
   if (options.truncate && node.kind === "file") {
     truncate(node);
@@ -111,7 +119,7 @@ export function remove(context: FsContext, path: string, who: Credentials, optio
   const { node, folder } = findPlace(context.world, path, who, false);
   if (node === undefined) throw new KernelError("ENOENT", path);
   if (node.ino === ROOT_INO || node.device === "mount") throw new KernelError("EBUSY", path);
-  checkMayChange(folder, who, path, node);
+  checkMayChange(context, folder, who, path, node);
   if (node.kind === "dir" && node.entries.size > 0) {
     if (!options.recursive) throw new KernelError("ENOTEMPTY", path);
     for (const name of [...node.entries.keys()]) remove(context, `${path}/${name}`, who, options);
@@ -124,8 +132,8 @@ export function rename(context: FsContext, from: string, to: string, who: Creden
   if (source.node === undefined) throw new KernelError("ENOENT", from);
   const target = findPlace(context.world, to, who, false);
   if (target.node === source.node) return source.node;
-  checkMayChange(source.folder, who, from, source.node);
-  checkMayChange(target.folder, who, to, target.node);
+  checkMayChange(context, source.folder, who, from, source.node);
+  checkMayChange(context, target.folder, who, to, target.node);
   for (let at = target.folder; at.ino !== ROOT_INO; at = inodeOf(context.world, at.parent)) {
     if (at === source.node) throw new KernelError("EINVAL", to);
   }

@@ -22,6 +22,8 @@ export interface World {
   nextPid: number;
   nextId: number;
   inodes: Map<number, Inode>;
+  /** By device: what is in the drives, and the inode of the folder that it is mounted on. */
+  volumes: Map<string, { file: string; mount: number | null; readOnly: boolean }>;
   processes: Map<number, Process>;
   files: Map<number, OpenFile>;
   pipes: Map<number, Pipe>;

@@ -1,0 +1,71 @@
+import type { ForkResult, ForkVolumes } from "@pandastack/contracts/host";
+import { deriveUuid } from "../../calls/ids.ts";
+import type { SandboxRow } from "../../persistence/tables.ts";
+import { undoVolumes } from "../../volumes/service.ts";
+import { beginVolume, finishVolume, forgetVolumes } from "../../volumes/store.ts";
+import type { SandboxParts } from "../parts.ts";
+import { undo } from "./make.ts";
+
+const NAME_CHARACTERS = 63;
+/** Of a child's id: enough to tell it from all others of a workspace. */
+const ID_CHARACTERS = 8;
+
+/** For each child the volumes that it is to have of its own. */
+type Clones = ReadonlyMap<string, Extract<ForkVolumes, readonly unknown[]>>;
+
+export const cloneIds = (clones: Clones): string[] => [...clones.values()].flat().map((clone) => clone.volumeId);
+
+/** Rows of the clones of what the parent writes to. Where one cannot be, neither can the fork. */
+export async function beginClones(
+  parts: SandboxParts,
+  parent: SandboxRow,
+  children: readonly SandboxRow[],
+  seed: string,
+): Promise<Clones> {
+  const clones = new Map<string, Extract<ForkVolumes, readonly unknown[]>>();
+  const begun: string[] = [];
+  try {
+    for (const child of children) {
+      const own: Extract<ForkVolumes, readonly unknown[]> = [];
+      clones.set(child.id, own);
+      for (const volume of parent.volumes) {
+        if (volume.readOnly) continue;
+        const suffix = `-${child.id.slice(0, ID_CHARACTERS)}`;
+        const name = `${volume.name.slice(0, NAME_CHARACTERS - suffix.length)}${suffix}`;
+        const volumeId = deriveUuid(seed, `clone ${child.id} ${volume.volumeId}`);
+        begun.push(volumeId);
+        await beginVolume(parts.db, {
+          id: volumeId,
+          workspace: parent.workspace,
+          name,
+          operationId: child.operation_id,
+          owner: parts.presence.id,
+          sizeBytes: 0,
+          isSnapshot: false,
+        });
+        own.push({ of: volume.volumeId, volumeId, name });
+      }
+    }
+    return clones;
+  } catch (error) {
+    await undoVolumes(parts, begun, error);
+    await undo(parts, children, error);
+    throw error;
+  }
+}
+
+/** The host has said which children came to be; the volumes of the others are not there. */
+export async function finishClones(parts: SandboxParts, clones: Clones, result: ForkResult): Promise<void> {
+  const sizes = new Map((await parts.host.volumes()).map((volume) => [volume.id, volume.sizeBytes]));
+  for (const child of result.children) {
+    const own = clones.get(child.ok ? child.sandbox.id : child.sandboxId) ?? [];
+    if (!child.ok)
+      await forgetVolumes(
+        parts.db,
+        own.map((clone) => clone.volumeId),
+      );
+    else
+      for (const { volumeId } of own)
+        await finishVolume(parts.db, { id: volumeId, sizeBytes: sizes.get(volumeId) ?? 0 });
+  }
+}

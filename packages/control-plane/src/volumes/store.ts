@@ -1,0 +1,150 @@
+import { sql } from "kysely";
+import type { Volume } from "@pandastack/contracts";
+import type { HostVolume, SandboxVolume } from "@pandastack/contracts/host";
+import { Refusal } from "@pandastack/platform";
+import type { Database } from "../persistence/database.ts";
+import { ownerHasLeft, ownerIsGone } from "../persistence/presence.ts";
+import type { VolumeRow } from "../persistence/tables.ts";
+
+export const MIB = 1_048_576;
+/** Far above what anyone attaches, far below what a host's folder or this list would feel. */
+export const VOLUMES_PER_WORKSPACE = 500;
+
+export const unknownVolume = (name: string): Refusal =>
+  new Refusal("volume.not_found", `no volume ${JSON.stringify(name.slice(0, 80))} in this workspace`);
+
+export function volumeInfo(row: VolumeRow, holders: ReadonlyMap<string, Volume["attached_to"]>): Volume {
+  return {
+    name: row.name,
+    size_mb: Math.round(row.size_bytes / MIB),
+    size_bytes: row.size_bytes,
+    is_snapshot: row.is_snapshot,
+    attached_to: holders.get(row.id) ?? [],
+    created_at: row.created_at.toISOString(),
+  };
+}
+
+const ready = (db: Database, workspace: string) =>
+  db
+    .selectFrom("volumes")
+    .selectAll()
+    .where("workspace", "=", workspace)
+    .where("status", "=", "ready")
+    .where("wanted", "<>", "deleted");
+
+export async function findVolume(db: Database, workspace: string, name: string): Promise<VolumeRow> {
+  const row = await ready(db, workspace).where("name", "=", name).executeTakeFirst();
+  if (row === undefined) throw unknownVolume(name);
+  return row;
+}
+
+export const listVolumes = (db: Database, workspace: string): Promise<VolumeRow[]> =>
+  ready(db, workspace).orderBy("name").execute();
+
+/** Who has each volume of a workspace: every sandbox that lives or sleeps. */
+export async function volumeHolders(db: Database, workspace: string): Promise<Map<string, Volume["attached_to"]>> {
+  const { rows } = await sql<{ id: string; volumes: SandboxVolume[] }>`
+    select id, volumes from sandboxes
+    where workspace = ${workspace} and wanted <> 'deleted' and volumes <> '[]' and status <> 'failed' order by created_at, id`.execute(
+    db,
+  );
+  const holders = new Map<string, Volume["attached_to"]>();
+  for (const { id, volumes } of rows) {
+    for (const { volumeId, path, readOnly } of volumes) {
+      holders.set(volumeId, [...(holders.get(volumeId) ?? []), { sandbox_id: id, path, read_only: readOnly }]);
+    }
+  }
+  return holders;
+}
+
+export interface NewVolume {
+  readonly id: string;
+  readonly workspace: string;
+  readonly name: string;
+  readonly operationId: string;
+  readonly owner: string;
+  readonly sizeBytes: number;
+  readonly isSnapshot: boolean;
+}
+
+/** The row of a volume about to be made; one that is there already (a repeated request) becomes the new owner's. */
+export async function beginVolume(db: Database, given: NewVolume): Promise<VolumeRow> {
+  const { rows } = await sql<VolumeRow>`
+    insert into volumes (id, workspace, name, wanted, status, operation_id, owner, size_bytes, is_snapshot)
+    select ${given.id}, ${given.workspace}, ${given.name}, 'ready', 'creating', ${given.operationId}, ${given.owner}::uuid,
+      ${given.sizeBytes}::bigint, ${given.isSnapshot}::boolean
+    where (select count(*) from volumes where workspace = ${given.workspace} and wanted <> 'deleted' and id <> ${given.id})
+      < ${sql.lit(VOLUMES_PER_WORKSPACE)}
+    on conflict do nothing
+    returning *`.execute(db);
+  if (rows[0] !== undefined) return rows[0];
+  const known = await db
+    .updateTable("volumes")
+    .set({ owner: given.owner })
+    .where("id", "=", given.id)
+    .returningAll()
+    .executeTakeFirst();
+  if (known !== undefined) return known;
+  const other = await db
+    .selectFrom("volumes")
+    .select("id")
+    .where("workspace", "=", given.workspace)
+    .where("name", "=", given.name)
+    .where("wanted", "<>", "deleted")
+    .executeTakeFirst();
+  if (other !== undefined)
+    throw new Refusal("volume.already_exists", `name: there is a volume ${JSON.stringify(given.name)} already`, {
+      details: { field: "name" },
+    });
+  throw new Refusal("quota.volumes_exceeded", `the workspace has ${VOLUMES_PER_WORKSPACE} volumes; delete some`);
+}
+
+export function finishVolume(db: Database, host: Pick<HostVolume, "id" | "sizeBytes">): Promise<VolumeRow | undefined> {
+  return db
+    .updateTable("volumes")
+    .set({ status: "ready", owner: null, size_bytes: host.sizeBytes })
+    .where("id", "=", host.id)
+    .where("wanted", "=", "ready")
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** From here on it is unknown to callers; the host's part follows, now or by a reconciler. */
+export async function unwantVolume(db: Database, id: string): Promise<void> {
+  await db.updateTable("volumes").set({ wanted: "deleted" }).where("id", "=", id).execute();
+}
+
+/** Its deletion was refused: it goes on, unless its name has been taken meanwhile. */
+export async function wantVolumeAgain(db: Database, id: string): Promise<void> {
+  await sql`update volumes set wanted = 'ready' where id = ${id} and deleted_at is null and not exists (
+    select from volumes other where other.workspace = volumes.workspace and other.name = volumes.name and other.wanted <> 'deleted')`.execute(
+    db,
+  );
+}
+
+export async function buryVolume(db: Database, id: string): Promise<void> {
+  await db.updateTable("volumes").set({ deleted_at: new Date(), owner: null }).where("id", "=", id).execute();
+}
+
+/** The host refused to make it: there never was anything. */
+export async function forgetVolumes(db: Database, ids: readonly string[]): Promise<void> {
+  await sql`delete from volumes where id = any(${ids}) and status = 'creating'`.execute(db);
+}
+
+/** Takes on volumes whose deletion is unfinished, or whose making has lost its control plane. */
+export async function claimUnfinishedVolumes(
+  db: Database,
+  options: { mayJudge: boolean; retrySeconds: number; abandoned: readonly string[] },
+): Promise<string[]> {
+  const ownerless = options.mayJudge ? ownerIsGone("owner") : ownerHasLeft("owner");
+  const abandoned = sql<boolean>`(status = 'creating' and (${ownerless} or id = any(${options.abandoned})))`;
+  const { rows } = await sql<{ id: string }>`
+    update volumes set attempted_at = clock_timestamp(), wanted = 'deleted'
+    where id in (
+      select id from volumes
+      where deleted_at is null and attempted_at < clock_timestamp() - make_interval(secs => ${sql.lit(options.retrySeconds)})
+        and (wanted = 'deleted' or ${abandoned})
+      order by attempted_at limit 20 for update skip locked)
+    returning id`.execute(db);
+  return rows.map((row) => row.id);
+}
