@@ -23,6 +23,7 @@ import { sshCommand } from "./commands/ssh.ts";
 import { templateGroup } from "./commands/template.ts";
 import { tokenGroup } from "./commands/token.ts";
 import { ttlCommand } from "./commands/ttl.ts";
+import { volumeGroup } from "./commands/volume.ts";
 import { workspaceGroup } from "./commands/workspace.ts";
 import { EXIT_CODES_HELP } from "./failure.ts";
 
@@ -59,6 +60,7 @@ export function buildProgram(): Command {
     ...changeCommands(),
     ttlCommand(),
     snapshotGroup(),
+    volumeGroup(),
     templateGroup(),
     hostGroup(),
     tokenGroup(),

@@ -4,6 +4,7 @@ import type { ClientOptions } from "./config.ts";
 import { Sandboxes } from "./sandbox/sandboxes.ts";
 import { Snapshots } from "./sandbox/snapshots.ts";
 import { type CallOptions, Http } from "./transport/http.ts";
+import { Volumes } from "./volumes.ts";
 
 /**
  * One server, one token.
@@ -12,6 +13,7 @@ import { type CallOptions, Http } from "./transport/http.ts";
 export class PandaStack {
   readonly sandboxes: Sandboxes;
   readonly snapshots: Snapshots;
+  readonly volumes: Volumes;
   readonly templates: Templates;
   readonly hosts: Hosts;
   readonly tokens: Tokens;
@@ -24,6 +26,7 @@ export class PandaStack {
     this.http = new Http(options);
     this.sandboxes = new Sandboxes(this.http);
     this.snapshots = new Snapshots(this.http);
+    this.volumes = new Volumes(this.http);
     this.templates = new Templates(this.http);
     this.hosts = new Hosts(this.http);
     this.tokens = new Tokens(this.http);

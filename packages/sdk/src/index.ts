@@ -28,7 +28,7 @@ export type { ClientErrorCode } from "./errors/hints.ts";
 export { type FileContent, Files, type WriteOptions } from "./files/files.ts";
 export type { TransferOptions, TransferProgress } from "./files/folders.ts";
 export type { FileChange } from "./files/watch.ts";
-export type { CreateOptions } from "./sandbox/create.ts";
+export type { CreateOptions, VolumeMount } from "./sandbox/create.ts";
 export type { EventOptions } from "./sandbox/events.ts";
 export type { ForkOptions, ForkTreeOptions } from "./sandbox/fork.ts";
 export type { LogOptions } from "./sandbox/logs.ts";
@@ -61,5 +61,7 @@ export type {
   SnapshotInfo,
   TemplateInfo,
   TokenInfo,
+  VolumeInfo,
   WorkspaceInfo,
 } from "./types.ts";
+export { type CreateVolumeOptions, Volume, Volumes } from "./volumes.ts";

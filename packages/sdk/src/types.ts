@@ -19,6 +19,7 @@ export type {
   Snapshot as SnapshotInfo,
   Template as TemplateInfo,
   Token as TokenInfo,
+  Volume as VolumeInfo,
 } from "@pandastack/contracts";
 export type { ProcessInfo } from "@pandastack/contracts/host";
 

@@ -1,4 +1,5 @@
-import type { Command } from "commander";
+import type { VolumeMount } from "@pandastack/sdk";
+import { type Command, InvalidArgumentError } from "commander";
 import { clientFor, type CommonOptions, keyValues, newCommand, wholeNumber } from "../command.ts";
 import { networkPolicy, type NetworkOptions, withNetworkOptions } from "../network-options.ts";
 import { printJson, printLine } from "../output.ts";
@@ -11,6 +12,7 @@ interface Options extends CommonOptions, NetworkOptions {
   persistent?: boolean;
   metadata?: Record<string, string>;
   env?: Record<string, string>;
+  volume?: VolumeMount[];
 }
 
 export function createCommand(): Command {
@@ -27,6 +29,7 @@ export function createCommand(): Command {
     .option("--persistent", "never remove it for being idle")
     .option("--metadata <key=value>", "repeatable", keyValues)
     .option("-e, --env <key=value>", "environment of every command; repeatable", keyValues)
+    .option("--volume <name[:path][:ro]>", "mount a volume, at /mnt/<name> unless said; repeatable", volumeMounts)
     .action(async (options: Options) => {
       const sandbox = await clientFor(options).sandboxes.create({
         template: options.template,
@@ -38,8 +41,16 @@ export function createCommand(): Command {
         env: options.env,
         network: networkPolicy(options),
         egressMbps: options.egressMbps || undefined,
+        volumes: options.volume,
       });
       if (options.json) printJson(sandbox.info);
       else printLine(sandbox.id);
     });
+}
+
+/** `data`, `data:ro`, `data:/srv/data`, `data:/srv/data:ro` */
+function volumeMounts(text: string, previous: VolumeMount[] = []): VolumeMount[] {
+  const match = /^([^:]+)(?::(\/[^:]*))?(:ro)?$/.exec(text);
+  if (match === null) throw new InvalidArgumentError(`"${text}" is not of the form name[:path][:ro].`);
+  return [...previous, { name: match[1]!, path: match[2], readOnly: match[3] === undefined ? undefined : true }];
 }

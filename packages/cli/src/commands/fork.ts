@@ -10,6 +10,7 @@ interface Options extends CommonOptions {
   metadata?: Record<string, string>;
   env?: Record<string, string>;
   ttl?: number;
+  cloneVolumes?: boolean;
 }
 
 export function forkCommand(): Command {
@@ -60,12 +61,13 @@ function withForkOptions(command: Command, count: number): Command {
     .argument("<id>", "sandbox")
     .option("-n, --count <number>", "children", wholeNumber(1, MOST_CHILDREN), count)
     .option("--ttl <seconds>", "remove them after this long without use (default: as the parent)", wholeNumber(0))
+    .option("--clone-volumes", "each child gets a clone of every volume that it could write to (default: reads it)")
     .option("--metadata <key=value>", "repeatable", keyValues)
     .option("-e, --env <key=value>", "on top of the parent's; repeatable", keyValues);
 }
 
-function childOptions({ metadata, env, ttl }: Options): ForkOptions {
-  return { metadata, env, ttlSeconds: ttl };
+function childOptions({ metadata, env, ttl, cloneVolumes }: Options): ForkOptions {
+  return { metadata, env, ttlSeconds: ttl, volumes: cloneVolumes ? "clone" : undefined };
 }
 
 function print(children: Sandbox[], options: CommonOptions): void {

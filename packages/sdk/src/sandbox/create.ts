@@ -2,6 +2,15 @@ import type { CreationOptions, Http } from "../transport/http.ts";
 import { withKey } from "../transport/idempotency.ts";
 import type { NetworkPolicy, SandboxInfo } from "../types.ts";
 
+/** A volume that a new sandbox gets. */
+export interface VolumeMount {
+  name: string;
+  /** Default: `/mnt/<name>`. */
+  path?: string | undefined;
+  /** What is on it now, beside whoever writes to it. Default: false, but for a snapshot of a volume. */
+  readOnly?: boolean | undefined;
+}
+
 /** What a new sandbox is. */
 export interface CreateOptions extends CreationOptions {
   /** Default: the server's, `base`. */
@@ -22,12 +31,15 @@ export interface CreateOptions extends CreationOptions {
   network?: NetworkPolicy | undefined;
   /** Megabits a second that may leave it. Default: no limit. */
   egressMbps?: number | undefined;
+  /** Mounted once it answers. At most four. */
+  volumes?: VolumeMount[] | undefined;
 }
 
 export async function createSandbox(http: Http, options: CreateOptions): Promise<SandboxInfo> {
   const { template, fromSnapshot, runtime, ttlSeconds, persistent, metadata, env, ...rest } = options;
-  const { network, egressMbps, ...call } = rest;
+  const { network, egressMbps, volumes: mounts, ...call } = rest;
   const life = { ttl_seconds: ttlSeconds, persistent, metadata, env };
-  const json = { template, from_snapshot: fromSnapshot, runtime, ...life, network, egress_mbps: egressMbps };
+  const volumes = mounts?.map(({ name, path, readOnly }) => ({ name, path, read_only: readOnly }));
+  const json = { template, from_snapshot: fromSnapshot, runtime, ...life, network, egress_mbps: egressMbps, volumes };
   return http.json("POST", "/sandboxes", { ...withKey(call), json });
 }

@@ -14,6 +14,8 @@ export interface ForkOptions extends CreationOptions {
   env?: Record<string, string> | undefined;
   /** What they may reach. Default: what the parent may. */
   network?: NetworkPolicy | undefined;
+  /** Of each volume that the parent writes to: what is on it now, for reading (default), or a clone of the child's own. */
+  volumes?: "read_only" | "clone" | undefined;
 }
 
 /** What the children of a fork tree are. */
@@ -37,8 +39,8 @@ export async function forkInto(
   path: string,
   options: ForkTreeOptions,
 ): Promise<{ treeId: string | undefined; children: SandboxInfo[] }> {
-  const { count, metadata, ttlSeconds, persistent, env, network, ...call } = options;
-  const json = { count, metadata, ttl_seconds: ttlSeconds, persistent, env, network };
+  const { count, metadata, ttlSeconds, persistent, env, network, volumes, ...call } = options;
+  const json = { count, metadata, ttl_seconds: ttlSeconds, persistent, env, network, volumes };
   const answer = await http.json<Answer>("POST", path, { ...withKey(call), json });
   const failure = answer.errors?.[0];
   if (failure !== undefined) {
