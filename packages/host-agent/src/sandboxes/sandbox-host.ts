@@ -49,6 +49,7 @@ import type { SandboxHost } from "./host.ts";
 import { Operations } from "./operations.ts";
 import { KeyedQueue } from "./queue.ts";
 import { OUT_OF_MEMORY, toHostSandbox } from "./record.ts";
+import { RefusalWatch } from "./refusal-watch.ts";
 import { recover } from "./recovery.ts";
 import { NO_FIGURES, type SlotSource } from "./slots.ts";
 import { Stock } from "./stock.ts";
@@ -84,6 +85,7 @@ class LocalSandboxHost implements SandboxHost {
   readonly #journal: Journal;
   readonly #context: HostContext;
   readonly #operations: Operations;
+  readonly #refusals: RefusalWatch;
   readonly #queue = new KeyedQueue();
   readonly #feed = new EventFeed();
   readonly #background = new Set<Promise<void>>();
@@ -133,10 +135,12 @@ class LocalSandboxHost implements SandboxHost {
       later: (what, work) => this.#later(what, work),
     };
     this.#operations = new Operations(this.#journal, commit);
+    this.#refusals = new RefusalWatch(this.#context);
   }
 
   async start(): Promise<void> {
     await recover(this.#context);
+    this.#refusals.start();
     this.#ready = this.#prepareTemplates();
   }
 
@@ -228,6 +232,7 @@ class LocalSandboxHost implements SandboxHost {
 
   async close(how: "leave" | "hibernate"): Promise<void> {
     this.#closing.abort();
+    await this.#refusals.close();
     await this.#ready;
     await this.#queue.idle();
     if (how === "hibernate") await closeSandboxes(this.#context, (sandboxId) => this.#hibernateForClose(sandboxId));
