@@ -11,6 +11,7 @@ import { fork } from "./measures/fork.ts";
 import { hibernate } from "./measures/hibernate.ts";
 import { idle } from "./measures/idle.ts";
 import { largeFile } from "./measures/large-file.ts";
+import { proxy } from "./measures/proxy.ts";
 import { rate } from "./measures/rate.ts";
 import { measureRestart } from "./measures/restart.ts";
 import { printTable, writeResults } from "./report.ts";
@@ -28,6 +29,7 @@ const MEASURES: Record<string, MakeMeasure> = {
   hibernate,
   files,
   "large-file": largeFile,
+  proxy,
   idle,
   containers,
 };

@@ -187,6 +187,10 @@ export class Gateway {
         await relayReply(incoming, to);
         return incoming.reply.statusCode ?? 0;
       }
+      if (this.#isStopping) {
+        incoming.socket.destroy();
+        throw new Fault("host.unavailable", "the server is stopping; try again");
+      }
       const { socket, head } = visit.upgrade!;
       visit.response.detachSocket(socket as never);
       this.#upgraded.add(socket);

@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { EventEmitter } from "node:events";
 import { chmodSync, chownSync, rmSync } from "node:fs";
+import type { Duplex } from "node:stream";
 import websocket from "@fastify/websocket";
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { Refusal, toErrorResponse, type Logger } from "@pandastack/platform";
@@ -11,7 +13,7 @@ import { fileRoutes } from "./files.ts";
 import { hostRoutes } from "./host.ts";
 import { processRoutes } from "./processes.ts";
 import { traceRequests } from "./traces.ts";
-import { tunnelRoutes } from "./tunnel.ts";
+import { takeTunnel } from "./tunnel.ts";
 
 /** Bodies of commands and operations; files are streamed and have no limit. */
 const MAX_JSON_BYTES = 4 * 1024 * 1024;
@@ -37,8 +39,21 @@ export async function buildServer(host: SandboxHost, log: Logger): Promise<Fasti
     void reply.status(status).send(body);
   });
   traceRequests(app);
-  await app.register(websocket, { options: { maxPayload: MAX_JSON_BYTES } });
-  for (const routes of [hostRoutes, eventRoutes, execRoutes, processRoutes, fileRoutes, tunnelRoutes])
+  const webSockets = new EventEmitter();
+  const tunnels = new Set<Duplex>();
+  app.server.on("upgrade", (request, socket, head) => {
+    if (takeTunnel(host, request, socket)) {
+      tunnels.add(socket);
+      socket.once("close", () => tunnels.delete(socket));
+    } else webSockets.emit("upgrade", request, socket, head);
+  });
+  // Whoever stops us would wait for them: the server itself does not know them any more.
+  app.addHook("preClose", (done) => {
+    for (const socket of tunnels) socket.destroy();
+    done();
+  });
+  await app.register(websocket, { options: { server: webSockets as never, maxPayload: MAX_JSON_BYTES } });
+  for (const routes of [hostRoutes, eventRoutes, execRoutes, processRoutes, fileRoutes])
     await app.register(routes(host));
   return app;
 }

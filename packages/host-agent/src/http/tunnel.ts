@@ -1,40 +1,49 @@
-import type { Socket } from "node:net";
+import { STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { FastifyInstance, FastifyReply } from "fastify";
-import { TUNNEL_PROTOCOL } from "@pandastack/contracts/host";
-import { Refusal } from "@pandastack/platform";
+import { HOST_API_PREFIX, TUNNEL_PROTOCOL } from "@pandastack/contracts/host";
+import { toErrorResponse } from "@pandastack/platform";
 import type { SandboxHost } from "../sandboxes/host.ts";
+
+const PATH = new RegExp(`^${HOST_API_PREFIX}/sandboxes/([a-z0-9-]+)/tcp/(\\d{1,5})$`);
 
 /**
  * A port inside, over the guest channel: works whatever the sandbox's own network policy is. The connection is upgraded and
  * then carries the bytes as they are, each direction with its own end: a WebSocket could not pass on that one side has
  * finished, and would cost a frame and a mask for every piece. What keeps it from opening is an ordinary answer.
+ *
+ * Takes the request if it is for a tunnel: the router in front of everything else knows upgrades to WebSockets only.
  */
-export const tunnelRoutes = (host: SandboxHost) => (app: FastifyInstance, _options: unknown, done: () => void) => {
-  app.get<{ Params: { id: string; port: string } }>("/v1/sandboxes/:id/tcp/:port", async (request, reply) => {
-    if (request.headers.upgrade?.toLowerCase() !== TUNNEL_PROTOCOL)
-      throw new Refusal("validation.failed", `upgrade: this address speaks \`Upgrade: ${TUNNEL_PROTOCOL}\` only`);
-    const { socket } = request.raw;
-    const isGone = () => socket.destroyed;
-    const tunnel = await (await host.guest(request.params.id)).connectTcp(Number(request.params.port));
-    if (isGone()) tunnel.destroy();
-    else upgrade(reply, socket, tunnel);
-    return reply;
-  });
-  done();
-};
+export function takeTunnel(host: SandboxHost, request: IncomingMessage, socket: Duplex): boolean {
+  if (request.headers.upgrade?.toLowerCase() !== TUNNEL_PROTOCOL) return false;
+  socket.on("error", () => socket.destroy());
+  const [, id = "", port = ""] = PATH.exec(request.url ?? "") ?? [];
+  openTunnel(host, id, Number(port)).then(
+    (tunnel) => join(socket, tunnel),
+    (error: unknown) => refuse(socket, error),
+  );
+  return true;
+}
 
-function upgrade(reply: FastifyReply, socket: Socket, tunnel: Duplex): void {
-  reply.hijack();
-  reply.raw.detachSocket(socket);
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${TUNNEL_PROTOCOL}\r\n\r\n`);
+async function openTunnel(host: SandboxHost, id: string, port: number): Promise<Duplex> {
+  return (await host.guest(id)).connectTcp(port);
+}
+
+function refuse(socket: Duplex, error: unknown): void {
+  const { status, body } = toErrorResponse(error);
+  const text = JSON.stringify(body);
+  const headers = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close`;
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${headers}\r\n\r\n${text}`);
+}
+
+function join(socket: Duplex, tunnel: Duplex): void {
   // `pipe` passes on the end of each direction; what breaks one side for good ends the other.
   tunnel.on("error", () => socket.destroy());
-  socket.on("error", () => tunnel.destroy());
   tunnel.on("close", () => {
     if (!socket.writableEnded) socket.destroy();
   });
   socket.on("close", () => tunnel.destroy());
+  if (socket.destroyed) return void tunnel.destroy();
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${TUNNEL_PROTOCOL}\r\n\r\n`);
   tunnel.pipe(socket);
   socket.pipe(tunnel);
 }
