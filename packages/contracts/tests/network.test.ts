@@ -149,6 +149,8 @@ describe("policies", () => {
 
   it("below a ceiling deny what it denies, and name what is beyond it", () => {
     expect(limitEgress("open", { deny: ["bad.example"] })).toEqual({ egress: { deny: ["bad.example"] } });
+    const many = (letter: string) => Array.from({ length: 200 }, (_, index) => `${letter}${index}.example`);
+    expect(limitEgress({ deny: many("a") }, { deny: many("b") })).toMatchObject({ field: "deny" });
     expect(limitEgress("off", "off")).toEqual({ egress: "off" });
     expect(limitEgress("open", "off")).toMatchObject({ field: "" });
     expect(limitEgress("open", { allow: ["a.example"] })).toMatchObject({ field: "" });

@@ -1,6 +1,6 @@
 import { contains, formatCidr } from "./cidr.ts";
 import { coversDomain, formatDomain } from "./domain.ts";
-import { normaliseEgress, readEgress, type Destinations, type Egress } from "./network.ts";
+import { MAX_DESTINATIONS, normaliseEgress, readEgress, type Destinations, type Egress } from "./network.ts";
 
 export type Limited = { readonly egress: Egress } | { readonly field: string; readonly message: string };
 
@@ -36,9 +36,11 @@ export function limitEgress(egress: Egress, ceiling: Egress): Limited {
       };
   }
   const denied = [...most.deny.cidrs.map(formatCidr), ...most.deny.domains.map(formatDomain)];
-  return {
-    egress: normaliseEgress(denied.length === 0 ? egress : { ...rules, deny: [...(rules.deny ?? []), ...denied] }),
-  };
+  const result = normaliseEgress(denied.length === 0 ? egress : { ...rules, deny: [...(rules.deny ?? []), ...denied] });
+  // Hosts refuse longer lists, and would not say whose entries they are.
+  if (typeof result === "object" && (result.deny?.length ?? 0) > MAX_DESTINATIONS)
+    return { field: "deny", message: `with the ceiling's own, there are more than ${MAX_DESTINATIONS} entries` };
+  return { egress: result };
 }
 
 const isCovered = (inner: Destinations, outer: Destinations): boolean =>
