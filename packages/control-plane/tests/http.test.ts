@@ -234,7 +234,19 @@ describe("about the server", () => {
   });
 
   test("metrics in Prometheus's format", async () => {
-    await server.api("POST", "/v1/sandboxes");
+    const measured = async () => {
+      const text = (await server.api("GET", "/metrics", undefined, { token: null })).body as string;
+      const count = (name: string) => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
+      return {
+        commands: count(`sandbox_exec_duration_seconds_count\\{result="ok"\\}`),
+        forks: count("sandbox_fork_duration_seconds_count"),
+      };
+    };
+    const { id } = (await server.api("POST", "/v1/sandboxes")).body;
+    const before = await measured();
+    for (const path of ["exec", "exec/stream"])
+      await server.api("POST", `/v1/sandboxes/${id}/${path}`, { cmd: "true" });
+    expect((await server.api("POST", `/v1/sandboxes/${id}/fork`, { count: 2 })).status).toBe(201);
     const { status, body, headers } = await server.api("GET", "/metrics", undefined, { token: null });
     expect(status).toBe(200);
     expect(headers.get("content-type")).toContain("text/plain");
@@ -242,6 +254,13 @@ describe("about the server", () => {
     expect(body).toMatch(/^sandboxes\{status="running"\} \d+$/m);
     expect(body).toMatch(/^sandbox_creates_total\{result="ok",boot_mode="snapshot"\} \d+$/m);
     expect(body).toMatch(/^sandbox_boot_duration_seconds_count \d+$/m);
+    expect(await measured()).toEqual({ commands: before.commands + 2, forks: before.forks + 1 });
+    const { memory, pool } = (await server.api("GET", "/v1/hosts")).body[0];
+    expect(body).toContain(`\nhost_memory_total_bytes{host="stand-in"} ${memory.total_bytes}\n`);
+    expect(body).toContain(`\nhost_pool_total_bytes{host="stand-in"} ${pool.total_bytes}\n`);
+    expect(body).toContain(`\nhost_pool_available_bytes{host="stand-in"} ${pool.available_bytes}\n`);
+    expect(body).toMatch(/^host_memory_available_bytes\{host="stand-in"\} \d+$/m);
+    expect(body).toMatch(/^host_ready 1$/m);
     expect(body).not.toContain(ADMIN_TOKEN);
   });
 

@@ -1,4 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { HostInfo } from "@pandastack/contracts/host";
+import { registerCapacity } from "../hosts/capacity-metrics.ts";
 import type { Database } from "../persistence/database.ts";
 import type { WorkQueue } from "../hosts/work-queue.ts";
 import type { SandboxCounters } from "../sandboxes/parts.ts";
@@ -6,6 +8,9 @@ import type { SandboxCounters } from "../sandboxes/parts.ts";
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 /** Up to the longest wait for a turn. */
 const WAIT_SECONDS = [0.001, 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20];
+/** Commands: from `true` to whatever somebody waits for. */
+const EXEC_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120, 600, 3600];
+const FORK_SECONDS = [0.05, 0.1, 0.15, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20];
 const BOOT_SECONDS = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5];
 
 /** Figures for Prometheus, by operation and not by path: a path has ids in it. */
@@ -16,9 +21,10 @@ export class ServerMetrics {
   readonly #waits: Histogram;
   readonly counters: SandboxCounters;
 
-  constructor(db: Database, work: () => WorkQueue) {
+  constructor(db: Database, work: () => WorkQueue, host: () => HostInfo | undefined) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
+    registerCapacity(this.registry, host);
     this.#requests = new Counter({
       name: "http_requests_total",
       help: "Requests answered.",
@@ -90,11 +96,29 @@ export class ServerMetrics {
       help: "Sandboxes deleted for being idle.",
       registers,
     });
+    const commands = new Histogram({
+      name: "sandbox_exec_duration_seconds",
+      help: "Commands that were waited for, from their start to their end, as the host has it.",
+      labelNames: ["result"],
+      buckets: EXEC_SECONDS,
+      registers,
+    });
+    const forks = new Histogram({
+      name: "sandbox_fork_duration_seconds",
+      help: "Forks that made at least one child: from the host's command to its answer, however many children.",
+      buckets: FORK_SECONDS,
+      registers,
+    });
     this.counters = {
       created: (result, bootMode, bootMs) => {
         creates.inc({ result, boot_mode: bootMode });
         if (result === "ok") boots.observe(bootMs / 1000);
       },
+      executed: ({ exit_code, timed_out, duration_ms }) => {
+        const result = timed_out ? "timeout" : exit_code === 0 ? "ok" : "failed";
+        commands.observe({ result }, duration_ms / 1000);
+      },
+      forked: (ms) => forks.observe(ms / 1000),
       hibernated: () => hibernations.inc(),
       woken: () => wakes.inc(),
       expired: () => expiries.inc(),

@@ -72,7 +72,11 @@ export async function makeControlPlane(
   const presence = new Presence(db, log, placeOf(settings));
   const activity = new Activity(db, log);
   const feed = new EventFeed({ db, host, watch, log });
-  const metrics: ServerMetrics = new ServerMetrics(db, () => work);
+  const metrics: ServerMetrics = new ServerMetrics(
+    db,
+    () => work,
+    () => watch.current,
+  );
   const work = new WorkQueue(
     {
       inFlight: () => {

@@ -1,3 +1,4 @@
+import type { ExecResult } from "@pandastack/contracts/host";
 import type { Logger } from "@pandastack/platform";
 import type { WorkspaceLimits } from "@pandastack/contracts";
 import type { Tally } from "../accounts/tally.ts";
@@ -25,6 +26,9 @@ export interface SandboxSettings {
 /** Figures that the server counts about sandboxes. */
 export interface SandboxCounters {
   created(result: "ok" | "failed", bootMode: string, bootMs: number): void;
+  /** A command that somebody waited for has ended. */
+  executed(result: ExecResult): void;
+  forked(ms: number): void;
   hibernated(): void;
   woken(): void;
   expired(): void;

@@ -42,6 +42,7 @@ export function execSocket(parts: SandboxParts, row: SandboxRow, principal: Prin
         if (event.kind === "stdout" || event.kind === "stderr") {
           await say({ id, stream: event.kind, data: decoders[event.kind].decode(event.data, { stream: true }) });
         } else if (event.kind === "result") {
+          parts.counters.executed(event.result);
           for (const name of ["stdout", "stderr"] as const) {
             const data = decoders[name].decode();
             if (data !== "") await say({ id, stream: name, data });

@@ -21,7 +21,10 @@ export async function execStream(
   const first = await events.next();
   const all = async function* () {
     if (first.done !== true) yield first.value;
-    yield* events;
+    for await (const event of events) {
+      if (event.kind === "result") parts.counters.executed(event.result);
+      yield event;
+    }
   };
   return {
     status: 200,

@@ -20,6 +20,7 @@ export async function exec(parts: SandboxParts, call: Call<"exec">, row: Sandbox
       case "detached":
         return { status: 202, body: { id: event.id, pid: event.pid, detached: true } };
       case "result": {
+        parts.counters.executed(event.result);
         const { exit_code, signal, duration_ms, timed_out } = event.result;
         const output = {
           stdout: stdout.text(),

@@ -66,6 +66,7 @@ async function make(parts: SandboxParts, parent: SandboxRow, options: ForkOption
   crashPoint("control.fork.written");
   const clones = options.volumes === "clone" ? await beginClones(parts, parent, rows, seed) : undefined;
   try {
+    const begun = performance.now();
     const result = await parts.host.execute(rows[0]!.operation_id, {
       name: "forkSandbox",
       sandboxId: parent.id,
@@ -78,6 +79,7 @@ async function make(parts: SandboxParts, parent: SandboxRow, options: ForkOption
       })),
     });
     crashPoint("control.fork.made");
+    if (result.children.some((child) => child.ok)) parts.counters.forked(performance.now() - begun);
     if (clones !== undefined) await finishClones(parts, clones, result);
     return await settle(parts, rows, result);
   } catch (error) {
