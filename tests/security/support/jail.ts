@@ -19,6 +19,7 @@ import { openNetwork } from "@pandastack/host-agent/network/index";
 import type { NetworkSlot } from "@pandastack/host-agent/network/slot";
 import { jailCommand } from "@pandastack/host-agent/runtimes/qemu/jail";
 import { makeMachineFiles } from "@pandastack/host-agent/runtimes/qemu/machine-files";
+import { OPEN_NETWORK } from "@pandastack/contracts/host";
 import { newHexId } from "@pandastack/platform";
 
 const RUN_DIR = "/run/pandastack";
@@ -49,6 +50,8 @@ export async function openJail(artifacts: Artifacts): Promise<Jail> {
   });
   await network.adopt([]);
   const slot = await network.acquire();
+  // As open as a sandbox's can be: what is not reached is not for want of a policy.
+  await network.configure(slot.number, OPEN_NETWORK);
   // As on the pool: others may pass through, the machine's own parts have its uid.
   execFileSync("chmod", ["0711", dataDir]);
   const files = { dir: join(dataDir, "vm"), runDir: join(dataDir, "run"), nodesDir: join(dataDir, "nodes") };

@@ -2,6 +2,7 @@ import { lookup } from "node:dns/promises";
 import { readdirSync, readFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { randomInt } from "node:crypto";
+import { OPEN_NETWORK } from "@pandastack/contracts/host";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { GATEWAY_IP } from "../../src/network/addresses.ts";
 import { destroyAll, openNetwork, verifyClean, type Network } from "../../src/network/index.ts";
@@ -60,7 +61,9 @@ describe("a guest on this machine's network", { timeout: TIMEOUT_MS }, () => {
     network = await openNetwork({ serverId, runDir, log: quiet, prepareCount: 0 });
     await network.adopt([]);
     await ip(undefined, `netns add ${guestNetns}`);
-    await plugGuest(await network.acquire(), guestNetns);
+    const slot = await network.acquire();
+    await network.configure(slot.number, OPEN_NETWORK);
+    await plugGuest(slot, guestNetns);
     guest = new Program("peer", guestNetns);
   }, TIMEOUT_MS);
 
