@@ -8,7 +8,8 @@ import {
   TimeoutError,
 } from "@pandastack/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { panda, removeAfterTest } from "./support/api.ts";
+import { panda, removeAfterTest, server } from "./support/api.ts";
+import { itWhen } from "./support/not-run.ts";
 
 /** Our own client, every call of it. */
 describe("@pandastack/sdk", () => {
@@ -245,8 +246,21 @@ describe("@pandastack/sdk", () => {
       persistent: true,
     });
     expect(await sandbox.lifecycle()).toMatchObject({ ttl_seconds: 700 });
-    for await (const line of sandbox.logs({ tail: 5 })) expect(typeof line).toBe("string");
   });
+
+  itWhen(!server.isFake, "a fake guest has no console")(
+    "reads what was written to the console, each time anew",
+    async () => {
+      await using sandbox = await panda.sandboxes.create();
+      await sandbox.commands.run("echo from the console > /dev/console");
+      const isThere = async () => {
+        for await (const line of sandbox.logs({ tail: 5 })) if (line.includes("from the console")) return true;
+        return false;
+      };
+      await expect.poll(isThere, { timeout: 20_000 }).toBe(true);
+      expect(await isThere()).toBe(true);
+    },
+  );
 
   it("kills, and disposes", async () => {
     let id = "";

@@ -29,18 +29,29 @@ export function describeRuntime(name: string, makeHost: () => Promise<Target>, o
     let target: Target;
     let world: World;
     let before: Inventory;
+    let isOpen = false;
+    const close = async (): Promise<void> => {
+      isOpen = false;
+      await world.dismiss();
+      await target.close();
+    };
 
     if (options.unavailable === undefined) {
       beforeAll(async () => {
         before = lookThrough({ folders: [], vmmMark: undefined });
         target = await makeHost();
+        isOpen = true;
         world = new World(target);
         await world.prepare();
         tally.opened();
       }, START_TIMEOUT_MS);
     }
 
-    afterAll(() => tally.print());
+    afterAll(async () => {
+      tally.print();
+      // The case that closes it and looks at what is left was not chosen.
+      if (isOpen) await close();
+    }, END_TIMEOUT_MS);
 
     for (const origin of ORIGINS) {
       describe(origin, () => {
@@ -93,8 +104,7 @@ export function describeRuntime(name: string, makeHost: () => Promise<Target>, o
           throw new Error(`machines died by themselves, or by someone else's hand: ${deaths.join(", ")}`);
       });
       afterwards("nothing is left on the host when the agent has closed", async () => {
-        await world.dismiss();
-        await target.close();
+        await close();
         await expectNothingLeft(
           { before, look: () => lookThrough(target), marks: target.marks },
           "a closed host agent",

@@ -18,7 +18,10 @@ inside("host-side usage and the console can be asked for", async ({ box, world }
   const usage = await world.target.host.usage(box.id);
   expect(usage.pid).toBeGreaterThan(1);
   expect(usage.rssBytes).toBeGreaterThan(0);
-  expect(typeof (await world.target.host.consoleLog(box.id))).toBe("string");
+  const { host } = world.target;
+  const console = await host.consoleLog(box.id);
+  expect(typeof console).toBe("string");
+  expect(await host.consoleLog(box.id)).toBe(console);
 });
 
 inside("orphans are reaped: no zombie stays", async ({ box }) => {

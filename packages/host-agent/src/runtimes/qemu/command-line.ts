@@ -21,7 +21,8 @@ const PLACEHOLDER_BYTES = 1_048_576;
 /** Translated code of an emulated guest; QEMU's default of 1 GiB would count against every sandbox. */
 const TRANSLATION_CACHE_MB = 256;
 /** Newest console output kept for `logs`, in the VMM's memory: a guest cannot fill a disk with it. */
-const CONSOLE_RING_BYTES = 65_536;
+export const CONSOLE_RING_BYTES = 65_536;
+export const CONSOLE_ID = "console";
 
 /** The machine's layout. Whatever changes here changes every image's key: bump `MACHINE_LAYOUT`. */
 export const MACHINE_LAYOUT = "microvm-1";
@@ -87,9 +88,9 @@ export function qemuArguments(options: CommandLineOptions): string[] {
     "-sandbox",
     "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
     "-chardev",
-    `ringbuf,id=console,size=${CONSOLE_RING_BYTES}`,
+    `ringbuf,id=${CONSOLE_ID},size=${CONSOLE_RING_BYTES}`,
     "-serial",
-    "chardev:console",
+    `chardev:${CONSOLE_ID}`,
     ...(isBoot ? ["-blockdev", JSON.stringify(rootDisk(start.durable))] : []),
     "-device",
     `virtio-blk-device,drive=${ROOT_DISK_ID},id=root-device`,

@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import { waitFor, crashPoint } from "@pandastack/platform";
 import { isAlive, ownMemoryBytes, processStat } from "../../processes/proc.ts";
 import type { ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
+import { Console } from "./console.ts";
 import { resumeWhenPoolHasRoom } from "./full-disk.ts";
 import { DEVICES, DISK, MEMORY, removeMachineFiles } from "./machine-files.ts";
 import type { MemoryDumper } from "./memory-dump.ts";
@@ -22,11 +23,13 @@ export class QemuMachine implements Machine {
   readonly exited: Promise<ExitReason>;
   readonly #vmm: Vmm;
   readonly #dumper: MemoryDumper;
+  readonly #console: Console;
   #channel: Duplex | undefined;
 
   constructor(vmm: Vmm, dumper: MemoryDumper, channel?: Duplex) {
     this.#vmm = vmm;
     this.#dumper = dumper;
+    this.#console = new Console(vmm.files.dir, vmm.qmp);
     this.#channel = channel;
     this.record = vmm.record;
     this.disk = join(vmm.files.dir, DISK);
@@ -130,9 +133,8 @@ export class QemuMachine implements Machine {
     });
   }
 
-  async consoleLog(): Promise<string> {
-    const text = await this.#vmm.qmp.command("ringbuf-read", { device: "console", size: 65_536 });
-    return String(text);
+  consoleLog(): Promise<string> {
+    return this.#console.read();
   }
 }
 
