@@ -89,7 +89,8 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
       timeoutMs: 30_000,
       message: `the database is not back:\n${server.output}`,
     });
-    expect(server.output).toContain("control plane has ended (signal SIGKILL); starting it again in 100 ms");
+    // How soon depends on how long it had lived, which depends on the machine.
+    expect(server.output).toMatch(/control plane has ended \(signal SIGKILL\); starting it again in [12]00 ms/);
   });
 
   it("is taken over after kill -9: PostgreSQL goes on, the others are started anew", async () => {

@@ -72,7 +72,8 @@ async function promote(context: DeedContext): Promise<void> {
   const { model } = context;
   const { id, mark } = victim(context, "running");
   const path = `/v1/sandboxes/${id}/fork-tree`;
-  const { children } = await untilDone(model.server, { method: "POST", path, json: { count: 3, ttl_seconds: 0 } });
+  const call = { method: "POST", path, json: { count: 3, ttl_seconds: 0 }, key: newKey() } as const;
+  const { children } = await untilDone(model.server, call);
   const known: Known[] = children.map((child: { id: string }) => model.add(child.id, mark));
   for (const loser of known.slice(1)) loser.states = new Set(["running", "gone"]);
   const outcome = await send(context, {
