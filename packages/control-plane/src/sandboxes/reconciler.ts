@@ -5,12 +5,10 @@ import { pruneAudit } from "../accounts/audit.ts";
 import { Loop } from "../calls/loop.ts";
 import { pruneEvents } from "../events/store.ts";
 import { IDEMPOTENCY_HOURS } from "@pandastack/contracts";
-import { ownerHasLeft, ownerIsGone } from "../persistence/presence.ts";
+import { claimUnfinished, type UnfinishedTable } from "../persistence/unfinished.ts";
 import type { SandboxRow } from "../persistence/tables.ts";
 import { removeSnapshot } from "../snapshots/delete-snapshot.ts";
-import { claimUnfinishedSnapshots } from "../snapshots/store.ts";
 import { removeVolume } from "../volumes/service.ts";
-import { claimUnfinishedVolumes } from "../volumes/store.ts";
 import type { SandboxParts } from "./parts.ts";
 import { removeFromHost } from "./service/remove.ts";
 import { isAsObserved, syncSandbox } from "./service/sync.ts";
@@ -88,9 +86,10 @@ export class Reconciler {
 
   async pass(): Promise<void> {
     const now = performance.now();
-    await this.#finishSandboxes();
-    await this.#finishSnapshots();
-    await this.#finishVolumes();
+    await this.#finish("sandboxes", removeFromHost);
+    await this.#finish("snapshots", removeSnapshot);
+    await this.#finish("volumes", removeVolume);
+    this.#parts.abandoned.forgetOld();
     if (now >= this.#compareAt && this.#parts.watch.current !== undefined) await this.#compare();
     if (now >= this.#pruneAt) {
       this.#pruneAt = now + PRUNE_MS;
@@ -113,43 +112,18 @@ export class Reconciler {
     else this.#compareAt = 0;
   }
 
-  async #finishSandboxes(): Promise<void> {
-    const ids = await claimUnfinished(this.#parts);
-    if (ids.length > 0) crashPoint("control.reconciler.claimed");
-    await Promise.all(
-      ids.map((id) =>
-        removeFromHost(this.#parts, id).catch((error: unknown) =>
-          this.#parts.log.debug({ err: error, sandbox: id }, "reconciler: not removed yet"),
-        ),
-      ),
-    );
-  }
-
-  async #finishSnapshots(): Promise<void> {
+  async #finish(table: UnfinishedTable, remove: (parts: SandboxParts, id: string) => Promise<unknown>): Promise<void> {
     const { db, presence, log, abandoned } = this.#parts;
-    const ids = await claimUnfinishedSnapshots(db, {
+    const ids = await claimUnfinished(db, table, {
       mayJudge: presence.mayJudge,
       retrySeconds: RETRY_SECONDS,
       abandoned: abandoned.ids(),
     });
-    abandoned.forgetOld();
+    if (table === "sandboxes" && ids.length > 0) crashPoint("control.reconciler.claimed");
     await Promise.all(
       ids.map((id) =>
-        removeSnapshot(this.#parts, id).catch((error: unknown) =>
-          log.debug({ err: error, snapshot: id }, "reconciler: not removed yet"),
-        ),
-      ),
-    );
-  }
-
-  async #finishVolumes(): Promise<void> {
-    const { db, presence, log, abandoned } = this.#parts;
-    const options = { mayJudge: presence.mayJudge, retrySeconds: RETRY_SECONDS, abandoned: abandoned.ids() };
-    const ids = await claimUnfinishedVolumes(db, options);
-    await Promise.all(
-      ids.map((id) =>
-        removeVolume(this.#parts, id).catch((error: unknown) =>
-          log.debug({ err: error, volume: id }, "reconciler: not removed yet"),
+        remove(this.#parts, id).catch((error: unknown) =>
+          log.debug({ err: error, table, id }, "reconciler: not removed yet"),
         ),
       ),
     );
@@ -166,24 +140,6 @@ export class Reconciler {
       await this.#parts.queue.run(id, () => syncSandbox(this.#parts, id));
     }
   }
-}
-
-/**
- * Sandboxes whose deletion is unfinished, and those whose making has lost its control plane: the caller's connection died
- * with it, so they are undone. Others skip what is claimed here for a while.
- */
-async function claimUnfinished(parts: SandboxParts): Promise<string[]> {
-  const ownerless = parts.presence.mayJudge ? ownerIsGone("owner") : ownerHasLeft("owner");
-  const abandoned = sql<boolean>`(status = 'creating' and (${ownerless} or id = any(${parts.abandoned.ids()})))`;
-  const { rows } = await sql<{ id: string }>`
-    update sandboxes set wanted = 'deleted', attempted_at = clock_timestamp(), generation = generation + 1
-    where id in (
-      select id from sandboxes
-      where deleted_at is null and attempted_at < clock_timestamp() - make_interval(secs => ${sql.lit(RETRY_SECONDS)})
-        and (wanted = 'deleted' or ${abandoned})
-      order by attempted_at limit 20 for update skip locked)
-    returning id`.execute(parts.db);
-  return rows.map((row) => row.id);
 }
 
 /** Every row against everything that the host has. */

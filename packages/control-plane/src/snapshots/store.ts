@@ -3,7 +3,6 @@ import { SNAPSHOT_LIST_LIMIT, type Snapshot, type WorkspaceLimits } from "@panda
 import type { HostSnapshot, RuntimeName } from "@pandastack/contracts/host";
 import { Refusal } from "@pandastack/platform";
 import type { Database } from "../persistence/database.ts";
-import { ownerHasLeft, ownerIsGone } from "../persistence/presence.ts";
 import type { SnapshotRow } from "../persistence/tables.ts";
 
 /** Snapshots as the API shows them. The paths are made up: where the host keeps them is its own business. */
@@ -133,24 +132,6 @@ export async function unwantSnapshot(
 
 export async function burySnapshot(db: Database, id: string): Promise<void> {
   await db.updateTable("snapshots").set({ deleted_at: new Date(), owner: null }).where("id", "=", id).execute();
-}
-
-/** Takes on snapshots whose deletion is unfinished, or whose making has lost its control plane. Others skip these for a while. */
-export async function claimUnfinishedSnapshots(
-  db: Database,
-  options: { mayJudge: boolean; retrySeconds: number; abandoned: readonly string[] },
-): Promise<string[]> {
-  const ownerless = options.mayJudge ? ownerIsGone("owner") : ownerHasLeft("owner");
-  const abandoned = sql<boolean>`(status = 'creating' and (${ownerless} or id = any(${options.abandoned})))`;
-  const { rows } = await sql<{ id: string }>`
-    update snapshots set attempted_at = clock_timestamp(), wanted = 'deleted'
-    where id in (
-      select id from snapshots
-      where deleted_at is null and attempted_at < clock_timestamp() - make_interval(secs => ${sql.lit(options.retrySeconds)})
-        and (wanted = 'deleted' or ${abandoned})
-      order by attempted_at limit 20 for update skip locked)
-    returning id`.execute(db);
-  return rows.map((row) => row.id);
 }
 
 export { unknownSnapshot };

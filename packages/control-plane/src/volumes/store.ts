@@ -3,7 +3,6 @@ import type { Volume } from "@pandastack/contracts";
 import type { HostVolume, SandboxVolume } from "@pandastack/contracts/host";
 import { Refusal } from "@pandastack/platform";
 import type { Database } from "../persistence/database.ts";
-import { ownerHasLeft, ownerIsGone } from "../persistence/presence.ts";
 import type { VolumeRow } from "../persistence/tables.ts";
 
 export const MIB = 1_048_576;
@@ -129,22 +128,4 @@ export async function buryVolume(db: Database, id: string): Promise<void> {
 /** The host refused to make it: there never was anything. */
 export async function forgetVolumes(db: Database, ids: readonly string[]): Promise<void> {
   await sql`delete from volumes where id = any(${ids}) and status = 'creating'`.execute(db);
-}
-
-/** Takes on volumes whose deletion is unfinished, or whose making has lost its control plane. */
-export async function claimUnfinishedVolumes(
-  db: Database,
-  options: { mayJudge: boolean; retrySeconds: number; abandoned: readonly string[] },
-): Promise<string[]> {
-  const ownerless = options.mayJudge ? ownerIsGone("owner") : ownerHasLeft("owner");
-  const abandoned = sql<boolean>`(status = 'creating' and (${ownerless} or id = any(${options.abandoned})))`;
-  const { rows } = await sql<{ id: string }>`
-    update volumes set attempted_at = clock_timestamp(), wanted = 'deleted'
-    where id in (
-      select id from volumes
-      where deleted_at is null and attempted_at < clock_timestamp() - make_interval(secs => ${sql.lit(options.retrySeconds)})
-        and (wanted = 'deleted' or ${abandoned})
-      order by attempted_at limit 20 for update skip locked)
-    returning id`.execute(db);
-  return rows.map((row) => row.id);
 }

@@ -1,0 +1,37 @@
+import { sql } from "kysely";
+import type { Database } from "./database.ts";
+import { ownerHasLeft, ownerIsGone } from "./presence.ts";
+
+/** What one pass takes on: the rest is the next one's, or another control plane's. */
+const CLAIM_LIMIT = 20;
+
+export type UnfinishedTable = "sandboxes" | "snapshots" | "volumes";
+
+export interface ClaimOptions {
+  /** Whether a silent control plane may be taken for dead; see `Presence.mayJudge`. */
+  readonly mayJudge: boolean;
+  /** Between two attempts at the same row. */
+  readonly retrySeconds: number;
+  /** Ids that this process began, could not finish, and could not undo. */
+  readonly abandoned: readonly string[];
+}
+
+/**
+ * Takes on rows whose deletion is unfinished, or whose making has lost its control plane: the caller's connection died with it,
+ * so they are undone. Others skip what is claimed here for a while. Answers their ids.
+ */
+export async function claimUnfinished(db: Database, table: UnfinishedTable, options: ClaimOptions): Promise<string[]> {
+  const ownerless = options.mayJudge ? ownerIsGone("owner") : ownerHasLeft("owner");
+  const abandoned = sql<boolean>`(status = 'creating' and (${ownerless} or id = any(${options.abandoned})))`;
+  // Whatever a host says of a sandbox from before this is out of date.
+  const outdate = table === "sandboxes" ? sql`, generation = generation + 1` : sql``;
+  const { rows } = await sql<{ id: string }>`
+    update ${sql.table(table)} set attempted_at = clock_timestamp(), wanted = 'deleted'${outdate}
+    where id in (
+      select id from ${sql.table(table)}
+      where deleted_at is null and attempted_at < clock_timestamp() - make_interval(secs => ${sql.lit(options.retrySeconds)})
+        and (wanted = 'deleted' or ${abandoned})
+      order by attempted_at limit ${sql.lit(CLAIM_LIMIT)} for update skip locked)
+    returning id`.execute(db);
+  return rows.map((row) => row.id);
+}
