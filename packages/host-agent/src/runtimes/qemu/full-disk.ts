@@ -12,23 +12,23 @@ const POLL_MS = 500;
  */
 export function resumeWhenPoolHasRoom(qmp: Qmp, disk: string): void {
   let isWaiting = false;
+  const goOn = async (): Promise<boolean> => {
+    const { bavail, bsize } = await statfs(disk);
+    if (bavail * bsize < ENOUGH_BYTES) return false;
+    const { status } = (await qmp.command("query-status")) as { status: string };
+    if (status === "io-error") await qmp.command("cont");
+    return true;
+  };
   const wait = async (): Promise<void> => {
     while (!qmp.isClosed) {
-      const { bavail, bsize } = await statfs(disk);
-      if (bavail * bsize >= ENOUGH_BYTES) {
-        const { status } = (await qmp.command("query-status")) as { status: string };
-        if (status === "io-error") await qmp.command("cont");
-        return;
-      }
+      // What fails once is tried again: nothing else would ever let the guest go on. The end of the VMM ends it.
+      if (await goOn().catch(() => false)) return;
       await delay(POLL_MS, undefined, { ref: false });
     }
   };
   qmp.onEvent = (event, data) => {
     if (event !== "BLOCK_IO_ERROR" || data["action"] !== "stop" || isWaiting) return;
     isWaiting = true;
-    // A VMM that ends meanwhile takes its disk with it; that it has ended is told elsewhere.
-    wait()
-      .catch(() => {})
-      .finally(() => (isWaiting = false));
+    void wait().finally(() => (isWaiting = false));
   };
 }
