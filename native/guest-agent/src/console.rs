@@ -7,6 +7,16 @@ pub fn log(line: std::fmt::Arguments<'_>) {
     unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
 }
 
+/// For a console that is a pipe: what does not fit into it is lost, and nobody waits for a reader.
+pub fn never_wait() {
+    for fd in [1, 2] {
+        unsafe {
+            let flags = libc::fcntl(fd, libc::F_GETFL);
+            libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK);
+        }
+    }
+}
+
 #[macro_export]
 macro_rules! log {
     ($($part:tt)*) => { $crate::console::log(format_args!($($part)*)) };

@@ -7,7 +7,9 @@ use crate::protocol::{Args, FrameType, OpError};
 use crate::refresh::{clock, AfterHooks, ON_RESTORE_FOLDER};
 
 const VERSION: i64 = 1;
-const FEATURES: [&str; 8] = ["exec", "pty", "fs", "watch", "xattr", "tcp", "metrics", "clock"];
+const FEATURES: [&str; 7] = ["exec", "pty", "fs", "watch", "xattr", "tcp", "metrics"];
+/// What takes a kernel of one's own: setting the clock, and destroying other processes' connections.
+const KERNEL_FEATURES: [&str; 2] = ["clock", "reset_connections"];
 /// 32 hex digits by contract; what comes back in the answer has to be short all the same.
 const MAX_NONCE_CHARS: usize = 64;
 
@@ -28,9 +30,7 @@ impl Agent {
             peer.is_greeted = true;
         }
         if let Some(time_ns) = hello.get("time_ns").and_then(Json::as_str).and_then(|text| text.parse().ok()) {
-            if self.owns_machine {
-                clock::set(time_ns);
-            }
+            self.set_time(time_ns);
         }
         let Some(refresh) = hello.get("refresh").filter(|refresh| self.begin_refresh(refresh)) else {
             return self.greet(nonce);
@@ -48,16 +48,24 @@ impl Agent {
     /// A machine that stood still has lost that time; its streams go on, so it is told by an operation and not by a HELLO.
     pub(super) fn set_clock(&mut self, stream: u32, args: Args<'_>) -> Result<(), OpError> {
         let time_ns = args.str("time_ns")?.parse().map_err(|_| OpError::bad_request("time_ns is not a number"))?;
-        if self.owns_machine {
-            clock::set(time_ns);
-        }
+        self.set_time(time_ns);
         self.finish_empty(stream);
         Ok(())
+    }
+
+    /// A container's clock is the host's.
+    fn set_time(&self, time_ns: i64) {
+        if self.machine.is_virtual() {
+            clock::set(time_ns);
+        }
     }
 
     pub(crate) fn greet(&mut self, nonce: &str) {
         let mut features = ListWriter::new();
         FEATURES.iter().for_each(|feature| features.string(feature));
+        if self.machine.is_virtual() {
+            KERNEL_FEATURES.iter().for_each(|feature| features.string(feature));
+        }
         let answer = ObjectWriter::new()
             .string("nonce", nonce)
             .int("version", VERSION)

@@ -10,6 +10,8 @@ use crate::reactor::{read, Timer, TimerId, Token, TokenKind, Transfer};
 
 /// Anyone on the network may connect; more than this many that say nothing push out the oldest.
 const MAX_LOGINS: usize = 8;
+/// In one turn of the loop: who connects without end must not keep the peer waiting.
+const ACCEPTS_PER_TURN: usize = 64;
 const LOGIN_TIMEOUT_MS: u64 = 10_000;
 
 pub(super) struct Login {
@@ -19,8 +21,18 @@ pub(super) struct Login {
 
 impl Agent {
     pub(super) fn accept_logins(&mut self) {
+        if !self.may_accept {
+            return;
+        }
         let Some(listener) = self.listener.as_ref().map(|listener| listener.as_raw_fd()) else { return };
-        while let Some(connection) = accept(listener) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            let Some((connection, from)) = accept(listener) else {
+                self.may_accept = false;
+                return;
+            };
+            if self.host.is_some_and(|host| from != Some(host)) {
+                continue;
+            }
             let key = self.next_key();
             let token = Token::new(TokenKind::Login, key);
             if self.epoll.add(connection.as_raw_fd(), libc::EPOLLIN | libc::EPOLLRDHUP, token).is_err() {

@@ -11,11 +11,12 @@ mod ready;
 mod streams;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use crate::accounts::Accounts;
-use crate::init::start::{LinkKind, Start};
+use crate::init::start::{LinkKind, Machine, Start};
 use crate::jobs::Jobs;
 use crate::link::{self, Peer};
 use crate::machine::shutdown::Shutdown;
@@ -54,8 +55,11 @@ pub struct Agent {
     pub(crate) entropy: Entropy,
     pub(crate) connection_reset: Option<ConnectionReset>,
     pub(crate) refreshed: Refreshed,
-    /// PID 1: clock, name and connections of this machine are the agent's to change.
-    pub(crate) owns_machine: bool,
+    pub(crate) machine: Machine,
+    /// The only address that may connect over TCP.
+    host: Option<IpAddr>,
+    /// There may be connections to accept that no new edge will announce.
+    may_accept: bool,
     pub(crate) scratch: Vec<u8>,
     keys_made: u64,
 }
@@ -72,6 +76,7 @@ pub fn run(start: Start) -> ! {
         for event in events.drain(..) {
             survive(|| agent.on_event(&event));
         }
+        survive(|| agent.accept_logins());
         survive(|| agent.continue_receiving());
         survive(|| agent.fire_timers());
         survive(|| agent.produce());
@@ -111,9 +116,11 @@ impl Agent {
             quiescing: None,
             refreshed: Refreshed::new(start.token),
             identity: start.identity,
-            entropy: Entropy::open(start.owns_machine),
-            connection_reset: start.owns_machine.then(|| ConnectionReset::open().ok()).flatten(),
-            owns_machine: start.owns_machine,
+            entropy: Entropy::open(start.machine.is_virtual()),
+            connection_reset: start.machine.is_virtual().then(|| ConnectionReset::open().ok()).flatten(),
+            machine: start.machine,
+            host: start.host,
+            may_accept: false,
             scratch: vec![0; SCRATCH_BYTES],
             keys_made: 0,
         };
@@ -136,7 +143,7 @@ impl Agent {
     }
 
     fn wait(&mut self, events: &mut Vec<Event>) {
-        let has_work = !self.ready.is_empty() || self.peer_has_input();
+        let has_work = !self.ready.is_empty() || self.peer_has_input() || self.may_accept;
         let timeout_ms = if has_work { 0 } else { self.timers.wait_ms() };
         self.epoll.wait(events, timeout_ms);
     }
@@ -158,7 +165,7 @@ impl Agent {
         match event.token.kind {
             TokenKind::Children => self.reap(),
             TokenKind::Peer => self.on_peer_event(event),
-            TokenKind::Listener => self.accept_logins(),
+            TokenKind::Listener => self.may_accept = true,
             TokenKind::Login => self.on_login_event(key),
             TokenKind::Jobs => self.on_jobs_event(),
             TokenKind::Stdout => self.on_output_event(key, 0, event),

@@ -73,7 +73,7 @@ fn add_default_route(socket: &OwnedFd, gateway: Ipv4Addr) {
     call(socket, libc::SIOCADDRT as libc::Ioctl, (&raw const route).cast(), "default route");
 }
 
-fn write_resolv_conf(servers: &[Ipv4Addr]) {
+pub fn write_resolv_conf(servers: &[Ipv4Addr]) {
     const PATH: &str = "/etc/resolv.conf";
     let text: String = servers.iter().map(|server| format!("nameserver {server}\n")).collect();
     if fs::read_to_string(PATH).is_ok_and(|current| current == text) {

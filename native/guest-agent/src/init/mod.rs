@@ -9,12 +9,13 @@ mod mounts;
 mod root;
 pub mod start;
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::refresh::Identity;
 use command_line::CommandLine;
-use start::{Announce, LinkKind, Start};
+use start::{Announce, LinkKind, Machine, Start};
 
 /// The rest of the boot may still be going on; then the device or the port is not there, which no waiting mends.
 const DEVICE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -38,7 +39,27 @@ pub fn boot() -> Start {
         link,
         token: command_line.token,
         identity: Identity::in_folder(Path::new(mounts::IDENTITY_FOLDER)),
-        owns_machine: true,
+        machine: Machine::Virtual,
+        host: None,
+        announce: Announce::Quietly,
+    }
+}
+
+/// PID 1 of a container: file systems and network are there already. `host`: who may connect, and who answers DNS.
+pub fn enter_container(link: LinkKind, token: Option<String>, host: Option<Ipv4Addr>) -> Start {
+    unsafe { libc::umask(0o022) };
+    mounts::bind_identity(Path::new(mounts::IDENTITY_FOLDER));
+    if let Some(host) = host {
+        interface::write_resolv_conf(&[host]);
+    }
+    raise_limits();
+    crate::console::never_wait();
+    Start {
+        link,
+        token,
+        identity: Identity::in_folder(Path::new(mounts::IDENTITY_FOLDER)),
+        machine: Machine::Container,
+        host: host.map(Into::into),
         announce: Announce::Quietly,
     }
 }
@@ -62,11 +83,11 @@ pub fn give_up(reason: &str) -> ! {
 }
 
 /// Powers off; a process on a machine that is not ours just ends.
-pub fn end_machine(owns_machine: bool) -> ! {
-    if owns_machine {
+pub fn end_machine(machine: Machine) -> ! {
+    if machine.is_virtual() {
         unsafe {
             libc::reboot(libc::RB_POWER_OFF);
-            // No ACPI, or a container: a reset ends a VM that was told not to reboot.
+            // No ACPI: a reset ends a VM that was told not to reboot.
             libc::reboot(libc::RB_AUTOBOOT);
         }
     }

@@ -6,8 +6,32 @@ use std::os::fd::OwnedFd;
 
 use crate::refresh::Identity;
 
-const USAGE: &str = "usage: pandastack-guest-agent --listen tcp:[ADDRESS:]PORT --token-file FILE
+const USAGE: &str = "usage: pandastack-guest-agent --listen tcp:[ADDRESS:]PORT
+  --token-file FILE | --token-variable NAME   the first token, from a file or from the environment
+  --host ADDRESS                              the only one that may connect; in a container also the name server
 (without arguments only as PID 1, the init of a virtual machine)";
+
+/// Whose the machine is that the agent runs on, and with it what is the agent's to change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Machine {
+    /// PID 1 on a kernel of its own: everything, the clock and the kernel's randomness included.
+    Virtual,
+    /// PID 1 of a container: its name, its files and its processes. Clock and randomness are the host's, and right.
+    Container,
+    /// A process on somebody's machine: nothing.
+    Stranger,
+}
+
+impl Machine {
+    pub fn is_virtual(self) -> bool {
+        self == Machine::Virtual
+    }
+
+    /// The agent is PID 1: names and processes are its own.
+    pub fn is_own(self) -> bool {
+        self != Machine::Stranger
+    }
+}
 
 pub enum LinkKind {
     Port(OwnedFd),
@@ -32,7 +56,9 @@ pub struct Start {
     pub link: LinkKind,
     pub token: Option<String>,
     pub identity: Identity,
-    pub owns_machine: bool,
+    pub machine: Machine,
+    /// The only address that connections over TCP may come from; others are closed at once.
+    pub host: Option<IpAddr>,
     pub announce: Announce,
 }
 
@@ -45,26 +71,65 @@ pub fn parse_listen(text: &str) -> Option<SocketAddr> {
     }
 }
 
+/// The options, each with its value.
+#[derive(Default)]
+struct Options<'a> {
+    listen: Option<&'a str>,
+    token_file: Option<&'a str>,
+    token_variable: Option<&'a str>,
+    host: Option<&'a str>,
+}
+
+impl<'a> Options<'a> {
+    fn read(arguments: &'a [String]) -> Option<Self> {
+        let mut options = Self::default();
+        for pair in arguments.chunks(2) {
+            let [name, value] = pair else { return None };
+            let place = match name.as_str() {
+                "--listen" => &mut options.listen,
+                "--token-file" => &mut options.token_file,
+                "--token-variable" => &mut options.token_variable,
+                "--host" => &mut options.host,
+                _ => return None,
+            };
+            if place.replace(value).is_some() {
+                return None;
+            }
+        }
+        Some(options)
+    }
+}
+
 pub fn of_arguments(arguments: &[String]) -> Result<Start, String> {
     let is_first = std::process::id() == 1;
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match words[..] {
-        ["--listen", listen, "--token-file", file] | ["--token-file", file, "--listen", listen] => {
-            let address = parse_listen(listen).ok_or_else(|| format!("cannot read {listen}\n{USAGE}"))?;
-            // What the caller left open is not for the commands that are started here.
-            unsafe { libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as libc::c_int) };
-            let token = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
-            Ok(Start {
-                link: LinkKind::Tcp(address),
-                token: Some(token.trim_end().to_owned()).filter(|token| !token.is_empty()),
-                identity: if is_first { Identity::in_container() } else { Identity::of_stranger() },
-                // In a container we are its PID 1; on a developer's machine its clock and name are not ours to change.
-                owns_machine: is_first,
-                announce: Announce::OnStdout,
-            })
-        }
+    let options = Options::read(arguments).filter(|options| options.listen.is_some());
+    let Some(options) = options else {
         // The kernel passes words of its command line that it does not know on to init.
-        _ if is_first => Ok(super::boot()),
-        _ => Err(USAGE.to_owned()),
+        return if is_first { Ok(super::boot()) } else { Err(USAGE.to_owned()) };
+    };
+    let listen = options.listen.and_then(parse_listen).ok_or_else(|| format!("cannot read --listen\n{USAGE}"))?;
+    let host = options
+        .host
+        .map(|host| host.parse::<Ipv4Addr>().map_err(|_| format!("{host} is not an IPv4 address\n{USAGE}")))
+        .transpose()?;
+    // What the caller left open is not for the commands that are started here.
+    unsafe { libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as libc::c_int) };
+    let token = match (options.token_file, options.token_variable) {
+        (Some(file), None) => fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?,
+        (None, Some(name)) => std::env::var(name).map_err(|error| format!("{name}: {error}"))?,
+        _ => return Err(USAGE.to_owned()),
+    };
+    let token = Some(token.trim_end().to_owned()).filter(|token| !token.is_empty());
+    let link = LinkKind::Tcp(listen);
+    if is_first {
+        return Ok(super::enter_container(link, token, host));
     }
+    Ok(Start {
+        link,
+        token,
+        identity: Identity::of_stranger(),
+        machine: Machine::Stranger,
+        host: host.map(IpAddr::V4),
+        announce: Announce::OnStdout,
+    })
 }

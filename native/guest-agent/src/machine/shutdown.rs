@@ -43,7 +43,7 @@ impl Agent {
 
     /// As PID 1 everyone but ourselves; elsewhere only what was started here.
     fn signal_everyone(&self, signal: i32) {
-        if self.owns_machine {
+        if self.machine.is_own() {
             unsafe { libc::kill(-1, signal) };
             return;
         }
@@ -70,7 +70,7 @@ impl Agent {
     fn power_off(&mut self) {
         let Some(shutdown) = self.shutdown.take() else { return };
         self.timers.cancel(shutdown.timer);
-        if self.owns_machine {
+        if self.machine.is_virtual() {
             unsafe {
                 libc::sync();
                 libc::mount(
@@ -84,7 +84,7 @@ impl Agent {
         }
         self.finish_empty(shutdown.stream);
         self.say_farewell();
-        crate::init::end_machine(self.owns_machine)
+        crate::init::end_machine(self.machine)
     }
 
     fn say_farewell(&mut self) {

@@ -1,5 +1,5 @@
-//! Host name, machine id and boot id. In a VM the files are bind mounts over `/run/pandastack`, made at boot, so that a
-//! refresh is one write to memory each; in a container they are what they are.
+//! Host name, machine id and boot id: files in `/run/pandastack` that are bound over the real ones at boot, so that a refresh
+//! is one write to memory each.
 
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -39,16 +39,6 @@ impl Identity {
             hostname: file("hostname"),
             machine_id: file("machine-id"),
             boot_id_file: file("boot_id"),
-            boot_id: current_boot_id(),
-        }
-    }
-
-    /// A container's own files; its boot id is the machine's.
-    pub fn in_container() -> Self {
-        Self {
-            hostname: open(Path::new("/etc/hostname")),
-            machine_id: open(Path::new("/etc/machine-id")),
-            boot_id_file: None,
             boot_id: current_boot_id(),
         }
     }

@@ -41,10 +41,10 @@ impl Agent {
             }
             self.refreshed.generation = Some(generation.to_owned());
         }
-        if self.owns_machine {
-            if let Some(seed) = text("entropy") {
-                self.entropy.add(seed);
-            }
+        if let Some(seed) = text("entropy") {
+            self.entropy.add(seed);
+        }
+        if self.machine.is_own() {
             if let Some(boot_id) = text("boot_id") {
                 self.identity.announce(boot_id);
             }
@@ -60,7 +60,7 @@ impl Agent {
     /// Applies each part for its own: one that fails is logged, the others still count.
     pub(crate) fn refresh(&mut self, refresh: &Json) {
         let text = |key: &str| refresh.get(key).and_then(Json::as_str);
-        if self.owns_machine {
+        if self.machine.is_own() {
             self.identity.set(text("hostname"), text("machine_id"), text("boot_id"));
         }
         if let Some(token) = text("token") {

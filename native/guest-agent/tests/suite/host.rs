@@ -25,6 +25,10 @@ pub struct Guest {
 
 impl Guest {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    pub fn start_with(options: &[&str]) -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("pandastack-guest-{}-{number}", std::process::id()));
@@ -33,6 +37,7 @@ impl Guest {
         fs::write(&token_file, format!("{TOKEN}\n")).unwrap();
         let mut agent = Command::new(env!("CARGO_BIN_EXE_pandastack-guest-agent"))
             .args(["--listen", "tcp:127.0.0.1:0", "--token-file", token_file.to_str().unwrap()])
+            .args(options)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -31,6 +31,41 @@ fn strangers_do_not_disturb_the_peer() {
 }
 
 #[test]
+fn where_the_host_is_known_nobody_else_is_heard() {
+    let guest = Guest::start_with(&["--host", "127.0.0.2"]);
+    let mut stranger = guest.connect_silently();
+    let hello = json!({"nonce": "00", "version": 1, "token": TOKEN}).to_string();
+    stranger.send(FrameType::Hello, 0, 0, hello.as_bytes());
+    assert!(stranger.try_next().is_none(), "the token alone let in");
+    let guest = Guest::start_with(&["--host", "127.0.0.1"]);
+    assert_eq!(guest.connect().shell("echo heard").text(), "heard\n");
+}
+
+#[test]
+fn who_connects_without_end_keeps_nobody_waiting() {
+    let guest = Guest::start();
+    let mut host = guest.connect();
+    let address = guest.address.clone();
+    let is_over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let flag = is_over.clone();
+    let flood = std::thread::spawn(move || {
+        let mut held = std::collections::VecDeque::new();
+        while !flag.load(std::sync::atomic::Ordering::Relaxed) {
+            held.extend(std::net::TcpStream::connect(&address));
+            if held.len() > 200 {
+                held.pop_front();
+            }
+        }
+    });
+    for round in 0..20 {
+        assert_eq!(host.shell("echo served").text(), "served\n", "round {round}");
+        host = guest.connect();
+    }
+    is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+    flood.join().unwrap();
+}
+
+#[test]
 fn a_new_host_takes_the_place_of_the_old() {
     let guest = Guest::start();
     let mut first = guest.connect();
