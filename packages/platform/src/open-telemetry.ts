@@ -1,8 +1,13 @@
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Context, type HrTime } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { resourceFromAttributes } from "@opentelemetry/resources";
-import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
-import type { SpanOptions, Tracer, TraceSpan } from "./tracing.ts";
+import {
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from "@opentelemetry/sdk-trace";
+import type { SpanOptions, Tracer, TraceSettings, TraceSpan } from "./tracing.ts";
 
 /** A wall clock that was set since the process began differs by more from what our steady clock makes of it. */
 const CLOCK_STEP_MS = 50;
@@ -10,11 +15,15 @@ const TRACEPARENT = /^(?!ff)[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(
 const NOTHING = /^0+$/;
 
 /** Loaded by `startTracing` alone: whoever imports this imports all of OpenTelemetry. */
-export function openTracer(service: string, endpoint: string): Tracer {
+export function openTracer(service: string, settings: TraceSettings): Tracer {
+  const { endpoint, share, delayMs } = settings;
   const url = `${endpoint.replace(/\/+$/, "")}/v1/traces`;
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ "service.name": service }),
-    spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url }) })],
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(share) }),
+    spanProcessors: [
+      new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url }), scheduledDelayMillis: delayMs }),
+    ],
   });
   const spans = provider.getTracer("pandastack");
 

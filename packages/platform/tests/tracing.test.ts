@@ -22,12 +22,13 @@ const program = `
   process.exit(0);
 `;
 
-function run(endpoint: string | undefined, traceparents: string[]) {
+function run(endpoint: string | undefined, traceparents: string[], more: Record<string, string> = {}) {
   const output = execFileSync(process.execPath, ["--input-type=module", "--eval", program, "--", ...traceparents], {
     env: {
       PATH: process.env["PATH"],
       PANDASTACK_LOG_LEVEL: "silent",
       ...(endpoint === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }),
+      ...more,
     },
     encoding: "utf8",
     // A process that waits for its collector is never done.
@@ -56,4 +57,10 @@ test("a span goes on with the caller's trace where that can be read, and a colle
     expect(own).not.toContain(TRACE);
   }
   expect(new Set(traceparents).size).toBe(traceparents.length);
+});
+
+test("a share of the traces that begin here is sent; whoever asked for one decides about it", () => {
+  const sampler = { OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0" };
+  const { traceparents } = run(NOWHERE, ["", CALLER.replace(/1$/, "0")], sampler);
+  expect(traceparents.map((own) => own?.slice(-3))).toEqual(["-00", "-00"]);
 });

@@ -1,12 +1,21 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { TestProject } from "vitest/node";
+import { Collector } from "../../../packages/control-plane/tests/support/collector.ts";
 import { leftoversOf } from "./leftovers.ts";
 import { removeData, startServer } from "./start-server.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    server: { url: string; token: string; isFake: boolean; dataDir: string | null; registry: string | null };
+    server: {
+      url: string;
+      token: string;
+      isFake: boolean;
+      dataDir: string | null;
+      registry: string | null;
+      /** Tells the spans that the server has sent. */
+      collector: string | null;
+    };
   }
 }
 
@@ -22,19 +31,25 @@ export default async function setup(project: TestProject): Promise<() => Promise
       isFake: isFake(),
       dataDir: process.env["PANDASTACK_E2E_DATA_DIR"] ?? null,
       registry,
+      collector: null,
     });
     return async () => undefined;
   }
-  const server = await startServer();
+  const collector = await new Collector().start();
+  const server = await startServer({
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: "100" },
+  });
   project.provide("server", {
     url: server.url,
     token: server.token,
     isFake: isFake(),
     dataDir: server.dataDir,
     registry,
+    collector: collector.url,
   });
   return async () => {
     await server.stop();
+    collector.close();
     const left = leftoversOf(server.dataDir);
     if (left.length > 0) throw new Error(`the server left behind:\n${left.join("\n")}`);
     if (existsSync(server.dataDir)) removeData(server.dataDir);

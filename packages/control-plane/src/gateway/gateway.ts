@@ -1,6 +1,7 @@
 import { ServerResponse, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { Fault, Refusal } from "@pandastack/platform";
+import { beginSpan, Fault, Refusal, type TraceSpan } from "@pandastack/platform";
+import { callContext } from "../calls/context.ts";
 import type { SandboxRow } from "../persistence/tables.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
 import { addressOf, type GatewayAddress } from "./address.ts";
@@ -44,6 +45,8 @@ interface Visit {
   readonly expectsContinue: boolean;
   /** Fires when the caller has gone. */
   readonly signal: AbortSignal;
+  /** From here until the answer is over; undefined where nothing is traced. */
+  readonly span: TraceSpan | undefined;
 }
 
 /** Brings requests to servers inside sandboxes and their answers back, piece by piece. Keeps no body. */
@@ -90,7 +93,9 @@ export class Gateway {
     }
     if (address === undefined || this.#isPreflight(address, request)) return false;
     const gone = goneSignal(response);
-    void this.#serve({ address, request, response, requestId, upgrade: undefined, expectsContinue, signal: gone });
+    const span = beginVisit(address, request, requestId);
+    const visit = { address, request, response, requestId, upgrade: undefined, expectsContinue, signal: gone, span };
+    callContext.run({ requestId, traceparent: span?.traceparent }, () => void this.#serve(visit));
     return true;
   }
 
@@ -116,7 +121,9 @@ export class Gateway {
     const upgrade = UPGRADES.has(protocol) ? { protocol, socket, head } : undefined;
     const response = answer();
     const gone = goneSignal(socket);
-    void this.#serve({ address, request, response, requestId, upgrade, expectsContinue: false, signal: gone });
+    const span = beginVisit(address, request, requestId);
+    const visit = { address, request, response, requestId, upgrade, expectsContinue: false, signal: gone, span };
+    callContext.run({ requestId, traceparent: span?.traceparent }, () => void this.#serve(visit));
     return true;
   }
 
@@ -152,6 +159,8 @@ export class Gateway {
       status = sendFailure(error, request, response, requestId);
     }
     this.#answering.delete(response);
+    visit.span?.describe({ "http.response.status_code": status });
+    visit.span?.end(status >= 500 ? `status ${status}` : undefined);
     this.#parts.onAnswered(request.method ?? "", status, (performance.now() - started) / 1000);
   }
 
@@ -179,6 +188,7 @@ export class Gateway {
   }
 
   async #visitSandbox(visit: Visit, admission: Admission): Promise<number> {
+    visit.span?.describe({ "pandastack.sandbox_id": admission.row.id, "pandastack.port": admission.port });
     const leave = this.#enter(admission.row);
     try {
       const incoming = await this.#send(visit, admission);
@@ -237,7 +247,8 @@ export class Gateway {
 
   #exchange(visit: Visit, admission: Admission): Promise<Incoming> {
     const { request, response, requestId, upgrade } = visit;
-    const sender = { requestId, scheme: this.isSecure ? "https" : "http" } as const;
+    const scheme = this.isSecure ? "https" : "http";
+    const sender = { requestId, scheme, traceparent: visit.span?.traceparent } as const;
     return exchange({
       agent: this.#agent,
       sandboxId: admission.row.id,
@@ -252,6 +263,19 @@ export class Gateway {
       signal: visit.signal,
     });
   }
+}
+
+/** Of the path only whose kind it is: a link's token is in it. */
+function beginVisit(address: GatewayAddress, request: IncomingMessage, requestId: string): TraceSpan | undefined {
+  return beginSpan(`${request.method} gateway`, {
+    kind: "server",
+    traceparent: request.headers["traceparent"]?.toString(),
+    attributes: {
+      "http.request.method": request.method ?? "",
+      "pandastack.address": address.kind,
+      "pandastack.request_id": requestId,
+    },
+  });
 }
 
 /** `…/proxy/3000` without its last slash: relative links of the page would miss it. */

@@ -19,6 +19,8 @@ const OURS: ReadonlySet<string> = new Set([
 export interface Sender {
   readonly requestId: string;
   readonly scheme: "http" | "https";
+  /** In place of the caller's, where the gateway has a span between the two. */
+  readonly traceparent: string | undefined;
 }
 
 /** What the server inside gets of a request's head: nothing that is a credential for us, or another page's. */
@@ -32,6 +34,7 @@ export function requestHeaders(
   const host = request.headers.host ?? "";
   const headers = passHeaders(request.rawHeaders, (name, value) => {
     if (OURS.has(name) || name === "host") return undefined;
+    if (name === "traceparent" && sender.traceparent !== undefined) return undefined;
     switch (name) {
       case "authorization":
         return admission.isAuthorizationOurs ? undefined : value;
@@ -51,6 +54,7 @@ export function requestHeaders(
   headers.push("Host", isApi ? `localhost:${admission.port}` : host);
   headers.push("X-Forwarded-For", request.socket.remoteAddress ?? "unknown");
   headers.push("X-Forwarded-Host", host, "X-Forwarded-Proto", sender.scheme, "X-Request-Id", sender.requestId);
+  if (sender.traceparent !== undefined) headers.push("traceparent", sender.traceparent);
   if (admission.prefix !== "") headers.push("X-Forwarded-Prefix", admission.prefix);
   if (/\btrailers\b/i.test(String(request.headers.te ?? ""))) headers.push("TE", "trailers");
   if (upgrade !== undefined) headers.push("Connection", "Upgrade", "Upgrade", upgrade);

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { HOST_API_PREFIX, TUNNEL_PROTOCOL } from "@pandastack/contracts/host";
 import { Fault } from "@pandastack/platform";
+import { contextHeaders } from "../calls/context.ts";
 import { HOST_RETRY_WINDOW_MS } from "./connection.ts";
 import { fromHostReply, isUnsent, toHostFailure } from "./failures.ts";
 
@@ -31,7 +32,7 @@ function open(socketPath: string, path: string): Promise<Socket> {
       socketPath,
       path,
       agent: false,
-      headers: { connection: "upgrade", upgrade: TUNNEL_PROTOCOL },
+      headers: { connection: "upgrade", upgrade: TUNNEL_PROTOCOL, ...contextHeaders() },
     });
     opening.setTimeout(OPEN_TIMEOUT_MS, () =>
       opening.destroy(new Fault("sandbox.guest_unreachable", "the sandbox did not take the connection in time")),

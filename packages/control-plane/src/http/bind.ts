@@ -154,7 +154,8 @@ function bindOperation(app: FastifyInstance, name: HandledOperation, options: Bi
         socket.removeAllListeners("message");
         socket.close(CloseCode.policy, signal.reason.message);
       };
-      callContext.run({ requestId: request.id }, () => request.socketAnswer!.connect(socket));
+      const context = { requestId: request.id, traceparent: request.span?.traceparent };
+      callContext.run(context, () => request.socketAnswer!.connect(socket));
       if (signal.aborted) onAbort();
       else signal.addEventListener("abort", onAbort, { once: true });
     },

@@ -1,23 +1,23 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { operations } from "@pandastack/contracts";
 import { beginSpan, type TraceSpan } from "@pandastack/platform";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Of the whole request; undefined where nothing is traced. */
+    /** Of the whole request, of a socket's whole life; undefined where nothing is traced. */
     span: TraceSpan | undefined;
   }
 }
 
-/** A span for each request, under the caller's. Not for what is asked every few seconds, nor for sockets, which have no end to tell. */
+/** A span for each request, under the caller's. Not for what is asked every few seconds. */
 export function traceRequests(app: Pick<FastifyInstance, "decorateRequest" | "addHook">): void {
   app.decorateRequest("span", undefined);
-  app.addHook("onRequest", async (request) => {
+  app.addHook("onRequest", async (request, reply) => {
     const name = request.routeOptions.config.operation;
-    if (name === undefined || request.headers.upgrade !== undefined) return;
+    if (name === undefined) return;
     const operation = operations[name as keyof typeof operations];
     if (operation.role === "public") return;
-    request.span = beginSpan(`${request.method} ${operation.path}`, {
+    const span = beginSpan(`${request.method} ${operation.path}`, {
       kind: "server",
       traceparent: request.headers["traceparent"]?.toString(),
       attributes: {
@@ -28,14 +28,23 @@ export function traceRequests(app: Pick<FastifyInstance, "decorateRequest" | "ad
         "pandastack.request_id": request.id,
       },
     });
-  });
-  app.addHook("onResponse", async (request, reply) => {
-    const { span, principal } = request;
     if (span === undefined) return;
-    span.describe({
-      "http.response.status_code": reply.statusCode,
-      ...(principal === undefined ? {} : { "pandastack.workspace": principal.workspace }),
-    });
-    span.end(reply.statusCode >= 500 ? `status ${reply.statusCode}` : undefined);
+    request.span = span;
+    // What has become a socket gets no answer that could end it, nor does a caller that has gone.
+    if (request.headers.upgrade === undefined) reply.raw.once("close", () => end(request, reply.statusCode));
+    else request.raw.socket.once("close", () => end(request, request.socketAnswer?.status ?? reply.statusCode));
   });
+  app.addHook("onResponse", async (request, reply) => end(request, reply.statusCode));
+}
+
+type Traced = Pick<FastifyRequest, "span" | "principal">;
+
+function end(request: Traced, status: number): void {
+  const { span, principal } = request;
+  request.span = undefined;
+  span?.describe({
+    "http.response.status_code": status,
+    ...(principal === undefined ? {} : { "pandastack.workspace": principal.workspace }),
+  });
+  span?.end(status >= 500 ? `status ${status}` : undefined);
 }

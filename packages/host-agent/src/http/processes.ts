@@ -5,6 +5,7 @@ import { ExecRequest } from "@pandastack/contracts/host";
 import { toErrorResponse } from "@pandastack/platform";
 import type { Guest, GuestProcess } from "../guest/guest.ts";
 import type { SandboxHost } from "../sandboxes/host.ts";
+import { CommandSteps } from "./traces.ts";
 import { sendWithBackpressure } from "./websocket.ts";
 
 const Signal = z.object({ id: z.string().optional(), pid: z.int().optional(), signal: z.string() });
@@ -31,13 +32,13 @@ export const processRoutes = (host: SandboxHost) => (app: FastifyInstance, _opti
     return {};
   });
   app.get<{ Params: { id: string } }>("/v1/sandboxes/:id/process", { websocket: true }, (socket, request) => {
-    void serve(socket, () => host.guest(request.params.id));
+    void serve(socket, new CommandSteps(request.span), () => host.guest(request.params.id));
   });
   done();
 };
 
-async function serve(socket: WebSocket, openGuest: () => Promise<Guest>): Promise<void> {
-  const session = new ProcessSession(socket);
+async function serve(socket: WebSocket, steps: CommandSteps, openGuest: () => Promise<Guest>): Promise<void> {
+  const session = new ProcessSession(socket, steps);
   try {
     await session.run(openGuest);
   } catch (error) {
@@ -50,6 +51,7 @@ async function serve(socket: WebSocket, openGuest: () => Promise<Guest>): Promis
 
 class ProcessSession {
   readonly #socket: WebSocket;
+  readonly #steps: CommandSteps;
   #process: GuestProcess | undefined;
   #stdin: Promise<void> = Promise.resolve();
   readonly #early: { data: Buffer; isBinary: boolean }[] = [];
@@ -58,8 +60,9 @@ class ProcessSession {
   #isLost = false;
   #keep = true;
 
-  constructor(socket: WebSocket) {
+  constructor(socket: WebSocket, steps: CommandSteps) {
     this.#socket = socket;
+    this.#steps = steps;
     this.#first = new Promise((resolve, reject) => {
       let isFirst = true;
       socket.on("message", (data: Buffer, isBinary: boolean) => {
@@ -95,8 +98,10 @@ class ProcessSession {
         await sendWithBackpressure(this.#socket, Buffer.concat([channel, event.data]));
       } else if (event.kind === "result") {
         this.#isFinished = true;
+        this.#steps.finished(event.result);
         this.#socket.send(JSON.stringify({ result: event.result }));
       } else if (event.kind === "started") {
+        this.#steps.started(event.pid);
         this.#socket.send(JSON.stringify({ event: "started", id: event.id, pid: event.pid }));
       } else if (event.kind === "replay") {
         this.#socket.send(

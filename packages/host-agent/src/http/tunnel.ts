@@ -1,7 +1,7 @@
 import { STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { HOST_API_PREFIX, TUNNEL_PROTOCOL } from "@pandastack/contracts/host";
-import { toErrorResponse } from "@pandastack/platform";
+import { beginSpan, toErrorResponse } from "@pandastack/platform";
 import type { SandboxHost } from "../sandboxes/host.ts";
 
 const PATH = new RegExp(`^${HOST_API_PREFIX}/sandboxes/([a-z0-9-]+)/tcp/(\\d{1,5})$`);
@@ -17,11 +17,25 @@ export function takeTunnel(host: SandboxHost, request: IncomingMessage, socket: 
   if (request.headers.upgrade?.toLowerCase() !== TUNNEL_PROTOCOL) return false;
   socket.on("error", () => socket.destroy());
   const [, id = "", port = ""] = PATH.exec(request.url ?? "") ?? [];
+  const span = beginConnect(request.headers["traceparent"]?.toString(), id, Number(port));
   openTunnel(host, id, Number(port)).then(
-    (tunnel) => join(socket, tunnel),
-    (error: unknown) => refuse(socket, error),
+    (tunnel) => {
+      span?.end();
+      join(socket, tunnel);
+    },
+    (error: unknown) => {
+      span?.end(error instanceof Error ? error.message : String(error));
+      refuse(socket, error);
+    },
   );
   return true;
+}
+
+/** Until the server inside has taken the connection: many requests may use it, and it outlives the one that it was opened for. */
+function beginConnect(traceparent: string | undefined, id: string, port: number) {
+  if (traceparent === undefined) return undefined;
+  const attributes = { "pandastack.sandbox_id": id, "pandastack.port": port };
+  return beginSpan("guest connect", { kind: "client", traceparent, attributes });
 }
 
 async function openTunnel(host: SandboxHost, id: string, port: number): Promise<Duplex> {
