@@ -13,6 +13,9 @@ const EXEC_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120, 6
 const FORK_SECONDS = [0.05, 0.1, 0.15, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20];
 const BOOT_SECONDS = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5];
 
+/** Gauges of the library that are named as counters are; the same by type stay. */
+const MISNAMED = ["nodejs_active_handles_total", "nodejs_active_requests_total", "nodejs_active_resources_total"];
+
 /** Figures for Prometheus, by operation and not by path: a path has ids in it. */
 export class ServerMetrics {
   readonly registry = new Registry();
@@ -24,6 +27,7 @@ export class ServerMetrics {
   constructor(db: Database, work: () => WorkQueue, host: () => HostInfo | undefined) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
+    for (const name of MISNAMED) this.registry.removeSingleMetric(name);
     registerCapacity(this.registry, host);
     this.#requests = new Counter({
       name: "http_requests_total",
@@ -38,6 +42,11 @@ export class ServerMetrics {
       buckets: REQUEST_SECONDS,
       registers,
     });
+    const reached = new Gauge({
+      name: "database_up",
+      help: "1 where the database answered when it was asked for these figures.",
+      registers,
+    });
     new Gauge({
       name: "sandboxes",
       help: "Sandboxes by status.",
@@ -50,9 +59,10 @@ export class ServerMetrics {
           .where("wanted", "<>", "deleted")
           .groupBy("status")
           .execute()
-          .catch(() => []);
+          .catch(() => undefined);
+        reached.set(rows === undefined ? 0 : 1);
         this.reset();
-        for (const row of rows) this.set({ status: row.status }, row.count);
+        for (const row of rows ?? []) this.set({ status: row.status }, row.count);
       },
     });
     this.#waits = new Histogram({
