@@ -8,6 +8,7 @@ import { createFakeRuntime, fakeMachines } from "@pandastack/host-agent/runtimes
 import { PlainSlots } from "@pandastack/host-agent/sandboxes/plain-slots";
 import { openSandboxHost } from "@pandastack/host-agent/sandboxes/sandbox-host";
 import type { SandboxHost } from "@pandastack/host-agent/sandboxes/host";
+import { asOfAnotherBoot } from "./another-boot.ts";
 import { createLogger } from "@pandastack/platform";
 
 export interface FakeHost {
@@ -15,6 +16,8 @@ export interface FakeHost {
   readonly layout: HostLayout;
   /** Closes the agent without its machines and opens another one over the same folders. */
   restart(): Promise<SandboxHost>;
+  /** As `restart`, and the machines are those of another boot of the host. */
+  reboot(): Promise<void>;
   /** The machine of a running sandbox dies, as a VMM that crashes. */
   killMachine(sandboxId: string): Promise<void>;
   /** Takes everything down and removes the folders. */
@@ -72,6 +75,11 @@ export async function openFakeHost(): Promise<FakeHost> {
       await host.close("leave");
       host = await open();
       return host;
+    },
+    async reboot() {
+      await host.close("leave");
+      asOfAnotherBoot(layout.dataDir);
+      host = await open();
     },
     async killMachine(sandboxId) {
       const { guestIp } = host.sandbox(sandboxId);

@@ -12,6 +12,7 @@ async function makeHost(): Promise<Target> {
     vmmMark: undefined,
     marks: [fake.layout.dataDir],
     restart: async () => void (await fake.restart()),
+    reboot: () => fake.reboot(),
     killMachine: (sandboxId) => fake.killMachine(sandboxId),
     close: () => fake.remove(),
     programs: { echoServer: (port) => `exec listen ${port}` },

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { hostLayout, type HostLayout } from "@pandastack/host-agent/files/layout";
 import { openCgroups, type Cgroups } from "@pandastack/host-agent/cgroups/index";
-import { GUEST_MAC, openNetwork } from "@pandastack/host-agent/network/index";
+import { GUEST_MAC, destroyAll, openNetwork } from "@pandastack/host-agent/network/index";
 import { closePool, openPool } from "@pandastack/host-agent/pool/index";
 import { probeKvm } from "@pandastack/host-agent/runtimes/qemu/kvm-probe";
 import { QemuRuntime } from "@pandastack/host-agent/runtimes/qemu/runtime";
@@ -12,6 +12,7 @@ import { NetworkSlots } from "@pandastack/host-agent/sandboxes/network-slots";
 import { openSandboxHost } from "@pandastack/host-agent/sandboxes/sandbox-host";
 import type { SandboxHost } from "@pandastack/host-agent/sandboxes/host";
 import { createLogger, newHexId } from "@pandastack/platform";
+import { asOfAnotherBoot } from "./another-boot.ts";
 import { readArtifacts } from "./artifacts.ts";
 import type { Target } from "./suite/target.ts";
 
@@ -85,6 +86,20 @@ export async function openQemuHost(): Promise<Target> {
     async restart() {
       await agent.host.close("leave");
       await agent.runtime.close();
+      agent = await open();
+    },
+    async reboot() {
+      const living = agent.host.sandboxes().filter(({ state }) => state === "running" || state === "paused");
+      const pids = await Promise.all(living.map(async ({ id }) => (await agent.host.usage(id)).pid));
+      await agent.host.close("leave");
+      await agent.runtime.close();
+      for (const pid of pids) process.kill(pid, "SIGKILL");
+      await cgroups?.close();
+      await destroyAll({ serverId, runDir: HOST_RUN_DIR });
+      await closePool({ dataDir, log });
+      await rm(layout.runDir, { recursive: true });
+      await mkdir(join(layout.runDir, "m"), { recursive: true, mode: 0o711 });
+      asOfAnotherBoot(dataDir);
       agent = await open();
     },
     async killMachine(sandboxId) {

@@ -11,9 +11,11 @@
  * creating    a row and a command to a host exist; nobody can use it yet. POST answers when it is over.
  * running     its guest answers: exec works at once.
  * paused      its memory stays on the host and no instruction runs in it.
- * hibernated  memory, devices and disk are on disk and no process belongs to it.
+ * hibernated  memory, devices and disk are on disk and no process belongs to it. One that is persistent and whose machine has
+ *             died, or whose host was restarted, has its disk alone, and its reason says so: it starts cold from it.
  * stopping    (on the wire for other servers' sake; this one never shows it)
- * failed      its machine died. Its disk may be there: a wake starts it cold from it, where that is so.
+ * failed      its machine died, and it is not persistent, or its machines die one after the other. Its disk may be there: a wake
+ *             starts it cold from it, where that is so.
  * deleted     gone; only its tombstone answers, and that only to a repeated delete.
  */
 export const sandboxStates = ["creating", "running", "paused", "stopping", "hibernated", "failed", "deleted"] as const;

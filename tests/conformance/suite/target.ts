@@ -11,6 +11,8 @@ export interface Target {
   readonly marks: readonly string[];
   /** The agent closes and another opens over the same folders; machines live on. */
   restart(): Promise<void>;
+  /** The host goes down and comes up again: machines, memory, /run, mounts and links are gone, and its boot id is another. */
+  reboot(): Promise<void>;
   /** Ends the machine of a sandbox from outside, as a crash of its VMM would. */
   killMachine(sandboxId: string): Promise<void>;
   /** Everything down, every file of this target removed. */

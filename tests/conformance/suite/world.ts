@@ -58,6 +58,16 @@ export class World {
     await this.target.killMachine(box.id);
   }
 
+  /** No machine survives it, and none has died by itself. What the suite itself stands on sleeps through it. */
+  async reboot(): Promise<void> {
+    const living = this.target.host.sandboxes().filter(({ state }) => state === "running" || state === "paused");
+    const kept = living.filter(({ id }) => !this.#sandboxes.has(id)).map(({ id }) => new Box(this.target, id));
+    for (const { id } of living) this.#killed.add(id);
+    for (const box of kept) await this.hibernate(box);
+    await this.target.reboot();
+    for (const box of kept) await this.wake(box);
+  }
+
   async dismiss(): Promise<void> {
     if (this.#parent !== undefined) await this.delete(this.#parent.id);
     if (this.#snapshotId !== undefined) await this.execute({ name: "deleteSnapshot", snapshotId: this.#snapshotId });

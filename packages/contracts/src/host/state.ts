@@ -43,7 +43,7 @@ export const HostSandbox = z.object({
   bootMode: BootMode,
   /** From the command's arrival at the host agent until the guest answered. */
   bootMs: z.number(),
-  /** Why it is `failed`; null otherwise. */
+  /** Why it is `failed`, or `hibernated` without its memory: then it starts from its disk. Null otherwise. */
   reason: z.string().nullable(),
   createdAt: z.iso.datetime(),
 });

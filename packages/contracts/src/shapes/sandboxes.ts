@@ -29,7 +29,10 @@ export const Sandbox = z
     workspace: z.string(),
     template: z.string(),
     status: SandboxStatus,
-    reason: z.string().optional().describe("Why it has failed."),
+    reason: z
+      .string()
+      .optional()
+      .describe("Why it has failed, or sleeps without its memory and will start from its disk."),
     cpu: z.int(),
     memory_mb: z.int(),
     disk_mb: z.int(),

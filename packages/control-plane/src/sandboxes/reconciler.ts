@@ -32,7 +32,11 @@ const STATE_AFTER: Readonly<Record<string, SandboxRow["status"]>> = {
   "sandbox.woken": "running",
   "sandbox.failed": "failed",
   "vm.died": "failed",
+  "recover.hibernated": "hibernated",
 };
+
+/** What a host does by itself. Whatever came after it, the row knows nothing of it yet. */
+const UNASKED: ReadonlySet<string> = new Set(["vm.died", "recover.hibernated"]);
 
 /**
  * Makes what is agree with what is wanted, and rows with what is, after anything that went wrong. It takes no input: every
@@ -132,11 +136,12 @@ export class Reconciler {
   /** Events tell of changes that nobody asked for through here. Most were asked for, and their rows say so already. */
   async #heed(events: readonly HostEvent[]): Promise<void> {
     const latest = new Map(events.map((event) => [event.sandboxId, event]));
+    const unasked = new Set(events.filter(({ type }) => UNASKED.has(type)).map((event) => event.sandboxId));
     for (const [id, event] of latest) {
       const expected = STATE_AFTER[event.type];
       if (id === null || expected === undefined) continue;
       const row = await readSandbox(this.#parts.db, id);
-      if (row === undefined || row.status === expected || !this.#parts.queue.isIdle(id)) continue;
+      if (row === undefined || (row.status === expected && !unasked.has(id)) || !this.#parts.queue.isIdle(id)) continue;
       await this.#parts.queue.run(id, () => syncSandbox(this.#parts, id));
     }
   }

@@ -39,8 +39,11 @@ export function readManifest(imageDir: string): ImageManifest | undefined {
 }
 
 /** `migration.send-configuration=off` hides mismatches from QEMU, so this check is the one that there is. */
+export const isLoadable = (manifest: ImageManifest, runtime: { name: string; buildKey: string }): boolean =>
+  manifest.runtime === runtime.name && manifest.buildKey === runtime.buildKey;
+
 export function requireLoadable(manifest: ImageManifest, runtime: { name: string; buildKey: string }): void {
-  if (manifest.runtime === runtime.name && manifest.buildKey === runtime.buildKey) return;
+  if (isLoadable(manifest, runtime)) return;
   throw new Refusal(
     "snapshot.incompatible",
     manifest.runtime === runtime.name

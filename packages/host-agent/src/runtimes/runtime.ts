@@ -17,7 +17,10 @@ export interface Runtime {
   /** What the kernel limits its machines in. Runtimes whose machines are no processes leave it out. */
   readonly limits?: HostInfo["limits"];
 
-  /** Boots `plan.rootDisk` (a file that becomes the machine's) with a kernel. For baking and for cold starts. */
+  /**
+   * Boots `plan.rootDisk` with a kernel: the machine gets another name of this very file. For baking and for cold starts. The
+   * guest runs when the answer is there, so what must be in force before it does must be so before this is called.
+   */
   boot(plan: BootPlan): Promise<RunningMachine>;
 
   /**
@@ -43,6 +46,9 @@ export interface Runtime {
 
   /** Finds a machine that outlived the agent; undefined when it is gone (what is left of it has been removed). */
   adopt(record: MachineRecord): Promise<Machine | undefined>;
+
+  /** The root disk's name in an image's folder: where an image's memory cannot be restored, its disk can be booted. */
+  readonly imageDisk: string;
 
   /** How volumes' images are made. Absent: ext4, as every runtime with a kernel has them. */
   readonly volumeImages?: VolumeImages;
@@ -94,6 +100,7 @@ export interface MachinePlan {
 export interface BootPlan extends MachinePlan {
   readonly rootDisk: string;
   readonly durable: boolean;
+  readonly volumes?: readonly VolumePlan[];
 }
 
 export interface RestorePlan extends MachinePlan {

@@ -1,9 +1,14 @@
 import type { HostContext } from "./context.ts";
+import { afterDeath } from "./death.ts";
+import type { SandboxEntry } from "./entry.ts";
 
 /** Hibernations side by side: each writes a sandbox's changed memory to disk. */
 const PARALLEL_HIBERNATIONS = 4;
 
-/** A stop: every sandbox that runs or is paused sleeps until it is used again. One that cannot be saved ends, and says so. */
+/**
+ * A stop: every sandbox that runs or is paused sleeps until it is used again. Where one's memory cannot be saved it ends, with its
+ * disk written, and says so; a persistent one starts from that disk when it is used again.
+ */
 export async function closeSandboxes(
   context: HostContext,
   hibernate: (sandboxId: string) => Promise<void>,
@@ -16,11 +21,10 @@ export async function closeSandboxes(
         await hibernate(id);
       } catch (error) {
         context.log.error({ err: error, sandboxId: id }, "a sandbox could not be hibernated and ends");
+        await flush(context, entry);
         const reason = "it could not be hibernated when the platform was stopped";
-        const record = { ...entry.record, state: "failed" as const, reason, machine: null };
-        context.commit([
-          { putSandbox: { id, record }, event: { sandboxId: id, type: "vm.died", payload: { reason } } },
-        ]);
+        const { record, change } = afterDeath(entry.record, { reason, by: "agent" });
+        context.commit([change]);
         entry.record = record;
         const machine = entry.leaveMachine();
         await machine?.stop();
@@ -29,4 +33,13 @@ export async function closeSandboxes(
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_HIBERNATIONS }, lane));
+}
+
+async function flush(context: HostContext, entry: SandboxEntry): Promise<void> {
+  if (entry.state !== "running") return;
+  try {
+    await (await entry.connectedGuest()).quiesce();
+  } catch (error) {
+    context.log.warn({ err: error, sandboxId: entry.record.id }, "it could not be asked to write all of its disk");
+  }
 }

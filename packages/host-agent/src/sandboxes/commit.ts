@@ -9,6 +9,14 @@ export type Commit = (
   answer?: { operationId: string; commandHash: string; result: unknown },
 ) => void;
 
+/** For a command that runs as a step of something else, which nobody waits for the answer of. */
+export const asStep =
+  (commit: Commit): Answering =>
+  (changes, result) => {
+    commit(changes);
+    return result;
+  };
+
 /** The part of a command that the journal must hear about with its last change. */
 export interface Answering {
   <T>(changes: readonly Change[], result: T): T;

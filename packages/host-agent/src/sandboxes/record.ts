@@ -33,7 +33,12 @@ export interface SandboxRecord {
   readonly env: Readonly<Record<string, string>>;
   readonly bootMode: BootMode;
   readonly bootMs: number;
+  /** Why it has failed, or has lost its memory and will start from its disk. */
   readonly reason: string | null;
+  /** Machines of it that died one after the other, each soon after its start. Absent: none. */
+  readonly deaths?: number;
+  /** Its machine has died, and it is to be started again without being asked. Only of persistent ones without a machine. */
+  readonly restartDue?: boolean;
   readonly createdAt: string;
   /** Absent: none, and in records of before there were any. */
   readonly volumes?: readonly AttachedVolume[];
@@ -44,7 +49,7 @@ export interface SandboxRecord {
 export const networkOf = (record: Pick<SandboxRecord, "network">): HostNetwork => record.network ?? OPEN_NETWORK;
 
 export function toHostSandbox(record: SandboxRecord): HostSandbox {
-  const { templateKey: _key, env: _env, machine, volumes = [], ...rest } = record;
+  const { templateKey: _key, env: _env, deaths: _deaths, restartDue: _due, machine, volumes = [], ...rest } = record;
   const plain = volumes.map(({ volumeId, name, path, readOnly }) => ({ volumeId, name, path, readOnly }));
   return {
     ...rest,

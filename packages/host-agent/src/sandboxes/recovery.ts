@@ -1,22 +1,28 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { HostNetwork } from "@pandastack/contracts/host";
-import { crashPoint } from "@pandastack/platform";
-import { hibernationDir, snapshotDir, volumeName, volumesDir } from "../files/layout.ts";
+import { crashPoint, waitFor } from "@pandastack/platform";
+import { hibernationDir, sandboxDisk, snapshotDir, volumeName, volumesDir } from "../files/layout.ts";
+import { hostBootId } from "../files/host-boot.ts";
 import { killProcess, processesOfUsers } from "../processes/proc.ts";
 import type { NetworkSlot } from "../network/slot.ts";
 import type { Machine, MachineRecord } from "../runtimes/runtime.ts";
 import { hibernateSandbox } from "./commands/hibernate.ts";
 import { checkVolumeFiles } from "./commands/volumes.ts";
+import { asStep } from "./commit.ts";
 import type { HostContext, SnapshotRecord } from "./context.ts";
+import { afterDeath, HOST_RESTARTED, type Death } from "./death.ts";
 import { keepDisk } from "./disk.ts";
 import { SandboxEntry } from "./entry.ts";
 import { networkOf, OUT_OF_MEMORY, type SandboxRecord } from "./record.ts";
 import type { VolumeRecord } from "./volumes/registry.ts";
 
+const STRANGERS_TIMEOUT_MS = 10_000;
+
 /**
- * Takes up what a former agent left: machines that live are adopted, sandboxes whose machine is gone have failed, and
- * whatever the journal does not name is removed. No input but the journal and what is there; safe to be killed and repeated.
+ * Takes up what a former agent left: machines that live are adopted, of sandboxes whose machine is gone `afterDeath` says what
+ * becomes, and whatever the journal does not name is removed. After a restart of the host no machine lives. No input but the
+ * journal and what is there; safe to be killed and repeated.
  */
 export async function recover(context: HostContext): Promise<void> {
   for (const snapshot of context.journal.snapshots<SnapshotRecord>()) context.snapshots.set(snapshot.id, snapshot);
@@ -25,7 +31,7 @@ export async function recover(context: HostContext): Promise<void> {
   const living = await Promise.all(records.map((record) => recoverSandbox(context, record)));
   const kept = living.filter((machine) => machine !== undefined);
   crashPoint("host.recovery.adopted");
-  killStrangers(context, kept);
+  await killStrangers(context, kept);
   crashPoint("host.recovery.strangers-killed");
   await context.runtime.removeUnnamed?.(new Set(kept.map((machine) => machine.machineId)));
   const broken = new Set(await context.slots.adopt(slotsInUse(context)));
@@ -53,15 +59,19 @@ function slotsInUse(context: HostContext): { slot: NetworkSlot; network: HostNet
   );
 }
 
-/** A wake or a hibernation that was cut short leaves a disk under no name of the sandbox's own, or an image of no use. */
+/**
+ * A wake or a hibernation that was cut short leaves a disk under no name of the sandbox's own, or an image of no use. So does a
+ * restart of the host of a sandbox that was not persistent: much of what it had written was in memory, so it is of no use.
+ */
 function tidyFolder(context: HostContext, entry: SandboxEntry): void {
-  const { id, state, machine } = entry.record;
+  const { id, state, machine, reason } = entry.record;
   try {
-    if (machine) keepDisk(context.layout, id, entry.machine);
+    if (machine) keepDisk(context.layout, entry.record, entry.machine);
   } catch (error) {
     context.log.error({ err: error, sandboxId: id }, "an adopted sandbox's disk has no name of its own");
   }
   if (state !== "hibernated") rmSync(hibernationDir(context.layout, id), { recursive: true, force: true });
+  if (state === "failed" && reason === HOST_RESTARTED) rmSync(sandboxDisk(context.layout, id), { force: true });
 }
 
 /**
@@ -75,10 +85,7 @@ async function putAside(context: HostContext, entry: SandboxEntry): Promise<void
     "an adopted sandbox has lost its network and is hibernated; use wakes it with a new one",
   );
   try {
-    await hibernateSandbox(context, id, (changes, result) => {
-      context.commit(changes);
-      return result;
-    });
+    await hibernateSandbox(context, id, asStep(context.commit));
   } catch (error) {
     context.log.error({ err: error, sandboxId: id }, "it could not be hibernated and goes on without a network");
   }
@@ -90,17 +97,12 @@ async function recoverSandbox(context: HostContext, record: SandboxRecord): Prom
     context.entries.set(record.id, new SandboxEntry(record));
     return undefined;
   }
-  const { machine, reason } = await findMachine(context, record.machine);
-  if (!machine) {
-    const failed: SandboxRecord = { ...record, state: "failed", reason, machine: null };
-    context.commit([
-      {
-        putSandbox: { id: record.id, record: failed },
-        event: { sandboxId: record.id, type: "vm.died", payload: { reason } },
-      },
-    ]);
+  const machine = await findMachine(context, record.machine);
+  if ("reason" in machine) {
+    const after = afterDeath(record, machine);
+    context.commit([after.change]);
     crashPoint("host.recovery.failed-one");
-    context.entries.set(record.id, new SandboxEntry(failed));
+    context.entries.set(record.id, new SandboxEntry(after.record));
     return undefined;
   }
   // A snapshot or a hibernation that was cut short has left it stopped. If it dies at this moment, `watch` takes notice.
@@ -117,32 +119,39 @@ async function recoverSandbox(context: HostContext, record: SandboxRecord): Prom
 }
 
 /** One that lives and cannot be driven is of no use, and must not keep the host agent from serving all others. */
-async function findMachine(
-  context: HostContext,
-  record: MachineRecord,
-): Promise<{ machine?: Machine | undefined; reason: string }> {
+async function findMachine(context: HostContext, record: MachineRecord): Promise<Machine | Death> {
+  if (record.bootId !== hostBootId()) {
+    await context.runtime.destroy(record);
+    return { reason: HOST_RESTARTED, by: "host" };
+  }
   try {
     const machine = await context.runtime.adopt(record);
-    const ranOutOfMemory = machine === undefined && context.runtime.ranOutOfMemory?.(record) === true;
-    return { machine, reason: ranOutOfMemory ? OUT_OF_MEMORY : "its machine ended while the host agent was away" };
+    if (machine) return machine;
+    const ranOutOfMemory = context.runtime.ranOutOfMemory?.(record) === true;
+    const reason = ranOutOfMemory ? OUT_OF_MEMORY : "its machine ended while the host agent was away";
+    return { reason, by: "itself" };
   } catch (error) {
     context.log.error({ err: error, pid: record.pid }, "a living machine cannot be driven and is ended");
     await context.runtime.destroy(record);
-    return { reason: "its machine did not answer any more" };
+    return { reason: "its machine did not answer any more", by: "itself" };
   }
 }
 
 /**
  * VMMs that no sandbox has: of commands that were cut short, and those started ahead. Only in slots that this server holds at
- * this moment: a number that it had once may be another server's by now, with its user and its machines.
+ * this moment: a number that it had once may be another server's by now, with its user and its machines. None lives on return:
+ * the disks and volumes that they had are used again.
  */
-function killStrangers(context: HostContext, kept: readonly MachineRecord[]): void {
+async function killStrangers(context: HostContext, kept: readonly MachineRecord[]): Promise<void> {
   const spared = new Set(kept.map((machine) => machine.pid));
-  for (const pid of processesOfUsers(new Set(context.slots.heldUids()))) {
-    if (spared.has(pid)) continue;
+  const uids = new Set(context.slots.heldUids());
+  const strangers = () => processesOfUsers(uids).filter((pid) => !spared.has(pid));
+  for (const pid of strangers()) {
     context.log.warn({ pid }, "ending a machine that belongs to no sandbox");
     killProcess(pid);
   }
+  const message = "machines that belong to no sandbox do not end";
+  await waitFor(() => strangers().length === 0, { timeoutMs: STRANGERS_TIMEOUT_MS, message });
 }
 
 function removeUnnamed(dir: string, named: ReadonlySet<string>): void {

@@ -9,7 +9,7 @@ import { Refusal } from "@pandastack/platform";
  *   pause      go        done      refuse       refuse
  *   resume     done      go        refuse       refuse
  *   hibernate  go        go        done         refuse
- *   wake       done      go        go           refuse
+ *   wake       done      go        go           go, from its disk
  *   snapshot   go        go        go           refuse
  *   fork       go        go        go           refuse
  *   guest      go        refuse    refuse       refuse
@@ -21,7 +21,7 @@ const table: Record<StateCommand, Record<HostSandboxState, Verdict>> = {
   pause: { running: "go", paused: "done", hibernated: "refuse", failed: "refuse" },
   resume: { running: "done", paused: "go", hibernated: "refuse", failed: "refuse" },
   hibernate: { running: "go", paused: "go", hibernated: "done", failed: "refuse" },
-  wake: { running: "done", paused: "go", hibernated: "go", failed: "refuse" },
+  wake: { running: "done", paused: "go", hibernated: "go", failed: "go" },
   snapshot: { running: "go", paused: "go", hibernated: "go", failed: "refuse" },
   fork: { running: "go", paused: "go", hibernated: "go", failed: "refuse" },
   guest: { running: "go", paused: "refuse", hibernated: "refuse", failed: "refuse" },

@@ -41,8 +41,9 @@ import { setPersistent } from "./commands/set-persistent.ts";
 import { createSnapshot } from "./commands/snapshot.ts";
 import { cloneVolume, createVolume, deleteVolume, growVolume, shown } from "./commands/volumes.ts";
 import { wakeSandbox } from "./commands/wake.ts";
-import type { Answering, Commit } from "./commit.ts";
+import { asStep, type Answering, type Commit } from "./commit.ts";
 import { requireEntry, type HostContext } from "./context.ts";
+import { afterDeath } from "./death.ts";
 import type { SandboxEntry } from "./entry.ts";
 import { EventFeed } from "./event-feed.ts";
 import type { SandboxHost } from "./host.ts";
@@ -51,6 +52,7 @@ import { KeyedQueue } from "./queue.ts";
 import { OUT_OF_MEMORY, toHostSandbox } from "./record.ts";
 import { RefusalWatch } from "./refusal-watch.ts";
 import { recover } from "./recovery.ts";
+import { Restarts } from "./restarts.ts";
 import { NO_FIGURES, type SlotSource } from "./slots.ts";
 import { Stock } from "./stock.ts";
 import { VolumeRegistry } from "./volumes/registry.ts";
@@ -86,6 +88,7 @@ class LocalSandboxHost implements SandboxHost {
   readonly #context: HostContext;
   readonly #operations: Operations;
   readonly #refusals: RefusalWatch;
+  readonly #restarts: Restarts;
   readonly #queue = new KeyedQueue();
   readonly #feed = new EventFeed();
   readonly #background = new Set<Promise<void>>();
@@ -136,10 +139,12 @@ class LocalSandboxHost implements SandboxHost {
     };
     this.#operations = new Operations(this.#journal, commit);
     this.#refusals = new RefusalWatch(this.#context);
+    this.#restarts = new Restarts(this.#context);
   }
 
   async start(): Promise<void> {
     await recover(this.#context);
+    for (const entry of this.#context.entries.values()) this.#restarts.schedule(entry);
     this.#refusals.start();
     this.#ready = this.#prepareTemplates();
   }
@@ -232,6 +237,7 @@ class LocalSandboxHost implements SandboxHost {
 
   async close(how: "leave" | "hibernate"): Promise<void> {
     this.#closing.abort();
+    this.#restarts.close();
     await this.#refusals.close();
     await this.#ready;
     await this.#queue.idle();
@@ -280,12 +286,7 @@ class LocalSandboxHost implements SandboxHost {
   }
 
   async #hibernateForClose(sandboxId: string): Promise<void> {
-    await this.#queue.run(sandboxId, () =>
-      hibernateSandbox(this.#context, sandboxId, (changes, result) => {
-        this.#context.commit(changes);
-        return result;
-      }),
-    );
+    await this.#queue.run(sandboxId, () => hibernateSandbox(this.#context, sandboxId, asStep(this.#context.commit)));
   }
 
   /** A bake that failed is tried again until it works: whatever was missing may come. */
@@ -317,6 +318,7 @@ class LocalSandboxHost implements SandboxHost {
 
   /** A machine that ends without having been asked to takes its sandbox's memory with it, and says so. */
   #watch(entry: SandboxEntry, machine: Machine): void {
+    const since = performance.now();
     void machine.exited.then(async (exit) => {
       if (!entry.isMachine(machine)) return;
       await this.#queue.run(entry.record.id, async () => {
@@ -324,16 +326,16 @@ class LocalSandboxHost implements SandboxHost {
         const reason = exit.ranOutOfMemory ? OUT_OF_MEMORY : "its virtual machine monitor ended";
         const { log } = this.#options;
         log.error({ sandboxId: entry.record.id, ...exit }, "a machine died");
-        const record = { ...entry.record, state: "failed" as const, reason, machine: null };
-        const payload = { reason, exit_code: exit.code, signal: exit.signal, out_of_memory: exit.ranOutOfMemory };
-        this.#context.commit([
-          { putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: "vm.died", payload } },
-        ]);
+        const details = { exit_code: exit.code, signal: exit.signal, out_of_memory: exit.ranOutOfMemory };
+        const livedMs = performance.now() - since;
+        const { record, change } = afterDeath(entry.record, { reason, by: "itself", livedMs, details });
+        this.#context.commit([change]);
         crashPoint("host.death.committed");
         entry.record = record;
         entry.leaveMachine();
         await machine.stop();
         await this.#options.slots.release(machine.record.slot);
+        this.#restarts.schedule(entry);
       });
     });
   }

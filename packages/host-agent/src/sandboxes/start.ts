@@ -3,7 +3,7 @@ import type { HostNetwork } from "@pandastack/contracts/host";
 import { newHexId, crashPoint, markStep } from "@pandastack/platform";
 import { GuestClient } from "../guest/client.ts";
 import { GuestConnection, type GuestRefresh } from "../guest/connection.ts";
-import type { Machine, MachineSize, RestorePlan, Runtime } from "../runtimes/runtime.ts";
+import type { Machine, MachinePlan, MachineSize, RestorePlan, RunningMachine, Runtime } from "../runtimes/runtime.ts";
 import type { NetworkSlot } from "../network/slot.ts";
 import { asRefusalWhenFull } from "./admission/index.ts";
 import type { SlotSource } from "./slots.ts";
@@ -12,6 +12,8 @@ import { NO_ATTACHMENTS, type Attachments } from "./volumes/attach.ts";
 
 /** A restored guest answers within 40 ms; one of many on a busy machine waits for its turn. */
 const FIRST_ANSWER_TIMEOUT_MS = 20_000;
+/** One that boots takes 2–5 s in emulation; on a machine that does other things at the same time, many times that. */
+const BOOT_TIMEOUT_MS = 180_000;
 /** What the kernel's generator can take in and still gain from. */
 const ENTROPY_BYTES = 64;
 
@@ -26,29 +28,62 @@ export interface ReadyPlan {
   readonly slot: NetworkSlot;
 }
 
+interface StartOptions {
+  readonly runtime: Runtime;
+  readonly slots: SlotSource;
+  readonly sandboxId: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly network: HostNetwork;
+  readonly attachments?: Attachments;
+}
+
 /** Brings an image to life as the given sandbox. On failure nothing is left, the slot included. */
-export async function startFromImage(options: {
-  runtime: Runtime;
-  slots: SlotSource;
-  ready: ReadyPlan;
-  sandboxId: string;
-  env: Readonly<Record<string, string>>;
-  network: HostNetwork;
-  attachments?: Attachments;
-}): Promise<Started> {
-  const { runtime, slots, ready, attachments = NO_ATTACHMENTS } = options;
+export function startFromImage(options: StartOptions & { ready: ReadyPlan }): Promise<Started> {
+  const { runtime, ready, attachments = NO_ATTACHMENTS } = options;
+  return bringUp(options, ready.plan, {
+    answerTimeoutMs: FIRST_ANSWER_TIMEOUT_MS,
+    run: (configured) => runtime.restore({ ...ready.plan, volumes: attachments.plans }, configured),
+  });
+}
+
+/**
+ * Boots a disk as the given sandbox: its memory is lost, or cannot be restored. The machine gets another name of this very
+ * file. On failure nothing is left but the disk.
+ */
+export async function startCold(
+  options: StartOptions & { rootDisk: string; size: MachineSize; durable: boolean },
+): Promise<Started> {
+  const { runtime, rootDisk, durable, attachments = NO_ATTACHMENTS } = options;
+  const size = { cpus: options.size.cpus, memoryMb: options.size.memoryMb };
+  const plan = { machineId: newHexId(6), slot: await options.slots.acquire(), size };
+  return bringUp(options, plan, {
+    answerTimeoutMs: BOOT_TIMEOUT_MS,
+    run: async (configured) => {
+      await configured;
+      return runtime.boot({ ...plan, rootDisk, durable, volumes: attachments.plans });
+    },
+  });
+}
+
+/** A restored guest and one that has booted become themselves in the same way. */
+async function bringUp(
+  options: StartOptions,
+  plan: MachinePlan,
+  how: { answerTimeoutMs: number; run: (configured: Promise<void>) => Promise<RunningMachine> },
+): Promise<Started> {
+  const { slots, attachments = NO_ATTACHMENTS } = options;
   let machine: Machine | undefined;
   // Beside the load, and in force before the first instruction: the slot has been shut until now.
-  const configured = slots.configure(ready.slot, options.network);
+  const configured = slots.configure(plan.slot, options.network);
   const settled = configured.catch(() => undefined);
   try {
-    const running = await runtime.restore({ ...ready.plan, volumes: attachments.plans }, configured);
+    const running = await how.run(configured);
     machine = running.machine;
     const connection = new GuestConnection(running.channel);
     const hello = await connection.hello({
       resync: false,
-      timeoutMs: FIRST_ANSWER_TIMEOUT_MS,
-      refresh: identityOf(options),
+      timeoutMs: how.answerTimeoutMs,
+      refresh: identityOf(plan, options),
     });
     markStep("hello");
     crashPoint("host.machine.answered");
@@ -59,7 +94,7 @@ export async function startFromImage(options: {
   } catch (error) {
     await machine?.stop();
     await settled;
-    await slots.release(ready.slot);
+    await slots.release(plan.slot);
     throw asRefusalWhenFull(error);
   }
 }
@@ -72,13 +107,12 @@ export async function undoStart(slots: SlotSource, started: Started): Promise<vo
 }
 
 /** What no two machines may share, even when they are copies of one memory. */
-function identityOf(options: {
-  ready: ReadyPlan;
-  sandboxId: string;
-  env: Readonly<Record<string, string>>;
-}): GuestRefresh {
+function identityOf(
+  plan: MachinePlan,
+  options: { sandboxId: string; env: Readonly<Record<string, string>> },
+): GuestRefresh {
   return {
-    generation: options.ready.plan.machineId,
+    generation: plan.machineId,
     entropy: randomBytes(ENTROPY_BYTES).toString("base64"),
     hostname: options.sandboxId,
     machine_id: newHexId(16),

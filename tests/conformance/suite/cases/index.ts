@@ -5,6 +5,7 @@ import { fileCases } from "./files.ts";
 import { forkCases } from "./fork.ts";
 import { hibernateCases } from "./hibernate.ts";
 import { identityCases } from "./identity.ts";
+import { lastingCases } from "./lasting.ts";
 import { lifecycleCases } from "./lifecycle.ts";
 import { machineCases } from "./machine.ts";
 import { processCases } from "./processes.ts";
@@ -30,4 +31,5 @@ export const allCases: readonly Case[] = [
   ...forkCases,
   ...hibernateCases,
   ...volumeCases,
+  ...lastingCases,
 ];

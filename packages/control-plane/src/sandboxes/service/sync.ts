@@ -10,6 +10,7 @@ export function isAsObserved(row: SandboxRow, host: HostSandbox): boolean {
   return (
     row.status === host.state &&
     row.reason === host.reason &&
+    row.boot_mode === host.bootMode &&
     row.guest_ip === host.guestIp &&
     row.persistent === host.persistent &&
     isDeepStrictEqual(row.network, host.network)

@@ -1,5 +1,5 @@
 import { copyFileSync } from "node:fs";
-import { copyFile, mkdir, rename, rm } from "node:fs/promises";
+import { copyFile, link, mkdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { duplexPair, type Duplex } from "node:stream";
 import type { ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
@@ -128,11 +128,11 @@ export class FakeMachine implements Machine {
   }
 }
 
-/** The machine's own disk, in its folder: moved there, or copied. */
+/** The machine's disk, in its folder: another name of the same file, or a copy. */
 export async function placeDisk(folder: string, source: { takeOver: string } | { copyOf: string }): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, DISK_FILE);
-  if ("takeOver" in source) await rename(source.takeOver, path);
+  if ("takeOver" in source) await link(source.takeOver, path);
   else await copyFile(source.copyOf, path);
   return path;
 }

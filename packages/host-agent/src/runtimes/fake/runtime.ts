@@ -53,11 +53,15 @@ export function createFakeRuntime(options: FakeRuntimeOptions): Runtime {
     isolation: "fake",
     buildKey: createHash("sha256").update("pandastack-fake-1").digest("hex").slice(0, 16),
 
+    imageDisk: DISK_FILE,
+
     volumeImages: fakeVolumeImages,
 
     async boot(plan: BootPlan): Promise<RunningMachine> {
       const disk = await placeDisk(folderOf(plan.machineId), { takeOver: plan.rootDisk });
-      return run(plan, disk, bootWorld(await readDisk(disk), Date.now()));
+      const world = bootWorld(await readDisk(disk), Date.now());
+      await plugVolumes(world, folderOf(plan.machineId), plan.volumes ?? []);
+      return run(plan, disk, world);
     },
 
     async restore(plan: RestorePlan, mayRun?: Promise<unknown>): Promise<RunningMachine> {

@@ -41,6 +41,7 @@ import { connectAgent, killVmm, readVmmPid, reconnectVmm, startVmm, type Vmm } f
 export class QemuRuntime implements Runtime {
   readonly name = "qemu" as const;
   readonly isolation: Isolation;
+  readonly imageDisk = DISK;
   readonly buildKey: string;
   readonly #artifacts: Artifacts;
   readonly #layout: HostLayout;
@@ -78,6 +79,7 @@ export class QemuRuntime implements Runtime {
       makeEmptyMemory(files, plan.size.memoryMb);
       await placeDisk(files, plan.slot, { takeOver: plan.rootDisk });
       const vmm = await this.#start(plan, files, { kind: "boot", durable: plan.durable });
+      await plugVolumes(vmm, plan.volumes ?? []);
       const channel = await connectAgent(vmm);
       await vmm.qmp.command("cont");
       return { machine: new QemuMachine(vmm, this.#dumper, channel), channel };

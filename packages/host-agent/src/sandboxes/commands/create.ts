@@ -2,14 +2,15 @@ import { rmSync } from "node:fs";
 import { OPEN_NETWORK, type HostCommand, type HostSandbox } from "@pandastack/contracts/host";
 import { Refusal, crashPoint, markStep } from "@pandastack/platform";
 import { sandboxDir, snapshotDir } from "../../files/layout.ts";
-import { readManifest, requireLoadable, type ImageManifest } from "../../images/manifest.ts";
+import { isLoadable, readManifest, type ImageManifest } from "../../images/manifest.ts";
 import type { Answering } from "../commit.ts";
 import { requireSnapshot, type HostContext } from "../context.ts";
 import { SandboxEntry } from "../entry.ts";
 import { toHostSandbox, type SandboxRecord } from "../record.ts";
-import { planRestore, startFromImage, undoStart } from "../start.ts";
+import { planRestore, startCold, startFromImage, undoStart, type Started } from "../start.ts";
 import { keepDisk } from "../disk.ts";
-import { attachNew } from "../volumes/attach.ts";
+import { requireBootable, withDiskOf } from "../waking.ts";
+import { attachNew, type Attachments } from "../volumes/attach.ts";
 import { flushInGuest } from "../volumes/flush.ts";
 import { requireRoomBeside } from "../volumes/room.ts";
 
@@ -44,19 +45,13 @@ async function create(context: HostContext, command: Create, answering: Answerin
     asked: command.volumes ?? [],
     inherited: image.manifest.volumes ?? [],
     imageDir: image.dir,
+    isCold: image.coldWhy !== null,
   });
   using _room = await context.admission.reserve({ machines: { count: 1, memoryMb: image.manifest.memoryMb } });
   markStep("admission");
-  const ready = await planRestore(context, {
-    imageDir: image.dir,
-    size: image.manifest,
-    durable: command.persistent,
-  });
-  markStep("slot");
   const { runtime, slots } = context;
   const network = command.network ?? OPEN_NETWORK;
-  const { sandboxId, env } = command;
-  const started = await startFromImage({ runtime, slots, ready, sandboxId, env, network, attachments });
+  const started = await start(context, command, image, attachments);
   crashPoint("host.create.started");
   const record: SandboxRecord = {
     ...describe(image.manifest),
@@ -68,7 +63,7 @@ async function create(context: HostContext, command: Create, answering: Answerin
     persistent: command.persistent,
     network,
     env: command.env,
-    bootMode: "snapshot",
+    bootMode: image.coldWhy === null ? "snapshot" : "cold",
     bootMs: Math.round((performance.now() - began) * 10) / 10,
     reason: null,
     createdAt: new Date().toISOString(),
@@ -80,10 +75,11 @@ async function create(context: HostContext, command: Create, answering: Answerin
     boot_ms: record.bootMs,
     boot_mode: record.bootMode,
     ...(image.snapshotId ? { from_snapshot: image.snapshotId } : {}),
+    ...(image.coldWhy === null ? {} : { reason: image.coldWhy }),
   };
   let result: HostSandbox;
   try {
-    keepDisk(context.layout, record.id, started.machine);
+    keepDisk(context.layout, record, started.machine);
     crashPoint("host.create.disk-kept");
     result = answering(
       [{ putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: "sandbox.running", payload } }],
@@ -101,6 +97,23 @@ async function create(context: HostContext, command: Create, answering: Answerin
   return result;
 }
 
+async function start(
+  context: HostContext,
+  command: Create,
+  image: SourceImage,
+  attachments: Attachments,
+): Promise<Started> {
+  const { runtime, slots } = context;
+  const { sandboxId, env, persistent: durable, network = OPEN_NETWORK } = command;
+  const common = { runtime, slots, sandboxId, env, network, attachments };
+  const size = image.manifest;
+  if (image.coldWhy !== null)
+    return withDiskOf(context, image.dir, (rootDisk) => startCold({ ...common, rootDisk, size, durable }));
+  const ready = await planRestore(context, { imageDir: image.dir, size, durable });
+  markStep("slot");
+  return startFromImage({ ...common, ready });
+}
+
 export function describe(
   manifest: ImageManifest,
 ): Pick<SandboxRecord, "template" | "templateKey" | "mac" | "cpus" | "memoryMb" | "diskMb"> {
@@ -108,21 +121,26 @@ export function describe(
   return { template, templateKey, mac, cpus, memoryMb, diskMb };
 }
 
-function imageFor(
-  context: HostContext,
-  command: Create,
-): { dir: string; manifest: ImageManifest; snapshotId: string | null } {
+interface SourceImage {
+  readonly dir: string;
+  readonly manifest: ImageManifest;
+  readonly snapshotId: string | null;
+  /** Why its memory cannot be restored, so that its disk is booted; null where it can. */
+  readonly coldWhy: string | null;
+}
+
+function imageFor(context: HostContext, command: Create): SourceImage {
   requireRuntime(context, command.runtime);
   if ("template" in command.from) {
     const { dir, manifest } = context.templates.image(command.from.template);
-    return { dir, manifest, snapshotId: null };
+    return { dir, manifest, snapshotId: null, coldWhy: null };
   }
   const { id } = requireSnapshot(context, command.from.snapshotId);
   const dir = snapshotDir(context.layout, id);
   const manifest = readManifest(dir);
   if (!manifest) throw new Refusal("snapshot.not_found", `there is no snapshot ${id}`);
-  requireLoadable(manifest, context.runtime);
-  return { dir, manifest, snapshotId: id };
+  const coldWhy = isLoadable(manifest, context.runtime) ? null : requireBootable(context, dir, manifest);
+  return { dir, manifest, snapshotId: id, coldWhy };
 }
 
 function requireRuntime(context: HostContext, wanted: Create["runtime"]): void {

@@ -4,7 +4,7 @@ import { Refusal, newHexId, toErrorResponse, crashPoint } from "@pandastack/plat
 import { hibernationDir, sandboxDir, scratchDir } from "../../files/layout.ts";
 import type { Change } from "../../journal/journal.ts";
 import { asRefusalWhenFull } from "../admission/index.ts";
-import type { Answering } from "../commit.ts";
+import { asStep, type Answering } from "../commit.ts";
 import { requireEntry, type HostContext } from "../context.ts";
 import { keepDisk } from "../disk.ts";
 import { SandboxEntry } from "../entry.ts";
@@ -14,7 +14,9 @@ import { mayRun } from "../rules.ts";
 import { planRestore, startFromImage, undoStart, type ReadyPlan, type Started } from "../start.ts";
 import { forkVolumes, removeClones, requireForkVolumes } from "../volumes/fork.ts";
 import type { VolumeRecord } from "../volumes/registry.ts";
+import { canCopyMemory } from "../waking.ts";
 import { copyImage } from "./snapshot.ts";
+import { wakeSandbox } from "./wake.ts";
 
 type Fork = Extract<HostCommand, { name: "forkSandbox" }>;
 type Outcome = ForkResult["children"][number];
@@ -35,6 +37,7 @@ export async function forkSandbox(context: HostContext, command: Fork, answering
     if (context.entries.has(child.sandboxId))
       throw new Refusal("sandbox.conflict", `sandbox ${child.sandboxId} exists already`);
   }
+  if (!canCopyMemory(context, parent.record)) await wakeSandbox(context, parent.record.id, asStep(context.commit));
   await requireForkVolumes(context, parent.record, command.children);
   using _room = await context.admission.reserve({
     machines: { count: command.children.length, memoryMb: parent.record.memoryMb },
@@ -119,18 +122,17 @@ async function startChild(
   const { attachments, clones } = volumes;
   const { runtime, slots } = context;
   const { sandboxId } = child;
-  let started: Started | undefined;
+  let started: Started;
   try {
     started = await startFromImage({ runtime, slots, ready, sandboxId, env, network, attachments });
     crashPoint("host.fork.child-started");
-    keepDisk(context.layout, child.sandboxId, started.machine);
   } catch (error) {
-    if (started) await undoStart(slots, started);
     await removeClones(context, clones);
     throw error;
   }
+  const { deaths: _deaths, ...former } = parent;
   const record: SandboxRecord = {
-    ...parent,
+    ...former,
     id: child.sandboxId,
     state: "running",
     persistent: child.persistent,
@@ -143,6 +145,13 @@ async function startChild(
     ...(attachments.attached.length === 0 ? {} : { volumes: attachments.attached }),
     machine: started.machine.record,
   };
+  try {
+    keepDisk(context.layout, record, started.machine);
+  } catch (error) {
+    await undoStart(slots, started);
+    await removeClones(context, clones);
+    throw error;
+  }
   return { record, started, clones };
 }
 

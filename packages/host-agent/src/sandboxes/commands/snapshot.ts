@@ -4,11 +4,13 @@ import { dirname, join } from "node:path";
 import type { HostSnapshot } from "@pandastack/contracts/host";
 import { Refusal, newHexId, crashPoint } from "@pandastack/platform";
 import { hibernationDir, scratchDir, snapshotDir } from "../../files/layout.ts";
-import type { Answering } from "../commit.ts";
+import { asStep, type Answering } from "../commit.ts";
 import { requireEntry, type HostContext, type SnapshotRecord } from "../context.ts";
 import { mayRun } from "../rules.ts";
 import { takeImage } from "../take-image.ts";
 import { requireVolumeRoom } from "../volumes/room.ts";
+import { canCopyMemory } from "../waking.ts";
+import { wakeSandbox } from "./wake.ts";
 
 const BLOCK_BYTES = 512;
 
@@ -21,6 +23,7 @@ export async function createSnapshot(
   mayRun("snapshot", entry.record);
   if (context.snapshots.has(command.snapshotId))
     throw new Refusal("sandbox.conflict", `snapshot ${command.snapshotId} exists already`);
+  if (!canCopyMemory(context, entry.record)) await wakeSandbox(context, entry.record.id, asStep(context.commit));
   const volumeBytes = (entry.record.volumes ?? []).reduce(
     (sum, volume) => sum + (volume.readOnly ? 0 : volume.sizeBytes),
     0,

@@ -6,6 +6,7 @@ import { volumeFile } from "../../files/layout.ts";
 import type { GuestClient } from "../../guest/client.ts";
 import { volumeFileName, type VolumePlan } from "../../runtimes/runtime.ts";
 import type { HostContext } from "../context.ts";
+import { keptCopy } from "../disk.ts";
 import type { SandboxRecord } from "../record.ts";
 import { devicePath, type AttachedVolume } from "./registry.ts";
 
@@ -22,12 +23,13 @@ export const NO_ATTACHMENTS: Attachments = { attached: [], plans: [], settle: as
 /**
  * Volumes for a new sandbox: those asked for, in the drives that are free, after those that the image's memory has mounted
  * already. Of the latter it gets what was on them then, for reading: the volumes themselves have gone on since.
+ * `isCold`: only the image's disk is used, and nothing is mounted yet.
  */
 export function attachNew(
   context: HostContext,
-  options: { asked: readonly SandboxVolume[]; inherited: readonly AttachedVolume[]; imageDir: string },
+  options: { asked: readonly SandboxVolume[]; inherited: readonly AttachedVolume[]; imageDir: string; isCold: boolean },
 ): Attachments {
-  const { asked, inherited, imageDir } = options;
+  const { asked, inherited, imageDir, isCold } = options;
   if (asked.length === 0 && inherited.length === 0) return NO_ATTACHMENTS;
   requireDistinct([...inherited, ...asked]);
   const taken = new Set(inherited.map((volume) => volume.drive));
@@ -40,8 +42,9 @@ export function attachNew(
     const { sizeBytes } = context.volumes.require(volume.volumeId);
     return { ...volume, drive: free[index]!, sizeBytes, copyBytes: volume.readOnly ? sizeBytes : 0 };
   });
+  const toRead = inherited.map((volume) => ({ ...volume, readOnly: true, copyBytes: 0 }));
   return {
-    attached: [...inherited.map((volume) => ({ ...volume, readOnly: true, copyBytes: 0 })), ...fresh],
+    attached: [...toRead, ...fresh],
     plans: [
       ...inherited.map((volume) => copyFromImage(volume, imageDir)),
       ...fresh.map(({ drive, volumeId, readOnly }): VolumePlan => {
@@ -50,7 +53,8 @@ export function attachNew(
       }),
     ],
     settle: async (guest) => {
-      await Promise.all(inherited.filter((volume) => !volume.readOnly).map((volume) => makeReadOnly(guest, volume)));
+      if (isCold) await Promise.all(toRead.map((volume) => mount(guest, volume)));
+      else await Promise.all(inherited.filter((one) => !one.readOnly).map((volume) => makeReadOnly(guest, volume)));
       await Promise.all(fresh.map((volume) => mount(guest, volume)));
     },
   };
@@ -74,6 +78,32 @@ export function attachWoken(context: HostContext, record: SandboxRecord, imageDi
     ),
     settle: async (guest) => {
       await Promise.all(grown.map((volume) => growInGuest(guest, volume)));
+    },
+  };
+}
+
+/**
+ * A sandbox that starts from its disk has nothing mounted. Volumes that it writes to are as they are now; of those that it reads
+ * it has its own copies, in the image that its disk is from, or kept beside its disk.
+ */
+export function attachCold(context: HostContext, record: SandboxRecord, imageDir: string | undefined): Attachments {
+  const { volumes = [], id } = record;
+  if (volumes.length === 0) return NO_ATTACHMENTS;
+  const attached = volumes.map((volume): AttachedVolume => {
+    if (volume.readOnly) return volume;
+    return { ...volume, sizeBytes: context.volumes.require(volume.volumeId).sizeBytes };
+  });
+  return {
+    attached,
+    plans: attached.map((volume): VolumePlan => {
+      const { drive, readOnly, volumeId } = volume;
+      if (!readOnly) return { drive, source: { link: volumeFile(context.layout, volumeId) } };
+      return imageDir === undefined
+        ? { drive, source: { copyOf: keptCopy(context.layout, id, drive) } }
+        : copyFromImage(volume, imageDir);
+    }),
+    settle: async (guest) => {
+      await Promise.all(attached.map((volume) => mount(guest, volume)));
     },
   };
 }
