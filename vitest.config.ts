@@ -35,6 +35,7 @@ const own = [
 
 export default defineConfig({
   test: {
+    reporters: ["default", "./tests/report/second-tries.ts"],
     projects: [
       project("unit", ["packages/*/tests/**/*.test.ts"], {
         exclude: ["packages/control-plane/tests/**", "packages/host-agent/tests/network/**", "**/node_modules/**"],

@@ -128,7 +128,8 @@ while True: threading.Thread(target=serve, args=(listener.accept()[0],), daemon=
 function poolSource(layout: HostLayout): string {
   for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
     const [fields, source] = line.split(" - ");
-    if (fields?.split(" ")[4] === layout.poolDir) return source!.split(" ")[1]!;
+    // With the blanks around it: /dev/loop1 is no part of /dev/loop12.
+    if (fields?.split(" ")[4] === layout.poolDir) return ` ${source!.split(" ")[1]!} `;
   }
   // Not a mount of its own: the folder's path shows in the jails' mounts.
   return join(dirname(layout.poolDir), "pool");

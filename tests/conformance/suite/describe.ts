@@ -74,7 +74,7 @@ export function describeRuntime(name: string, makeHost: () => Promise<Target>, o
           }
           tally.declare();
           test(title, { timeout: one.timeoutMs }, async () => {
-            onTestFinished(({ task }) => tally.ran(task.result?.state === "pass"));
+            onTestFinished(({ task }) => tally.ran(`${origin}: ${title}`, task.result?.state === "pass"));
             if (one.sandbox === "shared") await one.run({ world, origin, box: await sharedBox() });
             else await runAlone(one, world, origin);
           });
@@ -94,7 +94,7 @@ export function describeRuntime(name: string, makeHost: () => Promise<Target>, o
         }
         tally.declare();
         test(title, { timeout: END_TIMEOUT_MS }, async () => {
-          onTestFinished(({ task }) => tally.ran(task.result?.state === "pass"));
+          onTestFinished(({ task }) => tally.ran(title, task.result?.state === "pass"));
           await run();
         });
       };
