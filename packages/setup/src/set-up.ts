@@ -29,6 +29,8 @@ export async function setUp(settings: Settings, reporter: Reporter = reporterFor
     cache,
     repository: settings.repository,
     agentCrate: process.env["PANDASTACK_AGENT_CRATE"] ?? join(settings.repository, "native/guest-agent"),
+    runsc: settings.runsc,
+    runscModule: join(settings.repository, "native/runsc"),
     mirror: settings.debianMirror,
     certificates: readGuestCertificates(settings.guestCa),
   });

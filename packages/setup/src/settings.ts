@@ -7,6 +7,8 @@ export interface Settings {
   readonly cacheDir: string;
   readonly debianMirror: string | undefined;
   readonly guestCa: string | undefined;
+  /** A runsc to be used as it is, `build`, or `none`. */
+  readonly runsc: string | undefined;
 }
 
 const REPOSITORY = resolve(import.meta.dirname, "../../..");
@@ -21,5 +23,6 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     cacheDir: resolve(given("PANDASTACK_CACHE_DIR") ?? DEFAULT_CACHE_DIR),
     debianMirror: given("PANDASTACK_DEBIAN_MIRROR"),
     guestCa: given("PANDASTACK_GUEST_CA"),
+    runsc: given("PANDASTACK_RUNSC"),
   };
 }

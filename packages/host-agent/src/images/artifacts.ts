@@ -11,4 +11,16 @@ export interface Artifacts {
   initrd: { path: string; key: string; agentKey: string };
   /** ext4 root file systems by template name. */
   rootfs: Record<string, { path: string; key: string; diskMb: number }>;
+  /** Absent on hosts without gVisor; `gvisorMissing` then says why. */
+  gvisor?: {
+    /** `<cache>/runsc/<key>/runsc`: builds that older snapshots need lie beside it, by their keys. */
+    runsc: string;
+    /** Whether the folder `gvisor-bin` with the sentry lies beside it. */
+    sidecars: boolean;
+    version: string;
+    key: string;
+    /** Root file systems by template name, with the guest agent inside. */
+    erofs: Record<string, { path: string; key: string }>;
+  };
+  gvisorMissing?: string;
 }

@@ -1,14 +1,17 @@
+import { join } from "node:path";
 import type { Artifacts } from "../../../host-agent/src/images/artifacts.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { Step } from "../steps/step.ts";
+import { erofsOf, type ErofsEntry, findErofs, obtainErofs } from "./erofs.ts";
 import { type AgentEntry, findGuestAgent, obtainGuestAgent } from "./guest-agent.ts";
 import { findInitrd, type InitrdEntry, initrdOf, obtainInitrd } from "./initrd.ts";
 import { findMachine, kernelOf, type MachineEntry, obtainMachine, vmmRootOf } from "./machine.ts";
 import { findPostgres, obtainPostgres, type PostgresEntry } from "./postgres.ts";
 import { findRootfs, obtainRootfs, type RootfsEntry, type RootfsInput, rootfsOf } from "./rootfs.ts";
+import { findRunsc, obtainRunsc, type RunscEntry, type RunscInput } from "./runsc.ts";
 import { VMM_PROGRAMS } from "./vmm-root.ts";
 
-export interface BuildInput extends RootfsInput {
+export interface BuildInput extends RootfsInput, RunscInput {
   readonly cache: Cache;
   readonly repository: string;
   /** Folder of the guest agent's crate. */
@@ -32,6 +35,8 @@ export function artifactBuild(input: BuildInput): ArtifactBuild {
   let agent: AgentEntry | undefined;
   let initrd: InitrdEntry | undefined;
   let postgres: PostgresEntry | undefined;
+  let runsc: RunscEntry | { missing: string } | undefined;
+  let erofs: ErofsEntry | undefined;
 
   const steps: Step[] = [
     {
@@ -59,6 +64,25 @@ export function artifactBuild(input: BuildInput): ArtifactBuild {
       run: async () => void (initrd = await obtainInitrd(cache, built(machine), built(agent))),
     },
     {
+      name: "gVisor",
+      needs: ["system packages", "Rust"],
+      isDone: async () => {
+        const found = await findRunsc(cache, input);
+        runsc = found === "none" ? { missing: "PANDASTACK_RUNSC is none" } : found;
+        return runsc !== undefined;
+      },
+      run: async (context) => void (runsc = await obtainRunsc(cache, input, context)),
+    },
+    {
+      name: "root file system for gVisor",
+      needs: ["base root file system", "guest agent", "gVisor"],
+      isDone: () => {
+        if ("missing" in built(runsc)) return true;
+        return (erofs = findErofs(cache, built(rootfs), built(agent))) !== undefined;
+      },
+      run: async (context) => void (erofs = await obtainErofs(cache, built(rootfs), built(agent), context)),
+    },
+    {
       name: "PostgreSQL",
       needs: ["npm packages"],
       isDone: () => (postgres = findPostgres(cache, repository)) !== undefined,
@@ -76,9 +100,21 @@ export function artifactBuild(input: BuildInput): ArtifactBuild {
         kernel: { path: kernelOf(m), version: m.kernelVersion, key: m.kernelKey },
         initrd: { path: initrdOf(i), key: i.key, agentKey: built(agent).key },
         rootfs: { base: { path: rootfsOf(r), key: r.key, diskMb: r.diskMb } },
+        ...gvisorOf(built(runsc), erofs),
       };
     },
   };
+}
+
+function gvisorOf(
+  runsc: RunscEntry | { missing: string },
+  erofs: ErofsEntry | undefined,
+): Pick<Artifacts, "gvisor" | "gvisorMissing"> {
+  if ("missing" in runsc) return { gvisorMissing: runsc.missing };
+  const { version, key, sidecars } = runsc;
+  const image = built(erofs);
+  const roots = { base: { path: erofsOf(image), key: image.key } };
+  return { gvisor: { runsc: join(runsc.path, "runsc"), sidecars, version, key, erofs: roots } };
 }
 
 function built<T>(entry: T | undefined): T {

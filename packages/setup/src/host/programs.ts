@@ -9,6 +9,7 @@ export const NEEDED_PROGRAMS: Readonly<Record<string, string>> = {
   nft: "nftables",
   ip: "iproute2",
   "mkfs.ext4": "e2fsprogs",
+  "mkfs.erofs": "erofs-utils",
   setpriv: "util-linux",
   unshare: "util-linux",
   losetup: "mount",
