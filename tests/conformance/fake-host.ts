@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { hostLayout, type HostLayout } from "@pandastack/host-agent/files/layout";
 import type { Artifacts } from "@pandastack/host-agent/images/artifacts";
 import { createFakeRuntime, fakeMachines } from "@pandastack/host-agent/runtimes/fake/index";
+import { Runtimes } from "@pandastack/host-agent/runtimes/registry";
 import { PlainSlots } from "@pandastack/host-agent/sandboxes/plain-slots";
 import { openSandboxHost } from "@pandastack/host-agent/sandboxes/sandbox-host";
 import type { SandboxHost } from "@pandastack/host-agent/sandboxes/host";
@@ -56,11 +57,15 @@ export async function openFakeHost(): Promise<FakeHost> {
       layout,
       artifacts,
       log,
-      runtime: createFakeRuntime({ dir: join(layout.poolDir, "machines") }),
+      runtimes: new Runtimes([
+        {
+          runtime: createFakeRuntime({ dir: join(layout.poolDir, "machines") }),
+          size: { cpus: 1, memoryMb: 512 },
+          ahead: 0,
+        },
+      ]),
       slots: new PlainSlots(),
-      size: { cpus: 1, memoryMb: 512 },
       mac: "02:00:00:00:00:01",
-      vmmsAhead: 0,
     });
     await host.ready();
     return host;

@@ -8,6 +8,7 @@ import { GUEST_MAC, destroyAll, openNetwork } from "@pandastack/host-agent/netwo
 import { closePool, openPool } from "@pandastack/host-agent/pool/index";
 import { probeKvm } from "@pandastack/host-agent/runtimes/qemu/kvm-probe";
 import { QemuRuntime } from "@pandastack/host-agent/runtimes/qemu/runtime";
+import { Runtimes } from "@pandastack/host-agent/runtimes/registry";
 import { NetworkSlots } from "@pandastack/host-agent/sandboxes/network-slots";
 import { openSandboxHost } from "@pandastack/host-agent/sandboxes/sandbox-host";
 import type { SandboxHost } from "@pandastack/host-agent/sandboxes/host";
@@ -56,7 +57,8 @@ export async function openQemuHost(): Promise<Target> {
     kvm ??= (await probeKvm({ artifacts, layout, cgroups, log, ...lease })).works;
     const runtime = new QemuRuntime({ artifacts, layout, cgroups, kvm });
     const size = { cpus: kvm ? 2 : 1, memoryMb: 512 };
-    const host = await openSandboxHost({ layout, runtime, artifacts, slots, size, mac: GUEST_MAC, vmmsAhead: 0, log });
+    const runtimes = new Runtimes([{ runtime, size, ahead: 0 }]);
+    const host = await openSandboxHost({ layout, runtimes, artifacts, slots, mac: GUEST_MAC, log });
     opened = host;
     await host.ready();
     return { host, runtime };

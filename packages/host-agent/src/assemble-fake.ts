@@ -4,6 +4,7 @@ import type { Logger } from "@pandastack/platform";
 import type { HostLayout } from "./files/layout.ts";
 import type { Artifacts } from "./images/artifacts.ts";
 import { createFakeRuntime } from "./runtimes/fake/index.ts";
+import { Runtimes } from "./runtimes/registry.ts";
 import type { SandboxHost } from "./sandboxes/host.ts";
 import { PlainSlots } from "./sandboxes/plain-slots.ts";
 import { openSandboxHost } from "./sandboxes/sandbox-host.ts";
@@ -28,15 +29,13 @@ export async function assembleFakeHost(options: {
     rootfs: { base: { path: rootfs, key: "fake", diskMb: FAKE_DISK_MB } },
   };
   const runtime = createFakeRuntime({ dir: join(layout.poolDir, "machines") });
-  const size = { cpus: 1, memoryMb: FAKE_MEMORY_MB };
+  const runtimes = new Runtimes([{ runtime, size: { cpus: 1, memoryMb: FAKE_MEMORY_MB }, ahead: 0 }]);
   const host = await openSandboxHost({
     layout,
-    runtime,
+    runtimes,
     artifacts,
     slots: new PlainSlots(),
-    size,
     mac: FAKE_MAC,
-    vmmsAhead: 0,
     log,
   });
   return { host, close: () => host.close("hibernate") };

@@ -7,6 +7,7 @@ import { GUEST_MAC, openNetwork, readNetworks } from "./network/index.ts";
 import { closePool, openPool } from "./pool/index.ts";
 import { probeKvm } from "./runtimes/qemu/kvm-probe.ts";
 import { QemuRuntime } from "./runtimes/qemu/runtime.ts";
+import { Runtimes } from "./runtimes/registry.ts";
 import type { SandboxHost } from "./sandboxes/host.ts";
 import { NetworkSlots } from "./sandboxes/network-slots.ts";
 import { openSandboxHost } from "./sandboxes/sandbox-host.ts";
@@ -54,14 +55,13 @@ export async function assembleHost(options: {
   });
   const runtime = new QemuRuntime({ artifacts, layout, cgroups, kvm: kvm.works });
   const size = { cpus: kvm.works ? CPUS.kvm : CPUS.tcg, memoryMb: MEMORY_MB };
+  const runtimes = new Runtimes([{ runtime, size, ahead: vmmsAhead() }]);
   const host = await openSandboxHost({
     layout,
-    runtime,
+    runtimes,
     artifacts,
     slots,
-    size,
     mac: GUEST_MAC,
-    vmmsAhead: vmmsAhead(),
     log,
   });
   return {

@@ -24,7 +24,7 @@ export const HostCommand = z.discriminatedUnion("name", [
     name: z.literal("createSandbox"),
     sandboxId: SandboxId,
     from: z.union([z.object({ template: z.string() }), z.object({ snapshotId: SnapshotId })]),
-    runtime: z.enum(["auto", "microvm", "fake"]),
+    runtime: z.enum(["auto", "microvm", "gvisor", "fake"]),
     env: Env,
     persistent: z.boolean(),
     /** Default open. In force before the guest's first instruction. */

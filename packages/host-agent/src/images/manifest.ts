@@ -3,13 +3,16 @@ import { join } from "node:path";
 import { z } from "zod";
 import { RuntimeName, SandboxVolume } from "@pandastack/contracts/host";
 import { Refusal, writeFileAtomic } from "@pandastack/platform";
+import type { Runtime } from "../runtimes/runtime.ts";
 
 /** What an image's memory depends on, and what it was made of. `image.json` in the image's folder, written last: without it there is no image. */
 export const ImageManifest = z.object({
   format: z.literal(1),
   runtime: RuntimeName,
-  /** The runtime's build key at the time: another one cannot load this memory. */
+  /** The build that took it: see `Runtime.canLoad`. */
   buildKey: z.string(),
+  /** Instruction sets that its programs may have found; absent where `buildKey` covers them. */
+  cpuFeatures: z.array(z.string()).optional(),
   template: z.string(),
   templateKey: z.string(),
   cpus: z.int(),
@@ -38,16 +41,28 @@ export function readManifest(imageDir: string): ImageManifest | undefined {
   return ImageManifest.parse(JSON.parse(text));
 }
 
-/** `migration.send-configuration=off` hides mismatches from QEMU, so this check is the one that there is. */
-export const isLoadable = (manifest: ImageManifest, runtime: { name: string; buildKey: string }): boolean =>
-  manifest.runtime === runtime.name && manifest.buildKey === runtime.buildKey;
+/** What is asked of a runtime about an image. */
+export type ImageLoader = Pick<Runtime, "name" | "buildKey" | "cpuFeatures" | "canLoad">;
 
-export function requireLoadable(manifest: ImageManifest, runtime: { name: string; buildKey: string }): void {
-  if (isLoadable(manifest, runtime)) return;
-  throw new Refusal(
-    "snapshot.incompatible",
-    manifest.runtime === runtime.name
-      ? "this snapshot's memory was made by another build of the virtual machine monitor, or on another CPU, and cannot be restored here"
-      : `this snapshot belongs to the runtime "${manifest.runtime}" and cannot be restored by "${runtime.name}"`,
-  );
+/** `migration.send-configuration=off` hides mismatches from QEMU, so this check is the one that there is. */
+export function requireLoadable(manifest: ImageManifest, runtime: ImageLoader): void {
+  const refusal = whyNotLoadable(manifest, runtime);
+  if (refusal !== undefined) throw new Refusal("snapshot.incompatible", refusal);
+}
+
+export const isLoadable = (manifest: ImageManifest, runtime: ImageLoader): boolean =>
+  whyNotLoadable(manifest, runtime) === undefined;
+
+/** Undefined: the runtime can load it here. */
+export function whyNotLoadable(manifest: ImageManifest, runtime: ImageLoader): string | undefined {
+  if (manifest.runtime !== runtime.name)
+    return `this snapshot belongs to the runtime "${manifest.runtime}" and cannot be restored by "${runtime.name}"`;
+  if (manifest.buildKey !== runtime.buildKey && runtime.canLoad?.(manifest.buildKey) !== true)
+    return `this snapshot's memory was made by another build of "${runtime.name}"${
+      runtime.cpuFeatures ? ", which is not on this host" : ", or on another CPU,"
+    } and cannot be restored here`;
+  const here = new Set(runtime.cpuFeatures ?? manifest.cpuFeatures);
+  const lacking = (manifest.cpuFeatures ?? []).filter((feature) => !here.has(feature));
+  if (lacking.length === 0) return undefined;
+  return `this snapshot's programs may use ${lacking.join(", ")}, which this host's processor does not have, so it cannot be restored here`;
 }

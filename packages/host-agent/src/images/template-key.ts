@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { MachineSize } from "../runtimes/runtime.ts";
+import type { MachineSize, Runtime } from "../runtimes/runtime.ts";
 import type { Artifacts } from "./artifacts.ts";
 
 /** Bump when baking itself changes what ends up in a template's memory. */
@@ -9,19 +9,21 @@ export const GUEST_PROTOCOL_VERSION = 1;
 /** Names everything a template's memory depends on: the same key, the same image. */
 export function templateKey(options: {
   name: string;
-  runtime: { name: string; buildKey: string };
+  runtime: Pick<Runtime, "name" | "buildKey" | "cpuFeatures" | "rootImage">;
   artifacts: Artifacts;
   size: MachineSize;
   mac: string;
 }): string {
   const { artifacts, runtime } = options;
+  const made =
+    runtime.rootImage === "erofs"
+      ? [artifacts.gvisor?.erofs[options.name]?.key, runtime.cpuFeatures]
+      : [artifacts.kernel.key, artifacts.initrd.key, artifacts.rootfs[options.name]?.key];
   const parts = [
     options.name,
     runtime.name,
     runtime.buildKey,
-    artifacts.kernel.key,
-    artifacts.initrd.key,
-    artifacts.rootfs[options.name]?.key,
+    ...made,
     options.size,
     options.mac,
     BAKE_VERSION,

@@ -12,8 +12,17 @@ import type { NetworkSlot } from "../network/slot.ts";
 export interface Runtime {
   readonly name: RuntimeName;
   readonly isolation: Isolation;
-  /** Hash over the VMM's build, its machine layout and CPU features: part of every image's key. */
+  /** Names the VMM's build, its machine layout and, where it must be the same, the CPU: part of every image's key. */
   readonly buildKey: string;
+  /** Instruction sets of this host that guests may use: an image's must all be here. Absent: `buildKey` covers the CPU. */
+  readonly cpuFeatures?: readonly string[];
+  /** Whether images of another build can be loaded, by that build, which is still there. Absent: only those of `buildKey`. */
+  canLoad?(buildKey: string): boolean;
+  /**
+   * What `boot` gets as its root disk. Absent: a copy of the template's ext4 image, which becomes the machine's. `erofs`: the
+   * template's EROFS image itself, which stays where it is.
+   */
+  readonly rootImage?: "erofs";
   /** What the kernel limits its machines in. Runtimes whose machines are no processes leave it out. */
   readonly limits?: HostInfo["limits"];
 
@@ -121,6 +130,8 @@ export interface MachineRecord {
   readonly pidStartTime: string;
   /** The host's boot id: after a reboot pids mean nothing. */
   readonly bootId: string;
+  /** The build that it runs on, where that is not the runtime's of today: it was restored from an older image. */
+  readonly buildKey?: string;
   /** What else the runtime needs, its own business. */
   readonly state: Readonly<Record<string, unknown>>;
 }

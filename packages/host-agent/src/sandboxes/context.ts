@@ -1,8 +1,9 @@
-import type { HostSnapshot } from "@pandastack/contracts/host";
+import type { HostSnapshot, RuntimeName } from "@pandastack/contracts/host";
 import { Refusal, type Logger } from "@pandastack/platform";
 import type { HostLayout } from "../files/layout.ts";
 import type { Journal } from "../journal/journal.ts";
-import type { Machine, Runtime, VolumeImages } from "../runtimes/runtime.ts";
+import type { Runtimes } from "../runtimes/registry.ts";
+import type { Machine, VolumeImages } from "../runtimes/runtime.ts";
 import type { TemplateStore } from "../templates/template-store.ts";
 import type { Admission } from "./admission/index.ts";
 import type { Commit } from "./commit.ts";
@@ -21,7 +22,7 @@ export interface SnapshotRecord extends HostSnapshot {
 /** What the commands work with. */
 export interface HostContext {
   readonly layout: HostLayout;
-  readonly runtime: Runtime;
+  readonly runtimes: Runtimes;
   readonly slots: SlotSource;
   readonly journal: Journal;
   readonly templates: TemplateStore;
@@ -29,8 +30,8 @@ export interface HostContext {
   readonly log: Logger;
   readonly entries: Map<string, SandboxEntry>;
   readonly snapshots: Map<string, SnapshotRecord>;
-  /** VMMs started ahead, once the default template is there. */
-  readonly stock: () => Stock | undefined;
+  /** Machines of a runtime that wait, empty, once it has the default template. */
+  readonly stock: (runtime: RuntimeName) => Stock | undefined;
   readonly volumes: VolumeRegistry;
   readonly volumeImages: VolumeImages;
   /** Runs what looks for room in the pool and then takes it, one after the other. */

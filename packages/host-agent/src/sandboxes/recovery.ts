@@ -33,7 +33,8 @@ export async function recover(context: HostContext): Promise<void> {
   crashPoint("host.recovery.adopted");
   await killStrangers(context, kept);
   crashPoint("host.recovery.strangers-killed");
-  await context.runtime.removeUnnamed?.(new Set(kept.map((machine) => machine.machineId)));
+  for (const { runtime } of context.runtimes.all)
+    await runtime.removeUnnamed?.(new Set(kept.map((machine) => machine.machineId)));
   const broken = new Set(await context.slots.adopt(slotsInUse(context)));
   crashPoint("host.recovery.slots-adopted");
   removeUnnamed(join(context.layout.poolDir, "machines"), new Set(kept.map((machine) => machine.machineId)));
@@ -120,19 +121,22 @@ async function recoverSandbox(context: HostContext, record: SandboxRecord): Prom
 
 /** One that lives and cannot be driven is of no use, and must not keep the host agent from serving all others. */
 async function findMachine(context: HostContext, record: MachineRecord): Promise<Machine | Death> {
+  const runtime = context.runtimes.find(record.runtime)?.runtime;
+  // Its processes are strangers then, and end with those.
+  if (!runtime) return { reason: `its runtime, "${record.runtime}", is not on this host any more`, by: "agent" };
   if (record.bootId !== hostBootId()) {
-    await context.runtime.destroy(record);
+    await runtime.destroy(record);
     return { reason: HOST_RESTARTED, by: "host" };
   }
   try {
-    const machine = await context.runtime.adopt(record);
+    const machine = await runtime.adopt(record);
     if (machine) return machine;
-    const ranOutOfMemory = context.runtime.ranOutOfMemory?.(record) === true;
+    const ranOutOfMemory = runtime.ranOutOfMemory?.(record) === true;
     const reason = ranOutOfMemory ? OUT_OF_MEMORY : "its machine ended while the host agent was away";
     return { reason, by: "itself" };
   } catch (error) {
     context.log.error({ err: error, pid: record.pid }, "a living machine cannot be driven and is ended");
-    await context.runtime.destroy(record);
+    await runtime.destroy(record);
     return { reason: "its machine did not answer any more", by: "itself" };
   }
 }

@@ -1,7 +1,6 @@
 import { availableParallelism, release } from "node:os";
 import { mkdirSync } from "node:fs";
 import { statfs } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
 import { crashPoint } from "@pandastack/platform";
 import type {
   HostCommand,
@@ -20,7 +19,8 @@ import type { HostLayout } from "../files/layout.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { Artifacts } from "../images/artifacts.ts";
 import { Journal } from "../journal/journal.ts";
-import type { Machine, MachineSize, Runtime } from "../runtimes/runtime.ts";
+import type { Runtimes } from "../runtimes/registry.ts";
+import type { Machine } from "../runtimes/runtime.ts";
 import { TemplateStore } from "../templates/template-store.ts";
 import { ext4Images } from "../volumes/ext4.ts";
 import {
@@ -48,31 +48,23 @@ import type { SandboxEntry } from "./entry.ts";
 import { EventFeed } from "./event-feed.ts";
 import type { SandboxHost } from "./host.ts";
 import { Operations } from "./operations.ts";
+import { Preparation } from "./preparation.ts";
 import { KeyedQueue } from "./queue.ts";
 import { OUT_OF_MEMORY, toHostSandbox } from "./record.ts";
 import { RefusalWatch } from "./refusal-watch.ts";
 import { recover } from "./recovery.ts";
 import { Restarts } from "./restarts.ts";
 import { NO_FIGURES, type SlotSource } from "./slots.ts";
-import { Stock } from "./stock.ts";
 import { VolumeRegistry } from "./volumes/registry.ts";
 
 export interface SandboxHostOptions {
   readonly layout: HostLayout;
-  readonly runtime: Runtime;
+  readonly runtimes: Runtimes;
   readonly artifacts: Artifacts;
   readonly slots: SlotSource;
-  readonly size: MachineSize;
   readonly mac: string;
-  /** Empty VMMs kept started for the default template. */
-  readonly vmmsAhead: number;
   readonly log: Logger;
 }
-
-const DEFAULT_TEMPLATE = "base";
-/** Between two attempts at a template: doubled after each, so that a host that cannot bake does little else. */
-const FIRST_BAKE_PAUSE_MS = 500;
-const LONGEST_BAKE_PAUSE_MS = 60_000;
 
 /** Opens the journal and takes up what lives; templates are made in the background, see `ready`. */
 export async function openSandboxHost(options: SandboxHostOptions): Promise<SandboxHost> {
@@ -93,15 +85,13 @@ class LocalSandboxHost implements SandboxHost {
   readonly #feed = new EventFeed();
   readonly #background = new Set<Promise<void>>();
   readonly #closing = new AbortController();
-  #stock: Stock | undefined;
+  readonly #preparation: Preparation;
   #ready: Promise<void> | undefined;
-  #isReady = false;
-  #notReadyReason: string | null = "starting";
 
   constructor(options: SandboxHostOptions) {
     this.#options = options;
     this.#journal = new Journal(options.layout.dataDir);
-    const { layout, runtime, slots, log } = options;
+    const { layout, runtimes, slots, log } = options;
     const commit: Commit = (changes, answer) => {
       const operation = answer && { id: answer.operationId, commandHash: answer.commandHash, result: answer.result };
       for (const event of this.#journal.commit(changes, operation)) this.#feed.publish(event);
@@ -110,7 +100,10 @@ class LocalSandboxHost implements SandboxHost {
       ...options,
       acquireSlot: () => slots.acquire(),
       releaseSlot: (slot) => slots.release(slot),
+      onReady: (image, entry) => this.#preparation.keepAhead(image, entry),
     });
+    const later = (what: string, work: () => Promise<void>): void => this.#later(what, work);
+    this.#preparation = new Preparation({ runtimes, slots, templates, later, signal: this.#closing.signal, log });
     const entries: HostContext["entries"] = new Map();
     const admission = new Admission({
       settings: admissionSettings(process.env),
@@ -121,21 +114,21 @@ class LocalSandboxHost implements SandboxHost {
     this.#context = {
       admission,
       volumes: new VolumeRegistry(entries),
-      volumeImages: runtime.volumeImages ?? ext4Images,
+      volumeImages: runtimes.default.runtime.volumeImages ?? ext4Images,
       allocating: (work) => this.#queue.run("allocation", work),
       inTurn: (sandboxId, work) => this.#queue.run(sandboxId, work),
       layout,
-      runtime,
+      runtimes,
       slots,
       log,
       journal: this.#journal,
       templates,
       entries,
       snapshots: new Map(),
-      stock: () => this.#stock,
+      stock: (runtime) => this.#preparation.stock(runtime),
       commit,
       watch: (entry, machine) => this.#watch(entry, machine),
-      later: (what, work) => this.#later(what, work),
+      later,
     };
     this.#operations = new Operations(this.#journal, commit);
     this.#refusals = new RefusalWatch(this.#context);
@@ -146,7 +139,7 @@ class LocalSandboxHost implements SandboxHost {
     await recover(this.#context);
     for (const entry of this.#context.entries.values()) this.#restarts.schedule(entry);
     this.#refusals.start();
-    this.#ready = this.#prepareTemplates();
+    this.#ready = this.#preparation.run();
   }
 
   async ready(): Promise<void> {
@@ -154,7 +147,8 @@ class LocalSandboxHost implements SandboxHost {
   }
 
   async info(): Promise<HostInfo> {
-    const { runtime, layout } = this.#options;
+    const { runtimes, layout } = this.#options;
+    const { runtime } = runtimes.default;
     const pool = await statfs(layout.poolDir);
     const count = (state: HostSandbox["state"]) =>
       [...this.#context.entries.values()].filter((entry) => entry.state === state).length;
@@ -162,9 +156,12 @@ class LocalSandboxHost implements SandboxHost {
       id: this.#journal.hostId,
       epoch: this.#journal.epoch,
       bootId: hostBootId(),
-      ready: this.#isReady,
-      notReadyReason: this.#notReadyReason,
-      runtimes: [{ name: runtime.name, isolation: runtime.isolation, available: true, reason: null }],
+      ready: this.#preparation.notReadyReason === null,
+      notReadyReason: this.#preparation.notReadyReason,
+      runtimes: [
+        ...runtimes.all.map(({ runtime: { name, isolation } }) => ({ name, isolation, available: true, reason: null })),
+        ...runtimes.missing.map((missing) => ({ ...missing, available: false })),
+      ],
       templates: this.#context.templates.list(),
       limits: runtime.limits ?? {
         controllers: [],
@@ -242,7 +239,7 @@ class LocalSandboxHost implements SandboxHost {
     await this.#ready;
     await this.#queue.idle();
     if (how === "hibernate") await closeSandboxes(this.#context, (sandboxId) => this.#hibernateForClose(sandboxId));
-    await this.#stock?.close();
+    await this.#preparation.close();
     await Promise.all(this.#background);
     await this.#options.slots.close(how === "hibernate" ? "remove" : "leave");
     for (const entry of this.#context.entries.values()) entry.leaveMachine();
@@ -287,33 +284,6 @@ class LocalSandboxHost implements SandboxHost {
 
   async #hibernateForClose(sandboxId: string): Promise<void> {
     await this.#queue.run(sandboxId, () => hibernateSandbox(this.#context, sandboxId, asStep(this.#context.commit)));
-  }
-
-  /** A bake that failed is tried again until it works: whatever was missing may come. */
-  async #prepareTemplates(): Promise<void> {
-    const { signal } = this.#closing;
-    for (let failures = 1; !signal.aborted && !(await this.#tryTemplates()); failures++) {
-      const pauseMs = Math.min(FIRST_BAKE_PAUSE_MS * 2 ** failures, LONGEST_BAKE_PAUSE_MS);
-      await delay(pauseMs, undefined, { signal }).catch(() => {});
-    }
-  }
-
-  async #tryTemplates(): Promise<boolean> {
-    const { runtime, slots, vmmsAhead, log } = this.#options;
-    try {
-      this.#notReadyReason = `making the template "${DEFAULT_TEMPLATE}"`;
-      const image = await this.#context.templates.ensure(DEFAULT_TEMPLATE);
-      this.#notReadyReason = "starting empty virtual machine monitors ahead";
-      this.#stock = new Stock({ runtime, slots, imageDir: image.dir, size: image.manifest, count: vmmsAhead, log });
-      await this.#stock.fill();
-      this.#isReady = true;
-      this.#notReadyReason = null;
-      return true;
-    } catch (error) {
-      log.error({ err: error }, "the default template could not be made");
-      this.#notReadyReason = error instanceof Error ? error.message : String(error);
-      return false;
-    }
   }
 
   /** A machine that ends without having been asked to takes its sandbox's memory with it, and says so. */

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import type { HostNetwork } from "@pandastack/contracts/host";
+import type { HostNetwork, RuntimeName } from "@pandastack/contracts/host";
 import { newHexId, crashPoint, markStep } from "@pandastack/platform";
 import { GuestClient } from "../guest/client.ts";
 import { GuestConnection, type GuestRefresh } from "../guest/connection.ts";
@@ -126,12 +126,12 @@ function identityOf(
 
 /** Holds a slot for a machine to be, with a VMM that was started ahead where one fits. */
 export async function planRestore(
-  source: { slots: SlotSource; stock: () => Stock | undefined },
-  wanted: { imageDir: string; size: MachineSize; durable: boolean },
+  source: { slots: SlotSource; stock: (runtime: RuntimeName) => Stock | undefined },
+  wanted: { runtime: RuntimeName; imageDir: string; size: MachineSize; durable: boolean },
 ): Promise<ReadyPlan> {
   const { imageDir, durable } = wanted;
   const size = { cpus: wanted.size.cpus, memoryMb: wanted.size.memoryMb };
-  const taken = source.stock()?.take({ imageDir, size, durable });
+  const taken = source.stock(wanted.runtime)?.take({ imageDir, size, durable });
   if (taken) return { plan: taken, slot: taken.slot };
   const slot = await source.slots.acquire();
   return { slot, plan: { machineId: newHexId(6), slot, size, imageDir, durable } };

@@ -4,7 +4,7 @@ import { fsyncFolder, newHexId, crashPoint } from "@pandastack/platform";
 import { scratchDir } from "../files/layout.ts";
 import { writeManifest } from "../images/manifest.ts";
 import { GUEST_PROTOCOL_VERSION } from "../images/template-key.ts";
-import type { SnapshotOutcome } from "../runtimes/runtime.ts";
+import type { Runtime, SnapshotOutcome } from "../runtimes/runtime.ts";
 import { asRefusalWhenFull } from "./admission/index.ts";
 import type { HostContext } from "./context.ts";
 import type { SandboxEntry } from "./entry.ts";
@@ -24,7 +24,7 @@ export async function takeImage(
     const outcome = await whileQuiet(entry, () =>
       entry.machine.snapshot({ imageDir: scratch, resume: options.resume, durable: options.durable }),
     );
-    writeImageManifest(scratch, entry.record, context.runtime);
+    writeImageManifest(scratch, entry.record, context.runtimes.require(entry.record.runtime).runtime);
     crashPoint("host.image.described");
     mkdirSync(dirname(options.target), { recursive: true, mode: 0o700 });
     rmSync(options.target, { recursive: true, force: true });
@@ -39,16 +39,18 @@ export async function takeImage(
   }
 }
 
+/** The build is the one that the machine runs on: its memory is restored by no other. */
 export function writeImageManifest(
   dir: string,
   record: SandboxRecord,
-  runtime: { name: SandboxRecord["runtime"]; buildKey: string },
+  runtime: Pick<Runtime, "name" | "buildKey" | "cpuFeatures">,
 ): void {
   const { template, templateKey, cpus, memoryMb, diskMb, mac } = record;
   writeManifest(dir, {
     format: 1,
     runtime: runtime.name,
-    buildKey: runtime.buildKey,
+    buildKey: record.machine?.buildKey ?? runtime.buildKey,
+    ...(runtime.cpuFeatures && { cpuFeatures: [...runtime.cpuFeatures] }),
     template,
     templateKey,
     cpus,

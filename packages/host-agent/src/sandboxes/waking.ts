@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Fault, Refusal, newHexId } from "@pandastack/platform";
 import { hibernationDir, sandboxDisk, scratchDir } from "../files/layout.ts";
 import { isLoadable, readManifest, requireLoadable, type ImageManifest } from "../images/manifest.ts";
+import type { Runtime } from "../runtimes/runtime.ts";
 import type { HostContext } from "./context.ts";
 import type { SandboxRecord } from "./record.ts";
 
@@ -20,8 +21,9 @@ export function wakeSource(context: HostContext, record: SandboxRecord): WakeSou
   const imageDir = hibernationDir(context.layout, record.id);
   const manifest = record.state === "hibernated" ? readManifest(imageDir) : undefined;
   if (manifest) {
-    if (isLoadable(manifest, context.runtime)) return { kind: "memory", imageDir, manifest };
-    return { kind: "image-disk", imageDir, why: requireBootable(context, imageDir, manifest) };
+    const { runtime } = context.runtimes.require(manifest.runtime);
+    if (isLoadable(manifest, runtime)) return { kind: "memory", imageDir, manifest };
+    return { kind: "image-disk", imageDir, why: requireBootable(runtime, imageDir, manifest) };
   }
   const disk = sandboxDisk(context.layout, record.id);
   if (existsSync(disk)) return { kind: "disk", disk };
@@ -38,25 +40,26 @@ export const canCopyMemory = (context: HostContext, record: SandboxRecord): bool
   record.state !== "hibernated" || wakeSource(context, record).kind === "memory";
 
 /** Why its memory cannot be restored, for one whose disk can be booted all the same; else the refusal. */
-export function requireBootable(context: HostContext, imageDir: string, manifest: ImageManifest): string {
-  const { name, imageDisk } = context.runtime;
+export function requireBootable(runtime: Runtime, imageDir: string, manifest: ImageManifest): string {
+  const { name, imageDisk } = runtime;
   if (manifest.runtime === name && existsSync(join(imageDir, imageDisk)))
     return "its memory was made by another build of the virtual machine monitor, or on another CPU";
-  requireLoadable(manifest, context.runtime);
+  requireLoadable(manifest, runtime);
   throw new Fault("sandbox.wake_failed", `the image at ${imageDir} has no disk`);
 }
 
 /** A copy of an image's disk to boot, for as long as `work` takes. The image stays as it is. */
 export async function withDiskOf<T>(
   context: HostContext,
+  runtime: Runtime,
   imageDir: string,
   work: (rootDisk: string) => Promise<T>,
 ): Promise<T> {
   const scratch = scratchDir(context.layout, `disk-${newHexId(6)}`);
   mkdirSync(scratch, { recursive: true, mode: 0o700 });
   try {
-    const rootDisk = join(scratch, context.runtime.imageDisk);
-    await copyFile(join(imageDir, context.runtime.imageDisk), rootDisk, constants.COPYFILE_FICLONE);
+    const rootDisk = join(scratch, runtime.imageDisk);
+    await copyFile(join(imageDir, runtime.imageDisk), rootDisk, constants.COPYFILE_FICLONE);
     return await work(rootDisk);
   } finally {
     rmSync(scratch, { recursive: true, force: true });

@@ -37,6 +37,7 @@ export async function bakeTemplate(options: {
   layout: HostLayout;
   slot: NetworkSlot;
   size: MachineSize;
+  /** A root file system, see `Runtime.rootImage`. */
   rootfs: string;
   imageDir: string;
   log: Logger;
@@ -45,8 +46,9 @@ export async function bakeTemplate(options: {
   const work = scratchDir(options.layout, `bake-${newHexId(4)}`);
   mkdirSync(work, { recursive: true, mode: 0o700 });
   try {
-    const rootDisk = join(work, "disk");
-    await run("cp", ["--sparse=always", "--", options.rootfs, rootDisk], { timeoutMs: COPY_TIMEOUT_MS });
+    const rootDisk = runtime.rootImage === undefined ? join(work, "disk") : options.rootfs;
+    if (rootDisk !== options.rootfs)
+      await run("cp", ["--sparse=always", "--", options.rootfs, rootDisk], { timeoutMs: COPY_TIMEOUT_MS });
     const { machine, channel } = await runtime.boot({ machineId: newHexId(6), slot, size, rootDisk, durable: false });
     try {
       const client = new GuestClient(new GuestConnection(channel));

@@ -1,42 +1,110 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { HostTemplate } from "@pandastack/contracts/host";
+import { setTimeout as delay } from "node:timers/promises";
+import type { HostTemplate, RuntimeName } from "@pandastack/contracts/host";
 import { Refusal, newHexId, type Logger, crashPoint } from "@pandastack/platform";
 import { scratchDir, templateDir, type HostLayout } from "../files/layout.ts";
 import type { Artifacts } from "../images/artifacts.ts";
-import { readManifest, writeManifest, type ImageManifest } from "../images/manifest.ts";
+import { readManifest, whyNotLoadable, writeManifest, type ImageManifest } from "../images/manifest.ts";
 import { GUEST_PROTOCOL_VERSION, templateKey } from "../images/template-key.ts";
 import { processStat } from "../processes/proc.ts";
 import { run } from "../processes/run.ts";
-import type { MachineSize, Runtime } from "../runtimes/runtime.ts";
+import type { RuntimeEntry } from "../runtimes/registry.ts";
 import type { NetworkSlot } from "../network/slot.ts";
 import { bakeTemplate } from "./bake.ts";
 
 const COPY_TIMEOUT_MS = 300_000;
 const DEFAULT_TEMPLATE = "base";
+/** How long a create waits for a variant that is baked for it: its caller gives up at 30 s. */
+const BAKE_WAIT_MS = 15_000;
 
 export interface TemplateImage {
   readonly name: string;
+  readonly runtime: RuntimeName;
   readonly dir: string;
   readonly manifest: ImageManifest;
 }
 
-/** Templates of this host: baked once, kept in the host's cache, copied into each server's pool (reflinks need one file system). */
+/**
+ * Templates of this host, one variant for each runtime that was asked for: baked once, kept in the host's cache, copied into
+ * each server's pool (reflinks need one file system).
+ */
 export class TemplateStore {
   readonly #options: TemplateStoreOptions;
   readonly #images = new Map<string, TemplateImage>();
   readonly #status = new Map<string, HostTemplate>();
+  readonly #making = new Map<string, Promise<TemplateImage>>();
 
   constructor(options: TemplateStoreOptions) {
     this.#options = options;
   }
 
-  /** Makes the template available, by whichever way is shortest. */
-  async ensure(name: string): Promise<TemplateImage> {
-    const { runtime, artifacts, layout, size, log } = this.#options;
+  /** Makes the runtime's variant available, by whichever way is shortest. Calls at the same time share the work. */
+  ensure(name: string, entry: RuntimeEntry): Promise<TemplateImage> {
+    const variant = variantOf(name, entry);
+    const making = this.#making.get(variant) ?? this.#make(name, entry).finally(() => this.#making.delete(variant));
+    this.#making.set(variant, making);
+    return making;
+  }
+
+  /** The runtime's variant as it is; one that nobody has asked for before is made first, as far as that takes no time. */
+  async image(name: string, entry: RuntimeEntry): Promise<TemplateImage> {
+    const variant = variantOf(name, entry);
+    const known = this.#images.get(variant);
+    if (known) return known;
+    // What is being made at the start is not waited for: that may take minutes, and the host says that it is not ready.
+    const isBeingMade = this.#making.has(variant);
+    const making = this.ensure(name, entry).catch((error: unknown) => {
+      if (error instanceof Refusal) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Refusal(
+        "template.not_ready",
+        `template "${name}" could not be made for the runtime "${entry.runtime.name}": ${why}`,
+      );
+    });
+    // It goes on when nobody waits for it any more.
+    making.catch(() => {});
+    const image = isBeingMade ? undefined : await Promise.race([making, after(BAKE_WAIT_MS)]);
+    if (image) return image;
+    throw new Refusal(
+      "template.not_ready",
+      `template "${name}" is being made for the runtime "${entry.runtime.name}"; try again soon`,
+      { retryAfterSeconds: 2 },
+    );
+  }
+
+  /** What an earlier start has made for this runtime and it can still load: it serves while a newer one is being made. */
+  takeEarlier(name: string, entry: RuntimeEntry): TemplateImage | undefined {
+    const { layout, mac } = this.#options;
+    const folder = dirname(templateDir(layout, "x"));
+    const isUsable = ({ manifest }: { manifest: ImageManifest }): boolean =>
+      manifest.template === name &&
+      manifest.mac === mac &&
+      manifest.cpus === entry.size.cpus &&
+      manifest.memoryMb === entry.size.memoryMb &&
+      whyNotLoadable(manifest, entry.runtime) === undefined;
+    const newest = (existsSync(folder) ? readdirSync(folder) : [])
+      .map((key) => ({ dir: templateDir(layout, key), manifest: readManifest(templateDir(layout, key)) }))
+      .filter((found): found is { dir: string; manifest: ImageManifest } => found.manifest !== undefined)
+      .filter(isUsable)
+      .toSorted((a, b) => b.manifest.createdAt.localeCompare(a.manifest.createdAt))[0];
+    if (newest === undefined) return undefined;
+    const image = { name, runtime: entry.runtime.name, ...newest };
+    this.#images.set(variantOf(name, entry), image);
+    return image;
+  }
+
+  list(): HostTemplate[] {
+    return [...this.#status.values()];
+  }
+
+  async #make(name: string, entry: RuntimeEntry): Promise<TemplateImage> {
+    const { artifacts, layout, mac, log } = this.#options;
+    const { runtime, size } = entry;
     const rootfs = artifacts.rootfs[name];
     if (!rootfs) throw this.#unknown(name);
-    const key = templateKey({ name, runtime, artifacts, size, mac: this.#options.mac });
+    const variant = variantOf(name, entry);
+    const key = templateKey({ name, runtime, artifacts, size, mac });
     const dir = templateDir(layout, key);
     const status: HostTemplate = {
       name,
@@ -47,40 +115,25 @@ export class TemplateStore {
       sizeBytes: 0,
       error: null,
     };
-    this.#status.set(name, status);
+    const ready = { ...status, status: "ready" as const, sizeBytes: size.memoryMb * 1_048_576 };
+    this.#status.set(variant, this.#images.has(variant) ? ready : status);
     try {
-      if (!readManifest(dir)) await this.#obtain(name, key, dir);
+      if (!readManifest(dir)) await this.#obtain(name, entry, key, dir);
       await this.#keepInCache(name, dir, join(layout.cacheDir, "templates", key));
-      const image = { name, dir, manifest: readManifest(dir)! };
-      this.#images.set(name, image);
-      this.#status.set(name, { ...status, status: "ready", sizeBytes: size.memoryMb * 1_048_576 });
-      log.info({ template: name, key }, "template ready");
+      const image = { name, runtime: runtime.name, dir, manifest: readManifest(dir)! };
+      this.#images.set(variant, image);
+      this.#status.set(variant, ready);
+      log.info({ template: name, runtime: runtime.name, key }, "template ready");
+      this.#options.onReady(image, entry);
       return image;
     } catch (error) {
-      this.#status.set(name, {
-        ...status,
-        status: "failed",
-        error: error instanceof Error ? error.message : String(error),
-      });
+      const text = error instanceof Error ? error.message : String(error);
+      this.#status.set(variant, this.#images.has(variant) ? ready : { ...status, status: "failed", error: text });
       throw error;
     }
   }
 
-  image(name: string): TemplateImage {
-    const image = this.#images.get(name);
-    if (image) return image;
-    if (this.#status.get(name)?.status === "baking")
-      throw new Refusal("template.not_ready", `template "${name}" is being made; try again soon`, {
-        retryAfterSeconds: 2,
-      });
-    throw this.#unknown(name);
-  }
-
-  list(): HostTemplate[] {
-    return [...this.#status.values()];
-  }
-
-  async #obtain(name: string, key: string, dir: string): Promise<void> {
+  async #obtain(name: string, entry: RuntimeEntry, key: string, dir: string): Promise<void> {
     const { layout, log } = this.#options;
     const scratch = scratchDir(layout, `template-${newHexId(4)}`);
     mkdirSync(scratch, { recursive: true, mode: 0o700 });
@@ -93,7 +146,7 @@ export class TemplateStore {
         crashPoint("host.template.copied");
         renameSync(scratch, dir);
       } else {
-        await this.#bake(name, key, scratch);
+        await this.#bake(name, entry, key, scratch);
         crashPoint("host.bake.described");
         renameSync(scratch, dir);
         crashPoint("host.bake.moved");
@@ -112,10 +165,12 @@ export class TemplateStore {
     );
   }
 
-  async #bake(name: string, key: string, imageDir: string): Promise<void> {
-    const { runtime, artifacts, layout, size, mac, log } = this.#options;
-    const rootfs = artifacts.rootfs[name]!;
+  async #bake(name: string, { runtime, size }: RuntimeEntry, key: string, imageDir: string): Promise<void> {
+    const { artifacts, layout, mac, log } = this.#options;
     log.info({ template: name, runtime: runtime.name }, "baking the template");
+    const rootfs = runtime.rootImage === "erofs" ? artifacts.gvisor?.erofs[name] : artifacts.rootfs[name];
+    if (rootfs === undefined)
+      throw new Error(`set-up has made no root file system of "${name}" for the runtime "${runtime.name}"`);
     const slot = await this.#options.acquireSlot();
     crashPoint("host.bake.begun");
     try {
@@ -127,10 +182,11 @@ export class TemplateStore {
       format: 1,
       runtime: runtime.name,
       buildKey: runtime.buildKey,
+      ...(runtime.cpuFeatures && { cpuFeatures: [...runtime.cpuFeatures] }),
       template: name,
       templateKey: key,
       ...size,
-      diskMb: rootfs.diskMb,
+      diskMb: artifacts.rootfs[name]!.diskMb,
       mac,
       protocol: GUEST_PROTOCOL_VERSION,
       createdAt: new Date().toISOString(),
@@ -144,14 +200,20 @@ export class TemplateStore {
 }
 
 export interface TemplateStoreOptions {
-  readonly runtime: Runtime;
   readonly artifacts: Artifacts;
   readonly layout: HostLayout;
-  readonly size: MachineSize;
   readonly mac: string;
   readonly acquireSlot: () => Promise<NetworkSlot>;
   readonly releaseSlot: (slot: NetworkSlot) => Promise<void>;
+  /** Told of every variant that has become available. */
+  readonly onReady: (image: TemplateImage, entry: RuntimeEntry) => void;
   readonly log: Logger;
+}
+
+const variantOf = (name: string, entry: RuntimeEntry): string => `${entry.runtime.name} ${name}`;
+
+async function after(ms: number): Promise<undefined> {
+  await delay(ms, undefined, { ref: false });
 }
 
 /** Between file systems: holes stay holes. The manifest goes last, since it says that the image is whole. */

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hibernationDir, hostLayout, sandboxDir, sandboxDisk, type HostLayout } from "../../src/files/layout.ts";
 import type { NetworkSlot } from "../../src/network/slot.ts";
 import { createFakeRuntime } from "../../src/runtimes/fake/index.ts";
+import { Runtimes } from "../../src/runtimes/registry.ts";
 import type { SandboxHost } from "../../src/sandboxes/host.ts";
 import { PlainSlots } from "../../src/sandboxes/plain-slots.ts";
 import { openSandboxHost } from "../../src/sandboxes/sandbox-host.ts";
@@ -32,10 +33,14 @@ describe("a start after a kill", () => {
         initrd: { ...nothing, agentKey: "fake" },
         rootfs: { base: { path: nothing.path, key: "fake", diskMb: 2048 } },
       },
-      runtime: createFakeRuntime({ dir: join(layout.poolDir, "machines") }),
-      size: { cpus: 1, memoryMb: 512 },
+      runtimes: new Runtimes([
+        {
+          runtime: createFakeRuntime({ dir: join(layout.poolDir, "machines") }),
+          size: { cpus: 1, memoryMb: 512 },
+          ahead: 0,
+        },
+      ]),
       mac: "02:00:00:00:00:01",
-      vmmsAhead: 0,
     });
   };
   const execute = (name: "wakeSandbox" | "hibernateSandbox") =>

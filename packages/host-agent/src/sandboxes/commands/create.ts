@@ -3,6 +3,7 @@ import { OPEN_NETWORK, type HostCommand, type HostSandbox } from "@pandastack/co
 import { Refusal, crashPoint, markStep } from "@pandastack/platform";
 import { sandboxDir, snapshotDir } from "../../files/layout.ts";
 import { isLoadable, readManifest, type ImageManifest } from "../../images/manifest.ts";
+import type { Runtime } from "../../runtimes/runtime.ts";
 import type { Answering } from "../commit.ts";
 import { requireSnapshot, type HostContext } from "../context.ts";
 import { SandboxEntry } from "../entry.ts";
@@ -40,7 +41,7 @@ async function create(context: HostContext, command: Create, answering: Answerin
   const began = performance.now();
   if (context.entries.has(command.sandboxId))
     throw new Refusal("sandbox.conflict", `sandbox ${command.sandboxId} exists already`);
-  const image = imageFor(context, command);
+  const image = await imageFor(context, command);
   const attachments = attachNew(context, {
     asked: command.volumes ?? [],
     inherited: image.manifest.volumes ?? [],
@@ -49,7 +50,8 @@ async function create(context: HostContext, command: Create, answering: Answerin
   });
   using _room = await context.admission.reserve({ machines: { count: 1, memoryMb: image.manifest.memoryMb } });
   markStep("admission");
-  const { runtime, slots } = context;
+  const { runtime } = image;
+  const { slots } = context;
   const network = command.network ?? OPEN_NETWORK;
   const started = await start(context, command, image, attachments);
   crashPoint("host.create.started");
@@ -103,13 +105,14 @@ async function start(
   image: SourceImage,
   attachments: Attachments,
 ): Promise<Started> {
-  const { runtime, slots } = context;
+  const { runtime } = image;
+  const { slots } = context;
   const { sandboxId, env, persistent: durable, network = OPEN_NETWORK } = command;
   const common = { runtime, slots, sandboxId, env, network, attachments };
   const size = image.manifest;
   if (image.coldWhy !== null)
-    return withDiskOf(context, image.dir, (rootDisk) => startCold({ ...common, rootDisk, size, durable }));
-  const ready = await planRestore(context, { imageDir: image.dir, size, durable });
+    return withDiskOf(context, runtime, image.dir, (rootDisk) => startCold({ ...common, rootDisk, size, durable }));
+  const ready = await planRestore(context, { runtime: runtime.name, imageDir: image.dir, size, durable });
   markStep("slot");
   return startFromImage({ ...common, ready });
 }
@@ -124,30 +127,26 @@ export function describe(
 interface SourceImage {
   readonly dir: string;
   readonly manifest: ImageManifest;
+  readonly runtime: Runtime;
   readonly snapshotId: string | null;
   /** Why its memory cannot be restored, so that its disk is booted; null where it can. */
   readonly coldWhy: string | null;
 }
 
-function imageFor(context: HostContext, command: Create): SourceImage {
-  requireRuntime(context, command.runtime);
+/** A template has a variant for each runtime; a snapshot is of one. */
+async function imageFor(context: HostContext, command: Create): Promise<SourceImage> {
+  const { runtimes, templates } = context;
   if ("template" in command.from) {
-    const { dir, manifest } = context.templates.image(command.from.template);
-    return { dir, manifest, snapshotId: null, coldWhy: null };
+    const entry = runtimes.choose(command.runtime);
+    const { dir, manifest } = await templates.image(command.from.template, entry);
+    return { dir, manifest, runtime: entry.runtime, snapshotId: null, coldWhy: null };
   }
   const { id } = requireSnapshot(context, command.from.snapshotId);
   const dir = snapshotDir(context.layout, id);
   const manifest = readManifest(dir);
   if (!manifest) throw new Refusal("snapshot.not_found", `there is no snapshot ${id}`);
-  const coldWhy = isLoadable(manifest, context.runtime) ? null : requireBootable(context, dir, manifest);
-  return { dir, manifest, snapshotId: id, coldWhy };
-}
-
-function requireRuntime(context: HostContext, wanted: Create["runtime"]): void {
-  const isFake = context.runtime.name === "fake";
-  if (wanted === "auto" || (wanted === "fake") === isFake) return;
-  throw new Refusal(
-    "runtime.unavailable",
-    `the runtime "${wanted}" is not available on this host; it has "${isFake ? "fake" : "microvm"}"`,
-  );
+  runtimes.requireSame(command.runtime, manifest.runtime);
+  const { runtime } = runtimes.require(manifest.runtime);
+  const coldWhy = isLoadable(manifest, runtime) ? null : requireBootable(runtime, dir, manifest);
+  return { dir, manifest, runtime, snapshotId: id, coldWhy };
 }

@@ -3,6 +3,7 @@ import type { ForkResult, HostCommand } from "@pandastack/contracts/host";
 import { Refusal, newHexId, toErrorResponse, crashPoint } from "@pandastack/platform";
 import { hibernationDir, sandboxDir, scratchDir } from "../../files/layout.ts";
 import type { Change } from "../../journal/journal.ts";
+import type { Runtime } from "../../runtimes/runtime.ts";
 import { asRefusalWhenFull } from "../admission/index.ts";
 import { asStep, type Answering } from "../commit.ts";
 import { requireEntry, type HostContext } from "../context.ts";
@@ -45,11 +46,12 @@ export async function forkSandbox(context: HostContext, command: Fork, answering
   });
   const began = performance.now();
   const imageDir = scratchDir(context.layout, `fork-${newHexId(6)}`);
+  const { runtime } = context.runtimes.require(parent.record.runtime);
   const ahead: (Promise<ReadyPlan> | undefined)[] = [];
   const plan = async (durable: boolean, prepare: boolean): Promise<ReadyPlan> => {
-    const ready = await planRestore(context, { imageDir, size: parent.record, durable });
+    const ready = await planRestore(context, { runtime: runtime.name, imageDir, size: parent.record, durable });
     try {
-      if (prepare) await context.runtime.prepare?.(ready.plan);
+      if (prepare) await runtime.prepare?.(ready.plan);
     } catch (error) {
       await context.slots.release(ready.slot);
       throw error;
@@ -77,7 +79,7 @@ export async function forkSandbox(context: HostContext, command: Fork, answering
     const children = await inParallel(command.children, PARALLEL_CHILDREN, async (child, index) => {
       const ready = await (ahead[index] ?? plan(child.persistent, false));
       ahead[index] = undefined;
-      return startChild(context, { parent: parent.record, child, ready, began, imageDir });
+      return startChild(context, { runtime, parent: parent.record, child, ready, began, imageDir });
     });
     crashPoint("host.fork.started");
     try {
@@ -90,7 +92,7 @@ export async function forkSandbox(context: HostContext, command: Fork, answering
   } catch (error) {
     throw asRefusalWhenFull(error);
   } finally {
-    await discardUnused(context, ahead);
+    await discardUnused(context, runtime, ahead);
     rmSync(imageDir, { recursive: true, force: true });
   }
 }
@@ -104,6 +106,7 @@ interface Child {
 async function startChild(
   context: HostContext,
   options: {
+    runtime: Runtime;
     parent: SandboxRecord;
     child: Fork["children"][number];
     ready: ReadyPlan;
@@ -111,16 +114,16 @@ async function startChild(
     imageDir: string;
   },
 ): Promise<Child> {
-  const { parent, child, ready } = options;
+  const { runtime, parent, child, ready } = options;
   const env = { ...parent.env, ...child.env };
   const network = child.network ?? networkOf(parent);
   const volumes = await forkVolumes(context, options).catch(async (error: unknown) => {
-    await context.runtime.discard?.(ready.plan);
+    await runtime.discard?.(ready.plan);
     await context.slots.release(ready.slot);
     throw error;
   });
   const { attachments, clones } = volumes;
-  const { runtime, slots } = context;
+  const { slots } = context;
   const { sandboxId } = child;
   let started: Started;
   try {
@@ -208,11 +211,15 @@ async function undoChildren(context: HostContext, children: readonly PromiseSett
 }
 
 /** VMMs that were started for children which then were not, because the snapshot failed. */
-async function discardUnused(context: HostContext, ahead: readonly (Promise<ReadyPlan> | undefined)[]): Promise<void> {
+async function discardUnused(
+  context: HostContext,
+  runtime: Runtime,
+  ahead: readonly (Promise<ReadyPlan> | undefined)[],
+): Promise<void> {
   for (const early of ahead) {
     const ready = await early?.catch(() => undefined);
     if (!ready) continue;
-    await context.runtime.discard?.(ready.plan);
+    await runtime.discard?.(ready.plan);
     await context.slots.release(ready.slot);
   }
 }

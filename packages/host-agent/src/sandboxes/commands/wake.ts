@@ -77,7 +77,8 @@ async function start(
   record: SandboxRecord,
   source: WakeSource,
 ): Promise<{ started: Started; attachments: Attachments }> {
-  const { runtime, slots } = context;
+  const { slots } = context;
+  const { runtime } = context.runtimes.require(record.runtime);
   const { id: sandboxId, env, persistent: durable } = record;
   const common = { runtime, slots, sandboxId, env, network: networkOf(record) };
   if (source.kind === "disk") {
@@ -92,10 +93,10 @@ async function start(
     const cold = { ...common, size: record, durable, attachments };
     return {
       attachments,
-      started: await withDiskOf(context, imageDir, (rootDisk) => startCold({ ...cold, rootDisk })),
+      started: await withDiskOf(context, runtime, imageDir, (rootDisk) => startCold({ ...cold, rootDisk })),
     };
   }
-  const ready = await planRestore(context, { imageDir, size: source.manifest, durable });
+  const ready = await planRestore(context, { runtime: runtime.name, imageDir, size: source.manifest, durable });
   const attachments = attachWoken(context, record, imageDir);
   return { attachments, started: await startFromImage({ ...common, ready, attachments }) };
 }
