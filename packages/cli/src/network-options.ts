@@ -1,5 +1,6 @@
 import type { NetworkPolicy } from "@pandastack/sdk";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { UsageError } from "./failure.ts";
 
 export interface NetworkOptions {
   egress?: "open" | "off";
@@ -22,7 +23,7 @@ export function withNetworkOptions(command: Command): Command {
 /** The policy that the options say; undefined when they say none. `off` goes with no list. */
 export function networkPolicy({ egress, allow, deny }: NetworkOptions): NetworkPolicy | undefined {
   if (allow === undefined && deny === undefined) return egress === undefined ? undefined : { egress };
-  if (egress === "off") throw new InvalidArgumentError("--egress off does not go together with --allow or --deny.");
+  if (egress === "off") throw new UsageError("--egress off does not go together with --allow or --deny.");
   return { egress: { ...(allow && { allow }), ...(deny && { deny }) } };
 }
 

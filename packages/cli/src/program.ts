@@ -10,6 +10,7 @@ import { execCommand } from "./commands/exec.ts";
 import { forkCommand, forkTreeCommand, promoteCommand } from "./commands/fork.ts";
 import { getCommand } from "./commands/get.ts";
 import { hostGroup } from "./commands/host.ts";
+import { idleCommand } from "./commands/idle.ts";
 import { listCommand } from "./commands/list.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { metricsCommand, topCommand } from "./commands/metrics.ts";
@@ -59,6 +60,7 @@ export function buildProgram(): Command {
     promoteCommand(),
     ...changeCommands(),
     ttlCommand(),
+    idleCommand(),
     snapshotGroup(),
     volumeGroup(),
     templateGroup(),

@@ -15,6 +15,7 @@ export const errorRegistry = {
   "request.timeout": { status: 408, retryable: true },
   "sandbox.not_found": { status: 404, retryable: false },
   "sandbox.invalid_state": { status: 409, retryable: false },
+  "sandbox.in_use": { status: 409, retryable: true },
   "sandbox.conflict": { status: 409, retryable: false },
   "sandbox.boot_failed": { status: 503, retryable: true },
   "sandbox.wake_failed": { status: 503, retryable: true },

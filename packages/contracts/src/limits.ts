@@ -12,6 +12,8 @@ export const EXEC_SOCKET_COMMANDS_LIMIT = 64;
 export const SOCKET_MESSAGE_LIMIT_BYTES = 1024 * 1024;
 /** Longest `ttl_seconds`: ten years. */
 export const TTL_LIMIT_SECONDS = 315_360_000;
+/** `idle_timeout_seconds` where only `on_idle` is given. */
+export const IDLE_TIMEOUT_DEFAULT_SECONDS = 300;
 export const METADATA_KEYS_LIMIT = 64;
 export const METADATA_KEY_LIMIT_CHARACTERS = 128;
 export const METADATA_VALUE_LIMIT_CHARACTERS = 8192;

@@ -106,6 +106,8 @@ export const crashPoints = [
   "control.delete.unwanted",
   "control.delete.removed",
   "control.reaper.claimed",
+  "control.idle.wanted",
+  "control.idle.made",
   "control.reconciler.claimed",
   "control.events.read",
   "control.events.stored",

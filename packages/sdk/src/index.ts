@@ -51,6 +51,7 @@ export type {
   MetricsInfo,
   NetworkInfo,
   NetworkPolicy,
+  OnIdle,
   PortInfo,
   PreviewLink,
   ProcessInfo,

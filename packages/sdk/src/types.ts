@@ -9,6 +9,7 @@ export type {
   Host as HostInfo,
   Lifecycle as LifecycleInfo,
   Network as NetworkPolicy,
+  OnIdle,
   Port as PortInfo,
   PreviewToken as PreviewLink,
   PromoteReply as PromoteResult,

@@ -16,6 +16,7 @@ export interface DeedContext {
 export type Deed = (context: DeedContext) => Promise<void>;
 
 const TTL_SECONDS = 1;
+const IDLE_SECONDS = 1;
 const EXPIRY_TIMEOUT_MS = 40_000;
 
 const send = ({ model, repeats }: DeedContext, call: Call): Promise<Outcome> =>
@@ -148,6 +149,26 @@ async function expire(context: DeedContext): Promise<void> {
   );
 }
 
+/** One that is left alone is hibernated by itself, whoever is dead at that moment, and nothing of it is lost. */
+async function idle(context: DeedContext): Promise<void> {
+  const { server } = context.model;
+  const { id } = await untilDone(server, {
+    method: "POST",
+    path: "/v1/sandboxes",
+    json: { on_idle: "hibernate", idle_timeout_seconds: IDLE_SECONDS },
+    key: newKey(),
+  });
+  const path = `/v1/sandboxes/${id}`;
+  await waitFor(
+    async () => {
+      const outcome = await attempt(server, { method: "GET", path });
+      return outcome.is === "done" && outcome.body["status"] === "hibernated";
+    },
+    { timeoutMs: EXPIRY_TIMEOUT_MS, intervalMs: 50, message: `sandbox ${id} is idle and runs on` },
+  );
+  await untilDone(server, { method: "DELETE", path });
+}
+
 export const deeds = {
   create: create(),
   createPersistent: create(() => ({ persistent: true })),
@@ -166,6 +187,7 @@ export const deeds = {
   configure,
   changeNetwork,
   expire,
+  idle,
 } satisfies Record<string, Deed>;
 export type DeedName = keyof typeof deeds;
 

@@ -100,6 +100,8 @@ export const wayTo: Record<CrashPoint, Way> = {
   "control.delete.unwanted": "remove",
   "control.delete.removed": "remove",
   "control.reaper.claimed": "expire",
+  "control.idle.wanted": "idle",
+  "control.idle.made": "idle",
   "control.reconciler.claimed": "reconcile",
   "control.events.read": "pause",
   "control.events.stored": "resume",

@@ -1,5 +1,5 @@
-import type { VolumeMount } from "@pandastack/sdk";
-import { type Command, InvalidArgumentError } from "commander";
+import type { OnIdle, VolumeMount } from "@pandastack/sdk";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { clientFor, type CommonOptions, keyValues, newCommand, wholeNumber } from "../command.ts";
 import { networkPolicy, type NetworkOptions, withNetworkOptions } from "../network-options.ts";
 import { printJson, printLine } from "../output.ts";
@@ -10,6 +10,8 @@ interface Options extends CommonOptions, NetworkOptions {
   runtime?: string;
   ttl?: number;
   persistent?: boolean;
+  onIdle?: OnIdle;
+  idleTimeout?: number;
   metadata?: Record<string, string>;
   env?: Record<string, string>;
   volume?: VolumeMount[];
@@ -27,6 +29,8 @@ export function createCommand(): Command {
     .option("--runtime <name>", "auto, microvm")
     .option("--ttl <seconds>", "remove it after this long without use; 0: never", wholeNumber(0))
     .option("--persistent", "never remove it for being idle")
+    .addOption(new Option("--on-idle <what>", "once it is idle, its network too").choices(["hibernate", "kill"]))
+    .option("--idle-timeout <seconds>", "after how long (default: 300)", wholeNumber(1))
     .option("--metadata <key=value>", "repeatable", keyValues)
     .option("-e, --env <key=value>", "environment of every command; repeatable", keyValues)
     .option("--volume <name[:path][:ro]>", "mount a volume, at /mnt/<name> unless said; repeatable", volumeMounts)
@@ -37,6 +41,8 @@ export function createCommand(): Command {
         runtime: options.runtime,
         ttlSeconds: options.ttl,
         persistent: options.persistent,
+        onIdle: options.onIdle,
+        idleTimeoutSeconds: options.idleTimeout,
         metadata: options.metadata,
         env: options.env,
         network: networkPolicy(options),

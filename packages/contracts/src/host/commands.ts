@@ -34,7 +34,14 @@ export const HostCommand = z.discriminatedUnion("name", [
   z.object({ name: z.literal("deleteSandbox"), sandboxId: SandboxId }),
   z.object({ name: z.literal("pauseSandbox"), sandboxId: SandboxId }),
   z.object({ name: z.literal("resumeSandbox"), sandboxId: SandboxId }),
-  z.object({ name: z.literal("hibernateSandbox"), sandboxId: SandboxId }),
+  z.object({
+    name: z.literal("hibernateSandbox"),
+    sandboxId: SandboxId,
+    /** Only when nothing is open in it and its network has carried no packet for so long; else `sandbox.in_use`. */
+    ifQuietForMs: z.int().min(0).optional(),
+    /** Said with the event. */
+    cause: z.enum(["idle"]).optional(),
+  }),
   z.object({ name: z.literal("wakeSandbox"), sandboxId: SandboxId }),
   z.object({ name: z.literal("setPersistent"), sandboxId: SandboxId, persistent: z.boolean() }),
   z.object({ name: z.literal("setNetwork"), sandboxId: SandboxId, network: HostNetwork }),

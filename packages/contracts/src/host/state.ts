@@ -49,6 +49,15 @@ export const HostSandbox = z.object({
 });
 export type HostSandbox = z.infer<typeof HostSandbox>;
 
+/** How a sandbox is being used, as far as its host sees. */
+export const HostUse = z.object({
+  /** Something is open in it: a command that is waited for, a file under way, a connection. */
+  isOpen: z.boolean(),
+  /** Since its network was last seen to carry a packet; null while it has no machine, and where there is no network. */
+  quietMs: z.int().nullable(),
+});
+export type HostUse = z.infer<typeof HostUse>;
+
 export const HostSnapshot = z.object({
   id: SnapshotId,
   sandboxId: SandboxId,

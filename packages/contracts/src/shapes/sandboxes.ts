@@ -2,6 +2,7 @@ import { z } from "zod";
 import { BootMode, EgressMbps, Env, Isolation, MAX_FORK_CHILDREN, RuntimeName } from "../host/index.ts";
 import { sandboxStates } from "../lifecycle.ts";
 import {
+  IDLE_TIMEOUT_DEFAULT_SECONDS,
   METADATA_KEYS_LIMIT,
   METADATA_KEY_LIMIT_CHARACTERS,
   METADATA_VALUE_LIMIT_CHARACTERS,
@@ -22,6 +23,20 @@ export const Metadata = z
 
 /** Seconds without activity after which a sandbox that is not persistent is deleted; 0 = never. */
 export const TtlSeconds = z.int().min(0).max(TTL_LIMIT_SECONDS);
+
+/** What becomes of a sandbox that nobody uses and whose network is silent. */
+export const OnIdle = z.enum(["hibernate", "kill"]).meta({ id: "OnIdle" });
+export type OnIdle = z.infer<typeof OnIdle>;
+
+const IdleTimeoutSeconds = z.int().min(1).max(TTL_LIMIT_SECONDS);
+const onIdleText =
+  "What to do once nobody has used it and its network has carried nothing for `idle_timeout_seconds`. Without `ttl_seconds` in the same request, `ttl_seconds` becomes 0.";
+const idleFields = {
+  on_idle: OnIdle.nullish().describe(`${onIdleText} Default: nothing but \`ttl_seconds\`.`),
+  idle_timeout_seconds: IdleTimeoutSeconds.nullish().describe(
+    `Default ${IDLE_TIMEOUT_DEFAULT_SECONDS}. Only with \`on_idle\`.`,
+  ),
+};
 
 export const Sandbox = z
   .object({
@@ -51,6 +66,8 @@ export const Sandbox = z
     network: Network,
     egress_mbps: z.number().nullable().describe("Megabits a second that may leave it; null: no limit of its own."),
     ttl_seconds: z.int(),
+    on_idle: OnIdle.nullable(),
+    idle_timeout_seconds: z.int().nullable(),
     created_at: Timestamp,
     last_activity_at: Timestamp,
     expires_at: Timestamp.nullable().describe("When it is deleted unless something happens in it; null = never."),
@@ -76,6 +93,7 @@ export const CreateSandboxRequest = z
       .boolean()
       .nullish()
       .describe("Never deleted for being idle; its disk survives the death of its machine."),
+    ...idleFields,
     metadata: Metadata.nullish(),
     env: Env.nullish().describe("Environment of every process started through the API. Not shown again."),
     runtime: z.string().max(32).nullish().describe("`auto` (default) or `microvm`."),
@@ -92,13 +110,31 @@ export const CreateSandboxRequest = z
 export type CreateSandboxRequest = z.infer<typeof CreateSandboxRequest>;
 
 export const Lifecycle = z
-  .object({ ttl_seconds: z.int(), persistent: z.boolean(), idle_seconds: z.int(), expires_at: Timestamp.nullable() })
+  .object({
+    ttl_seconds: z.int(),
+    persistent: z.boolean(),
+    idle_seconds: z.int().describe("Since it was last used through the API or the gateway."),
+    expires_at: Timestamp.nullable(),
+    on_idle: OnIdle.nullable(),
+    idle_timeout_seconds: z.int().nullable(),
+    idles_at: Timestamp.nullable().describe(
+      "When `on_idle` acts unless it is used or its network carries something until then; null = never.",
+    ),
+  })
   .meta({ id: "Lifecycle" });
 export type Lifecycle = z.infer<typeof Lifecycle>;
 
 export const UpdateLifecycleRequest = z
-  .object({ ttl_seconds: TtlSeconds.nullish().describe("null = 0 = never."), persistent: z.boolean().optional() })
+  .object({
+    ttl_seconds: TtlSeconds.nullish().describe("null = 0 = never."),
+    persistent: z.boolean().optional(),
+    on_idle: OnIdle.nullish().describe(
+      `${onIdleText} null: nothing, and \`ttl_seconds\` becomes the server's default unless it is given.`,
+    ),
+    idle_timeout_seconds: idleFields.idle_timeout_seconds,
+  })
   .meta({ id: "UpdateLifecycleRequest" });
+export type UpdateLifecycleRequest = z.infer<typeof UpdateLifecycleRequest>;
 
 /** Fields of a child that fork and fork-tree share. */
 const childFields = {

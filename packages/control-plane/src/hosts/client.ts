@@ -7,6 +7,7 @@ import {
   HostNetworkFigures,
   HostSandbox,
   HostSnapshot,
+  HostUse,
   HostVolume,
   hostResultSchemas,
   type HostCommand,
@@ -78,6 +79,11 @@ export class HostClient {
   /** What its slot has sent, received and refused; zeros while it has none. */
   network(id: string): Promise<HostNetworkFigures> {
     return this.connection.json(HostNetworkFigures, { path: `/sandboxes/${id}/network` });
+  }
+
+  /** Whether somebody is in it, and since when its network is silent. */
+  use(id: string): Promise<HostUse> {
+    return this.connection.json(HostUse, { path: `/sandboxes/${id}/use` });
   }
 
   async snapshots(): Promise<HostSnapshot[]> {

@@ -21,6 +21,7 @@ import { Abandoned } from "../sandboxes/abandoned.ts";
 import { Activity } from "../sandboxes/activity.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
 import { KeyedQueue } from "../sandboxes/queue.ts";
+import { IdleWatch } from "../sandboxes/idle.ts";
 import { Reaper } from "../sandboxes/reaper.ts";
 import { Reconciler } from "../sandboxes/reconciler.ts";
 import type { Settings } from "./settings.ts";
@@ -105,6 +106,7 @@ export async function makeControlPlane(
   };
   const audit = new AuditLog(db, log);
   const reaper = new Reaper(parts);
+  const idle = new IdleWatch(parts);
   const reconciler = new Reconciler(parts);
   let isStarted = false;
   const stopping = new AbortController();
@@ -140,6 +142,7 @@ export async function makeControlPlane(
     activity.start();
     feed.start();
     reaper.start();
+    idle.start();
     reconciler.start();
     tokens.start();
     isStarted = true;
@@ -172,7 +175,7 @@ export async function makeControlPlane(
       clearInterval(sweep);
       clearTimeout(cut);
       await up;
-      await Promise.all([reaper.stop(), reconciler.stop(), feed.stop(), tokens.stop()]);
+      await Promise.all([reaper.stop(), idle.stop(), reconciler.stop(), feed.stop(), tokens.stop()]);
       await Promise.allSettled([activity.stop(), presence.stop(), audit.stop()]);
       await host.close();
       await database.close();

@@ -1,5 +1,5 @@
 import type { ColumnType, Generated, Selectable } from "kysely";
-import type { WorkspaceNetwork, Role, WorkspaceLimits } from "@pandastack/contracts";
+import type { OnIdle, WorkspaceNetwork, Role, WorkspaceLimits } from "@pandastack/contracts";
 import type { BootMode, HostNetwork, Isolation, RuntimeName, SandboxVolume } from "@pandastack/contracts/host";
 
 /** A column that the database sets and nobody else. */
@@ -68,6 +68,10 @@ export interface SandboxesTable {
   created_at: Generated<Date>;
   last_activity_ms: number;
   expires_ms: SetByDatabase<number | null>;
+  on_idle: OnIdle | null;
+  idle_timeout_seconds: number | null;
+  last_network_ms: Generated<number>;
+  idles_ms: SetByDatabase<number | null>;
   attempted_at: Generated<Date>;
   deleted_at: Date | null;
 }

@@ -1,7 +1,7 @@
 import type { Lifecycle, Sandbox } from "@pandastack/contracts";
 import type { SandboxRow } from "../persistence/tables.ts";
 
-const expiry = (row: SandboxRow) => (row.expires_ms === null ? null : new Date(row.expires_ms).toISOString());
+const moment = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
 
 const shownVolume = ({ name, path, readOnly }: SandboxRow["volumes"][number]) => ({ name, path, read_only: readOnly });
 
@@ -32,9 +32,11 @@ export function sandboxInfo(row: SandboxRow): Sandbox {
     network: { egress: row.network.egress },
     egress_mbps: row.network.egressMbps,
     ttl_seconds: row.ttl_seconds,
+    on_idle: row.on_idle,
+    idle_timeout_seconds: row.idle_timeout_seconds,
     created_at: row.created_at.toISOString(),
     last_activity_at: new Date(row.last_activity_ms).toISOString(),
-    expires_at: expiry(row),
+    expires_at: moment(row.expires_ms),
   };
 }
 
@@ -43,6 +45,9 @@ export function lifecycleInfo(row: SandboxRow & { now_ms: number }): Lifecycle {
     ttl_seconds: row.ttl_seconds,
     persistent: row.persistent,
     idle_seconds: Math.max(0, Math.floor((row.now_ms - row.last_activity_ms) / 1000)),
-    expires_at: expiry(row),
+    expires_at: moment(row.expires_ms),
+    on_idle: row.on_idle,
+    idle_timeout_seconds: row.idle_timeout_seconds,
+    idles_at: moment(row.idles_ms),
   };
 }

@@ -1,5 +1,8 @@
-import type { SandboxSettings } from "./parts.ts";
+import { IDLE_TIMEOUT_DEFAULT_SECONDS, type OnIdle } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
+import type { SandboxRow } from "../persistence/tables.ts";
+import type { SandboxSettings } from "./parts.ts";
+import type { NewSandbox } from "./store.ts";
 
 const RESERVED = new Set(["workspace", "kind", "app.id", "forked_from"]);
 const RESERVED_PREFIX = "fork_";
@@ -19,6 +22,61 @@ export function keptMetadata(metadata: Readonly<Record<string, string>>): Record
   );
 }
 
+interface AskedLifecycle {
+  readonly ttl_seconds?: number | null | undefined;
+  readonly persistent?: boolean | null | undefined;
+  readonly on_idle?: OnIdle | null | undefined;
+  readonly idle_timeout_seconds?: number | null | undefined;
+}
+
+export type ChosenLifecycle = Pick<SandboxRow, "ttl_seconds" | "persistent" | "on_idle" | "idle_timeout_seconds">;
+
+/**
+ * What becomes of a sandbox with time: what was asked for, on top of what it is. Whoever says what happens when it is idle has
+ * said what happens instead of the TTL, unless that is given, too.
+ */
+export function chooseLifecycle(
+  asked: AskedLifecycle,
+  current: ChosenLifecycle,
+  defaultTtlSeconds: number,
+): ChosenLifecycle {
+  const persistent = asked.persistent ?? current.persistent;
+  const onIdle = asked.on_idle === undefined ? current.on_idle : asked.on_idle;
+  if (onIdle === "kill" && persistent)
+    throw refusedField("on_idle", "a persistent sandbox is never deleted for being idle; use `hibernate`");
+  if (onIdle === null && asked.idle_timeout_seconds !== undefined && asked.idle_timeout_seconds !== null)
+    throw refusedField("idle_timeout_seconds", "only together with `on_idle`");
+  const otherwise =
+    (onIdle === null) === (current.on_idle === null) ? current.ttl_seconds : onIdle === null ? defaultTtlSeconds : 0;
+  return {
+    persistent,
+    on_idle: onIdle,
+    idle_timeout_seconds:
+      onIdle === null
+        ? null
+        : (asked.idle_timeout_seconds ?? current.idle_timeout_seconds ?? IDLE_TIMEOUT_DEFAULT_SECONDS),
+    ttl_seconds: asked.ttl_seconds ?? otherwise,
+  };
+}
+
+/** A new sandbox's. */
+export function newLifecycle(
+  asked: AskedLifecycle,
+  defaultTtlSeconds: number,
+): { persistent: boolean; ttlSeconds: number; onIdle: OnIdle | null; idleTimeoutSeconds: number | null } {
+  const plain = { persistent: false, ttl_seconds: defaultTtlSeconds, on_idle: null, idle_timeout_seconds: null };
+  const chosen = chooseLifecycle({ ...asked, on_idle: asked.on_idle ?? null }, plain, defaultTtlSeconds);
+  return {
+    persistent: chosen.persistent,
+    ttlSeconds: chosen.ttl_seconds,
+    onIdle: chosen.on_idle,
+    idleTimeoutSeconds: chosen.idle_timeout_seconds,
+  };
+}
+
+const refusedField = (field: string, why: string) =>
+  new Refusal("validation.failed", `${field}: ${why}`, { details: { field } });
+
 /** What the host is asked for. */
 export function chooseRuntime(
   asked: string | null | undefined,
@@ -35,6 +93,17 @@ export function chooseRuntime(
       details: { field: "runtime", runtimes: offered },
     },
   );
+}
+
+/** What a child does when it is idle: what its parent does, unless it may not. */
+export function inheritedIdle(
+  parent: SandboxRow,
+  isPersistent: boolean,
+): Pick<NewSandbox, "onIdle" | "idleTimeoutSeconds"> {
+  const mayNot = parent.on_idle === "kill" && isPersistent;
+  return mayNot
+    ? { onIdle: null, idleTimeoutSeconds: null }
+    : { onIdle: parent.on_idle, idleTimeoutSeconds: parent.idle_timeout_seconds };
 }
 
 /** A tree's children live as long as their exploration said, where it said so. */

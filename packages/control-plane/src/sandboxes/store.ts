@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { SandboxStatus, WorkspaceLimits } from "@pandastack/contracts";
+import type { OnIdle, SandboxStatus, WorkspaceLimits } from "@pandastack/contracts";
 import type { HostNetwork, HostSandbox, Isolation, RuntimeName } from "@pandastack/contracts/host";
 import { Refusal } from "@pandastack/platform";
 import type { z } from "zod";
@@ -79,6 +79,8 @@ export interface NewSandbox {
   readonly fromSnapshot: string | null;
   readonly persistent: boolean;
   readonly ttlSeconds: number;
+  readonly onIdle: OnIdle | null;
+  readonly idleTimeoutSeconds: number | null;
   readonly metadata: Record<string, string>;
   readonly network: HostNetwork;
   /** What it will probably be; the host's answer corrects it. */
@@ -107,6 +109,8 @@ export async function insertSandboxes(
     from_snapshot: sandbox.fromSnapshot,
     persistent: sandbox.persistent,
     ttl_seconds: sandbox.ttlSeconds,
+    on_idle: sandbox.onIdle,
+    idle_timeout_seconds: sandbox.idleTimeoutSeconds,
     metadata: sandbox.metadata,
     network: sandbox.network,
     runtime: sandbox.runtime,
@@ -117,11 +121,11 @@ export async function insertSandboxes(
   }));
   const { rows } = await sql<SandboxRow>`
     insert into sandboxes (id, workspace, wanted, status, operation_id, owner, template, from_snapshot, persistent, ttl_seconds,
-      metadata, network, runtime, isolation, cpu, memory_mb, disk_mb, last_activity_ms)
+      on_idle, idle_timeout_seconds, metadata, network, runtime, isolation, cpu, memory_mb, disk_mb, last_activity_ms)
     select n.id, ${workspace}, 'running', 'creating', n.operation_id, n.owner, n.template, n.from_snapshot, n.persistent, n.ttl_seconds,
-      n.metadata, n.network, n.runtime, n.isolation, n.cpu, n.memory_mb, n.disk_mb, ${nowMs}
+      n.on_idle, n.idle_timeout_seconds, n.metadata, n.network, n.runtime, n.isolation, n.cpu, n.memory_mb, n.disk_mb, ${nowMs}
     from jsonb_to_recordset(${JSON.stringify(records)}::jsonb) as n (id text, operation_id text, owner uuid, template text,
-      from_snapshot text, persistent boolean, ttl_seconds bigint, metadata jsonb, network jsonb, runtime text, isolation text, cpu integer,
+      from_snapshot text, persistent boolean, ttl_seconds bigint, on_idle text, idle_timeout_seconds bigint, metadata jsonb, network jsonb, runtime text, isolation text, cpu integer,
       memory_mb integer, disk_mb integer)
     where (select ${lacks(workspace, { more: given.length, running: given.length }, defaults)}) is null
     on conflict (id) do nothing
@@ -304,15 +308,11 @@ export async function forget(db: Database, ids: readonly string[]): Promise<void
 export async function setLifecycle(
   db: Database,
   id: string,
-  change: { ttlSeconds?: number | undefined; persistent?: boolean | undefined },
+  change: Partial<Pick<SandboxRow, "ttl_seconds" | "persistent" | "on_idle" | "idle_timeout_seconds">>,
 ): Promise<void> {
   const { numUpdatedRows } = await db
     .updateTable("sandboxes")
-    .set({
-      ...(change.ttlSeconds === undefined ? {} : { ttl_seconds: change.ttlSeconds }),
-      ...(change.persistent === undefined ? {} : { persistent: change.persistent }),
-      last_activity_ms: nowMs,
-    })
+    .set({ ...change, last_activity_ms: nowMs })
     .where("id", "=", id)
     .where("wanted", "<>", "deleted")
     .executeTakeFirst();

@@ -76,6 +76,11 @@ export class GuestConnection {
     return this.#closed === undefined;
   }
 
+  /** Operations under way, of callers that still wait for something of theirs. */
+  get openStreams(): number {
+    return this.#streams.size;
+  }
+
   onClose(listener: (error: Error) => void): void {
     if (this.#closed) listener(this.#closed);
     else this.#closeListeners.push(listener);

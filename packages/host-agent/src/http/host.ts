@@ -26,6 +26,7 @@ export const hostRoutes = (host: SandboxHost) => (app: FastifyInstance, _options
     ports: await (await host.guest(request.params.id)).ports(),
   }));
   app.get<{ Params: { id: string } }>("/v1/sandboxes/:id/network", (request) => host.network(request.params.id));
+  app.get<{ Params: { id: string } }>("/v1/sandboxes/:id/use", (request) => host.use(request.params.id));
   app.get<{ Params: { id: string } }>("/v1/sandboxes/:id/metrics", async (request) => {
     const { id } = request.params;
     const [usage, guest] = await Promise.all([host.usage(id), host.guest(id).then((inside) => inside.metrics())]);

@@ -10,6 +10,7 @@ import type { Commit } from "./commit.ts";
 import type { SandboxEntry } from "./entry.ts";
 import type { SlotSource } from "./slots.ts";
 import type { Stock } from "./stock.ts";
+import type { Traffic } from "./traffic.ts";
 import type { VolumeRegistry } from "./volumes/registry.ts";
 
 /** A snapshot in the journal. */
@@ -24,6 +25,7 @@ export interface HostContext {
   readonly layout: HostLayout;
   readonly runtimes: Runtimes;
   readonly slots: SlotSource;
+  readonly traffic: Traffic;
   readonly journal: Journal;
   readonly templates: TemplateStore;
   readonly admission: Admission;

@@ -16,6 +16,11 @@ export class SandboxEntry {
   #machine: Machine | undefined;
   #guest: GuestClient | undefined;
   #connecting: Promise<GuestClient> | undefined;
+  /** Set while nobody may begin anything in it. */
+  #shut: Promise<void> | undefined;
+  #entering = 0;
+  /** When its guest was last asked for something, by performance.now(). */
+  usedAtMs = performance.now();
 
   constructor(record: SandboxRecord, life?: { machine: Machine; guest?: GuestClient }) {
     this.record = record;
@@ -50,12 +55,41 @@ export class SandboxEntry {
   takeLife(started: Started): void {
     this.#machine = started.machine;
     this.#guest = started.guest;
+    this.usedAtMs = performance.now();
   }
 
-  /** The guest of a running sandbox; connects again when the connection was lost. */
+  /** The guest of a running sandbox; connects again when the connection was lost. Waits while it is shut. */
   async guest(): Promise<GuestClient> {
+    while (this.#shut) await this.#shut;
     mayRun("guest", this.record);
-    return this.connectedGuest();
+    this.usedAtMs = performance.now();
+    this.#entering++;
+    try {
+      return await this.connectedGuest();
+    } finally {
+      // Callers open their stream in the same turn as they get the guest: from the next one on that is counted.
+      setImmediate(() => this.#entering--);
+    }
+  }
+
+  /** Whether somebody is doing something in its guest. */
+  get isOpen(): boolean {
+    return this.#entering > 0 || (this.#guest?.connection.openStreams ?? 0) > 0;
+  }
+
+  /**
+   * Does what ends or stops the guest: whoever comes meanwhile waits, and then meets the sandbox as it is by then, instead of
+   * losing an answer half-way.
+   */
+  async whileShut<T>(work: () => Promise<T>): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#shut = promise;
+    try {
+      return await work();
+    } finally {
+      this.#shut = undefined;
+      resolve();
+    }
   }
 
   /** The same without a look at the state: for commands that go on with a paused machine. */

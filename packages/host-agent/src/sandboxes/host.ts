@@ -7,6 +7,7 @@ import type {
   HostResults,
   HostSandbox,
   HostSnapshot,
+  HostUse,
   HostVolume,
 } from "@pandastack/contracts/host";
 import type { Guest } from "../guest/guest.ts";
@@ -26,6 +27,8 @@ export interface SandboxHost {
   guest(sandboxId: string): Promise<Guest>;
   /** What its slot has sent, received and refused; zeros while it has none. */
   network(sandboxId: string): Promise<HostNetworkFigures>;
+  /** Whether somebody uses it, and since when its network is silent. */
+  use(sandboxId: string): HostUse;
   consoleLog(sandboxId: string): Promise<string>;
   usage(sandboxId: string): Promise<{ pid: number; rssBytes: number; cpuMs: number }>;
   events(after: number): HostEvent[];

@@ -1,5 +1,5 @@
 import type { HostNetwork, HostNetworkFigures } from "@pandastack/contracts/host";
-import { slotAddresses, type Network } from "../network/index.ts";
+import { carriedPackets, slotAddresses, type Network } from "../network/index.ts";
 import type { NetworkSlot } from "../network/slot.ts";
 import type { SlotSource } from "./slots.ts";
 
@@ -20,6 +20,10 @@ export class NetworkSlots implements SlotSource {
 
   figures(slot: NetworkSlot): Promise<HostNetworkFigures> {
     return this.#network.figures(slot.number);
+  }
+
+  carried({ pid }: { pid: number }): bigint | undefined {
+    return carriedPackets(pid);
   }
 
   onRefused(listener: (slotNumber: number) => void): void {

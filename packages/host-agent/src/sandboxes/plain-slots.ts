@@ -20,6 +20,10 @@ export class PlainSlots implements SlotSource {
     return Promise.resolve(undefined);
   }
 
+  carried(): bigint | undefined {
+    return undefined;
+  }
+
   onRefused(): void {
     // Nothing is refused where there is no network.
   }

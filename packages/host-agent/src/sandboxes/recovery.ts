@@ -86,7 +86,7 @@ async function putAside(context: HostContext, entry: SandboxEntry): Promise<void
     "an adopted sandbox has lost its network and is hibernated; use wakes it with a new one",
   );
   try {
-    await hibernateSandbox(context, id, asStep(context.commit));
+    await hibernateSandbox(context, { sandboxId: id }, asStep(context.commit));
   } catch (error) {
     context.log.error({ err: error, sandboxId: id }, "it could not be hibernated and goes on without a network");
   }

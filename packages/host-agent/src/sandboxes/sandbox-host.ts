@@ -11,6 +11,7 @@ import type {
   HostResults,
   HostSandbox,
   HostSnapshot,
+  HostUse,
   HostVolume,
 } from "@pandastack/contracts/host";
 import type { Logger } from "@pandastack/platform";
@@ -55,6 +56,7 @@ import { RefusalWatch } from "./refusal-watch.ts";
 import { recover } from "./recovery.ts";
 import { Restarts } from "./restarts.ts";
 import { NO_FIGURES, type SlotSource } from "./slots.ts";
+import { Traffic } from "./traffic.ts";
 import { VolumeRegistry } from "./volumes/registry.ts";
 
 export interface SandboxHostOptions {
@@ -113,6 +115,7 @@ class LocalSandboxHost implements SandboxHost {
     });
     this.#context = {
       admission,
+      traffic: new Traffic({ entries, slots }),
       volumes: new VolumeRegistry(entries),
       volumeImages: runtimes.default.runtime.volumeImages ?? ext4Images,
       allocating: (work) => this.#queue.run("allocation", work),
@@ -139,6 +142,7 @@ class LocalSandboxHost implements SandboxHost {
     await recover(this.#context);
     for (const entry of this.#context.entries.values()) this.#restarts.schedule(entry);
     this.#refusals.start();
+    this.#context.traffic.start();
     this.#ready = this.#preparation.run();
   }
 
@@ -216,6 +220,10 @@ class LocalSandboxHost implements SandboxHost {
     return (machine && (await this.#options.slots.figures(machine.slot))) ?? NO_FIGURES;
   }
 
+  use(sandboxId: string): HostUse {
+    return this.#context.traffic.use(requireEntry(this.#context, sandboxId));
+  }
+
   consoleLog(sandboxId: string): Promise<string> {
     return requireEntry(this.#context, sandboxId).machine.consoleLog();
   }
@@ -235,6 +243,7 @@ class LocalSandboxHost implements SandboxHost {
   async close(how: "leave" | "hibernate"): Promise<void> {
     this.#closing.abort();
     this.#restarts.close();
+    this.#context.traffic.stop();
     await this.#refusals.close();
     await this.#ready;
     await this.#queue.idle();
@@ -258,7 +267,7 @@ class LocalSandboxHost implements SandboxHost {
       case "resumeSandbox":
         return resumeSandbox(context, command.sandboxId, answering);
       case "hibernateSandbox":
-        return hibernateSandbox(context, command.sandboxId, answering);
+        return hibernateSandbox(context, command, answering);
       case "wakeSandbox":
         return wakeSandbox(context, command.sandboxId, answering);
       case "setPersistent":
@@ -283,7 +292,8 @@ class LocalSandboxHost implements SandboxHost {
   }
 
   async #hibernateForClose(sandboxId: string): Promise<void> {
-    await this.#queue.run(sandboxId, () => hibernateSandbox(this.#context, sandboxId, asStep(this.#context.commit)));
+    const options = { sandboxId, cause: "shutdown" } as const;
+    await this.#queue.run(sandboxId, () => hibernateSandbox(this.#context, options, asStep(this.#context.commit)));
   }
 
   /** A machine that ends without having been asked to takes its sandbox's memory with it, and says so. */

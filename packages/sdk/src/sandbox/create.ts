@@ -1,6 +1,6 @@
 import type { CreationOptions, Http } from "../transport/http.ts";
 import { withKey } from "../transport/idempotency.ts";
-import type { NetworkPolicy, SandboxInfo } from "../types.ts";
+import type { NetworkPolicy, OnIdle, SandboxInfo } from "../types.ts";
 
 /** A volume that a new sandbox gets. */
 export interface VolumeMount {
@@ -23,6 +23,13 @@ export interface CreateOptions extends CreationOptions {
   ttlSeconds?: number | undefined;
   /** Never removed for being idle; its disk outlives its VMM. */
   persistent?: boolean | undefined;
+  /**
+   * What to do once nobody has used it and its network has carried nothing for `idleTimeoutSeconds`; using a hibernated one
+   * wakes it. Takes the TTL's place, unless that is given, too.
+   */
+  onIdle?: OnIdle | undefined;
+  /** Default: 300. */
+  idleTimeoutSeconds?: number | undefined;
   /** Labels of your own. */
   metadata?: Record<string, string> | undefined;
   /** Environment of every command. */
@@ -37,8 +44,9 @@ export interface CreateOptions extends CreationOptions {
 
 export async function createSandbox(http: Http, options: CreateOptions): Promise<SandboxInfo> {
   const { template, fromSnapshot, runtime, ttlSeconds, persistent, metadata, env, ...rest } = options;
-  const { network, egressMbps, volumes: mounts, ...call } = rest;
-  const life = { ttl_seconds: ttlSeconds, persistent, metadata, env };
+  const { network, egressMbps, volumes: mounts, onIdle, idleTimeoutSeconds, ...call } = rest;
+  const idle = { on_idle: onIdle, idle_timeout_seconds: idleTimeoutSeconds };
+  const life = { ttl_seconds: ttlSeconds, ...idle, persistent, metadata, env };
   const volumes = mounts?.map(({ name, path, readOnly }) => ({ name, path, read_only: readOnly }));
   const json = { template, from_snapshot: fromSnapshot, runtime, ...life, network, egress_mbps: egressMbps, volumes };
   return http.json("POST", "/sandboxes", { ...withKey(call), json });

@@ -11,6 +11,7 @@ import type {
   MetricsInfo,
   NetworkInfo,
   NetworkPolicy,
+  OnIdle,
   PromoteResult,
   SandboxInfo,
   SandboxStatus,
@@ -28,6 +29,14 @@ export type Via = ClientOptions | { readonly http: Http };
 /** Which sandboxes a list has. */
 export interface ListOptions extends CallOptions {
   status?: SandboxStatus | undefined;
+}
+
+/** What is left out stays. */
+export interface LifecycleChange {
+  ttlSeconds?: number | undefined;
+  persistent?: boolean | undefined;
+  onIdle?: OnIdle | null | undefined;
+  idleTimeoutSeconds?: number | undefined;
 }
 
 /** Asking twice for these leaves the sandbox in the same state. */
@@ -166,12 +175,14 @@ export class Sandbox {
   async lifecycle(options: CallOptions = {}): Promise<LifecycleInfo> {
     return this.#http.json("GET", `${this.#path}/lifecycle`, options);
   }
-  /** Changes its idle time, or makes it persistent. */
-  async setLifecycle(
-    change: { ttlSeconds?: number | undefined; persistent?: boolean | undefined },
-    options: CallOptions = {},
-  ): Promise<LifecycleInfo> {
-    const json = { ttl_seconds: change.ttlSeconds, persistent: change.persistent };
+  /**
+   * Changes what becomes of it when it is idle, or makes it persistent. `onIdle: null`: nothing but the TTL.
+   * @example await sandbox.setLifecycle({ onIdle: "hibernate", idleTimeoutSeconds: 120 });
+   */
+  async setLifecycle(change: LifecycleChange, options: CallOptions = {}): Promise<LifecycleInfo> {
+    const { ttlSeconds, persistent, onIdle, idleTimeoutSeconds } = change;
+    const idle = { on_idle: onIdle, idle_timeout_seconds: idleTimeoutSeconds };
+    const json = { ttl_seconds: ttlSeconds, persistent, ...idle };
     return this.#http.json("PATCH", `${this.#path}/lifecycle`, { ...options, ...REPEATABLE, json });
   }
   /** Idle time, in seconds from its last use, after which it is removed; 0: never. */

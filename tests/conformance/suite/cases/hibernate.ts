@@ -1,5 +1,8 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
+import { waitFor } from "@pandastack/platform";
 import { area } from "../case.ts";
+import { drain, refused } from "../refusal.ts";
 import { counted, flawIn, startCounting, waitForCount } from "./counting.ts";
 
 const { cases, alone } = area("hibernate");
@@ -55,6 +58,34 @@ alone(
       if (event.kind === "stdout") text += event.data.toString();
     expect(text).toBe("through\n");
   },
+);
+
+alone(
+  "asked to sleep if nobody is in it, it stays awake for a command; whoever comes is served, or refused before anything began",
+  async ({ box, world }) => {
+    const ifQuiet = { name: "hibernateSandbox", sandboxId: box.id, ifQuietForMs: 0, cause: "idle" } as const;
+    const { events, id } = await box.start({ shell: "sleep 600" });
+    await refused("sandbox.in_use", () => world.execute(ifQuiet));
+    await (await box.guest()).signal({ id, signal: "SIGKILL" });
+    await drain({ [Symbol.asyncIterator]: () => events });
+    let served = 0;
+    for (const afterMs of [0, 1, 3, 9, 27]) {
+      const [slept, came] = await Promise.allSettled([
+        world.execute(ifQuiet),
+        delay(afterMs).then(() => box.text("echo came >> /root/came")),
+      ]);
+      if (came.status === "fulfilled") served++;
+      else expect(came.reason).toMatchObject({ code: "sandbox.invalid_state" });
+      if (slept.status === "rejected") expect(slept.reason).toMatchObject({ code: "sandbox.in_use" });
+      else await world.wake(box);
+    }
+    expect(await box.text("cat /root/came 2>/dev/null | wc -l")).toBe(String(served));
+    await waitFor(() => !world.target.host.use(box.id).isOpen, { timeoutMs: 5000, message: "somebody is still in it" });
+    expect((await world.execute(ifQuiet)).state).toBe("hibernated");
+    const event = world.target.host.events(0).findLast(({ sandboxId }) => sandboxId === box.id);
+    expect(event).toMatchObject({ type: "sandbox.hibernated", payload: { cause: "idle" } });
+  },
+  { origins: ["fresh"] },
 );
 
 alone(

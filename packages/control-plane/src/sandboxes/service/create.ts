@@ -7,7 +7,7 @@ import { findSnapshot } from "../../snapshots/store.ts";
 import { DEFAULT_TEMPLATE, requireTemplate } from "../../templates/catalogue.ts";
 import { resolveVolumes } from "../../volumes/service.ts";
 import type { SandboxParts } from "../parts.ts";
-import { chooseRuntime, keptMetadata } from "../rules.ts";
+import { chooseRuntime, keptMetadata, newLifecycle } from "../rules.ts";
 import { finishCreating, type NewSandbox } from "../store.ts";
 import { begin, undo } from "./make.ts";
 import { chooseNetwork } from "./network.ts";
@@ -44,13 +44,13 @@ async function make(
   volumes: SandboxVolume[],
 ): Promise<SandboxRow> {
   markStep("turn");
+  const lifecycle = newLifecycle(request, parts.settings.defaultTtlSeconds);
   const plan = (round: number): NewSandbox[] => [
     {
       id: deriveSandboxId(seed, `create ${round}`),
       operationId: deriveUuid(seed, `create ${round}`),
       owner: parts.presence.id,
-      persistent: request.persistent ?? false,
-      ttlSeconds: request.ttl_seconds ?? parts.settings.defaultTtlSeconds,
+      ...lifecycle,
       metadata: keptMetadata(request.metadata ?? {}),
       network: source.network,
       ...source.expected,

@@ -37,7 +37,8 @@ export async function enter<T>(
       throw error;
     await syncSandbox(parts, row.id);
     const synced = await findSandbox(parts.db, row.workspace, row.id);
-    if (synced.status === ready.status) throw error;
+    // Somebody else may have corrected it and woken it already: then it has changed, and looks the same.
+    if (synced.status === ready.status && synced.generation === ready.generation) throw error;
     return act(await readyFor(parts, synced, verb, signal));
   }
 }

@@ -9,6 +9,7 @@ import { undoVolumes } from "../../volumes/service.ts";
 import type { SandboxParts } from "../parts.ts";
 import { finishCreating, forget, type NewSandbox } from "../store.ts";
 import { beginClones, cloneIds, finishClones } from "./fork-volumes.ts";
+import { inheritedIdle } from "../rules.ts";
 import { begin, undo } from "./make.ts";
 import { chooseNetwork } from "./network.ts";
 import { removeFromHost } from "./remove.ts";
@@ -53,6 +54,7 @@ async function make(parts: SandboxParts, parent: SandboxRow, options: ForkOption
       fromSnapshot: null,
       persistent: options.persistent,
       ttlSeconds: options.ttlSeconds,
+      ...inheritedIdle(parent, options.persistent),
       metadata: options.metadata(index),
       network,
       runtime: parent.runtime,

@@ -147,6 +147,8 @@ export class StandInHost {
       case "GET logs":
         response.end(this.state.sandbox(id).console);
         return;
+      case "GET use":
+        return json(this.state.sandbox(id).use);
       case "GET network":
         this.state.sandbox(id);
         return json(figuresOf(id));

@@ -7,6 +7,7 @@ import type {
   HostInfo,
   HostSandbox,
   HostSnapshot,
+  HostUse,
   ForkResult,
   ProcessInfo,
 } from "@pandastack/contracts/host";
@@ -24,6 +25,8 @@ export interface StandInSandbox {
   files: Map<string, StandInFile>;
   processes: ProcessInfo[];
   console: string;
+  /** As the host agent tells it. */
+  use: HostUse;
 }
 
 /** What the stand-in host has, and what commands do to it. No machine is behind it. */
@@ -135,6 +138,7 @@ export class StandInState {
       case "resumeSandbox":
         return this.#become(command.sandboxId, ["paused", "running"], "running", "sandbox.resumed");
       case "hibernateSandbox":
+        if (command.ifQuietForMs !== undefined) this.#requireQuiet(command.sandboxId, command.ifQuietForMs);
         return this.#become(command.sandboxId, ["running", "paused"], "hibernated", "sandbox.hibernated");
       case "wakeSandbox":
         return this.#become(command.sandboxId, ["hibernated", "running", "failed"], "running", "sandbox.woken");
@@ -210,6 +214,11 @@ export class StandInState {
     }
   }
 
+  #requireQuiet(id: string, forMs: number): void {
+    const { isOpen, quietMs } = this.sandbox(id).use;
+    if (isOpen || (quietMs ?? Infinity) < forMs) throw new Refusal("sandbox.in_use", "it is in use");
+  }
+
   #add(
     id: string,
     given: Pick<HostSandbox, "template" | "fromSnapshot" | "persistent" | "network" | "bootMode" | "volumes">,
@@ -236,6 +245,7 @@ export class StandInState {
       files: new Map(),
       processes: [],
       console: "booted\n",
+      use: { isOpen: false, quietMs: null },
     };
     this.sandboxes.set(id, sandbox);
     this.emit(id, "sandbox.running", { boot_ms: 41, boot_mode: given.bootMode });

@@ -65,10 +65,11 @@ export function settle(
   change: Partial<SandboxRecord>,
   event: string,
   answering: Answering,
+  payload: Record<string, unknown> = {},
 ): HostSandbox {
   const record = { ...entry.record, ...change };
   const result = answering(
-    [{ putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: event, payload: {} } }],
+    [{ putSandbox: { id: record.id, record }, event: { sandboxId: record.id, type: event, payload } }],
     toHostSandbox(record),
   );
   entry.record = record;

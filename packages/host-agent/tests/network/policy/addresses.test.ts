@@ -2,6 +2,7 @@ import { OPEN_NETWORK } from "@pandastack/contracts/host";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GATEWAY_IP } from "../../../src/network/addresses.ts";
 import { DROP_SLOT_RULES } from "../world/guest.ts";
+import { carriedPackets } from "../../../src/network/slots/carried.ts";
 import { slotRules } from "../../../src/network/slots/rules.ts";
 import { missingForNetns } from "../world/requirements.ts";
 import { INTERNET, nft } from "../world/world.ts";
@@ -38,6 +39,23 @@ describe.skipIf(missing)("a policy by address", { timeout: TIMEOUT_MS }, () => {
     await it_.allow({ deny: [OTHER] });
     expect(await it_.dial(tcp(NAMED), tcp(OTHER))).toEqual(["reached", REFUSED]);
     expect(await it_.guest.call("lookup", GATEWAY_IP, "example.org", "A")).toEqual([NAMED]);
+  });
+
+  it("is counted by what it lets through, to see who is silent", async () => {
+    const inside_ = it_.world.start("peer", it_.slot.netns);
+    await inside_.call("dialAll", []);
+    const carried = () => carriedPackets(inside_.pid)!;
+    await it_.allow({ allow: [NAMED] });
+    const before = carried();
+    expect(await it_.dial(tcp(NAMED))).toEqual(["reached"]);
+    const after = carried();
+    expect(after - before).toBeGreaterThan(4n);
+    await it_.allow("off");
+    const shut = carried();
+    expect(await it_.dial(tcp(NAMED), udp(OTHER))).not.toContain("reached");
+    expect(carried(), "what is refused is not carried").toBe(shut);
+    await inside_.end();
+    expect(carriedPackets(inside_.pid)).toBeUndefined();
   });
 
   it("with addresses alone asks for no names", async () => {

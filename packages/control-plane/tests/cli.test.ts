@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { cliJson, runCli } from "./support/cli.ts";
+import { startTestServer, type TestServer } from "./support/server.ts";
+
+/** The command line, one process for each command, beside each other: most of a case's time is the start of a program. */
+let server: TestServer;
+beforeAll(async () => (server = await startTestServer()));
+afterAll(() => server.stop());
+
+const json = (...args: string[]) => cliJson(server.url, ...args);
+const run = (...args: string[]) => runCli(server.url, ...args);
+const created = async (body: unknown = {}): Promise<string> =>
+  (await server.api("POST", "/v1/sandboxes", body)).body.id;
+
+describe("pandastack", { concurrent: true, timeout: 30_000 }, () => {
+  test("create --on-idle, and idle", async () => {
+    const { id, ...rest } = await json("create", "--on-idle", "hibernate", "--idle-timeout", "90");
+    expect(rest).toMatchObject({ on_idle: "hibernate", idle_timeout_seconds: 90, ttl_seconds: 0 });
+    expect(await json("idle", id, "kill", "--after", "120")).toMatchObject({
+      on_idle: "kill",
+      idle_timeout_seconds: 120,
+    });
+    expect((await run("idle", id, "off")).stdout).toMatch(/^on_idle +null$/m);
+    expect((await run("idle", id, "sleep")).exitCode).toBe(2);
+  });
+
+  test("create and network with a policy", async () => {
+    const { id, network, egress_mbps } = await json("create", "--allow", "*.example.com", "--egress-mbps", "5");
+    expect([network, egress_mbps]).toEqual([{ egress: { allow: ["*.example.com"] } }, 5]);
+    const changed = await json("network", id, "--allow", "192.0.2.0/24", "--allow", "a.example", "--deny", "192.0.2.7");
+    expect(changed.network.egress).toEqual({ allow: ["192.0.2.0/24", "a.example"], deny: ["192.0.2.7"] });
+    expect(changed.egress_mbps).toBe(5);
+    const off = await json("network", id, "--egress", "off", "--egress-mbps", "0");
+    expect([off.network.egress, off.egress_mbps]).toEqual(["off", null]);
+    const table = await run("network", id);
+    expect(table.stdout).toMatch(/^egress +off$/m);
+    expect(table.stdout).toMatch(/^egress_mbps +no limit$/m);
+  });
+
+  test.each([[["--deny", "not a name"], "not a name"]])(
+    "network %j is refused with what is wrong",
+    async (args, named) => {
+      const { exitCode, stderr } = await run("network", await created(), ...args);
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining(named)]);
+    },
+  );
+
+  test("network: what contradicts itself is a wrong use", async () => {
+    const { exitCode, stderr } = await run("network", await created(), "--egress", "off", "--allow", "a.example");
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining("--egress off")]);
+  });
+
+  test("volumes: made, mounted, grown, copied, kept while in use", async () => {
+    const name = `data-${process.hrtime.bigint()}`;
+    expect(await json("volume", "create", name, "--size", "32")).toMatchObject({ name, size_mb: 32 });
+    const sandbox = await json("create", "--volume", `${name}:/srv/data`);
+    expect(sandbox.volumes).toEqual([{ name, path: "/srv/data", read_only: false }]);
+    const [second, removal, grown, kept, children] = await Promise.all([
+      run("create", "--volume", name),
+      run("volume", "rm", name),
+      json("volume", "grow", name, "64"),
+      json("volume", "snapshot", name, `${name}-monday`),
+      json("fork", sandbox.id, "--clone-volumes"),
+    ]);
+    expect([second.exitCode, second.stderr]).toEqual([5, expect.stringContaining("another sandbox writes to it")]);
+    expect(removal.exitCode).toBe(5);
+    expect([grown.size_mb, kept.is_snapshot]).toEqual([64, true]);
+    const clone = `${name}-${children[0].id.slice(0, 8)}`;
+    expect(children[0].volumes).toEqual([{ name: clone, path: "/srv/data", read_only: false }]);
+    expect((await run("volume", "list")).stdout).toMatch(new RegExp(`^${name}-monday +\\d+ MiB +snapshot +- `, "m"));
+    expect(await json("volume", "rm", `${name}-monday`)).toEqual([{ name: `${name}-monday`, deleted: true }]);
+  });
+
+  test.each([
+    [["volume", "create", "..", "--size", "32"], 2, "name: "],
+    [["create", "--volume", "nothing-like-it"], 4, "nothing-like-it"],
+  ])("%j is refused with what is wrong", async (args, exitCode, named) => {
+    const ran = await run(...args);
+    expect([ran.exitCode, ran.stderr]).toEqual([exitCode, expect.stringContaining(named)]);
+  });
+});
