@@ -32,17 +32,10 @@ import {
   totalMemoryBytes,
 } from "./admission/index.ts";
 import { closeSandboxes } from "./close.ts";
-import { createSandbox } from "./commands/create.ts";
-import { deleteSandbox, deleteSnapshot } from "./commands/delete.ts";
-import { forkSandbox } from "./commands/fork.ts";
 import { hibernateSandbox } from "./commands/hibernate.ts";
-import { pauseSandbox, resumeSandbox } from "./commands/pause.ts";
-import { setNetwork } from "./commands/set-network.ts";
-import { setPersistent } from "./commands/set-persistent.ts";
-import { createSnapshot } from "./commands/snapshot.ts";
-import { cloneVolume, createVolume, deleteVolume, growVolume, shown } from "./commands/volumes.ts";
-import { wakeSandbox } from "./commands/wake.ts";
-import { asStep, type Answering, type Commit } from "./commit.ts";
+import { perform } from "./commands/perform.ts";
+import { shown } from "./commands/volumes.ts";
+import { asStep, type Commit } from "./commit.ts";
 import { requireEntry, type HostContext } from "./context.ts";
 import { afterDeath } from "./death.ts";
 import type { SandboxEntry } from "./entry.ts";
@@ -188,7 +181,7 @@ class LocalSandboxHost implements SandboxHost {
     const result = await this.#operations.run(operation, (command, answering) => {
       const key =
         "sandboxId" in command ? command.sandboxId : "snapshotId" in command ? command.snapshotId : command.volumeId;
-      return this.#queue.run(key, () => this.#perform(command, answering));
+      return this.#queue.run(key, () => perform(this.#context, command, answering));
     });
     return result as HostResults[C["name"]];
   }
@@ -253,42 +246,6 @@ class LocalSandboxHost implements SandboxHost {
     await this.#options.slots.close(how === "hibernate" ? "remove" : "leave");
     for (const entry of this.#context.entries.values()) entry.leaveMachine();
     this.#journal.close();
-  }
-
-  #perform(command: HostCommand, answering: Answering): Promise<unknown> {
-    const context = this.#context;
-    switch (command.name) {
-      case "createSandbox":
-        return createSandbox(context, command, answering);
-      case "deleteSandbox":
-        return deleteSandbox(context, command.sandboxId, answering);
-      case "pauseSandbox":
-        return pauseSandbox(context, command.sandboxId, answering);
-      case "resumeSandbox":
-        return resumeSandbox(context, command.sandboxId, answering);
-      case "hibernateSandbox":
-        return hibernateSandbox(context, command, answering);
-      case "wakeSandbox":
-        return wakeSandbox(context, command.sandboxId, answering);
-      case "setPersistent":
-        return setPersistent(context, command, answering);
-      case "setNetwork":
-        return setNetwork(context, command, answering);
-      case "createSnapshot":
-        return createSnapshot(context, command, answering);
-      case "deleteSnapshot":
-        return deleteSnapshot(context, command.snapshotId, answering);
-      case "forkSandbox":
-        return forkSandbox(context, command, answering);
-      case "createVolume":
-        return createVolume(context, command, answering);
-      case "cloneVolume":
-        return cloneVolume(context, command, answering);
-      case "growVolume":
-        return growVolume(context, command, answering);
-      case "deleteVolume":
-        return deleteVolume(context, command.volumeId, answering);
-    }
   }
 
   async #hibernateForClose(sandboxId: string): Promise<void> {
