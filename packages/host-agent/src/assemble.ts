@@ -10,6 +10,7 @@ import { QemuRuntime } from "./runtimes/qemu/runtime.ts";
 import { Runtimes } from "./runtimes/registry.ts";
 import type { SandboxHost } from "./sandboxes/host.ts";
 import { NetworkSlots } from "./sandboxes/network-slots.ts";
+import { acquireShut } from "./sandboxes/slots.ts";
 import { openSandboxHost } from "./sandboxes/sandbox-host.ts";
 
 /** `base`: what the design gives every sandbox; an emulated guest has one CPU, since a second only costs. */
@@ -50,7 +51,7 @@ export async function assembleHost(options: {
     layout,
     cgroups,
     log,
-    acquireSlot: () => slots.acquire(),
+    acquireSlot: () => acquireShut(slots),
     releaseSlot: (slot) => slots.release(slot),
   });
   const runtime = new QemuRuntime({ artifacts, layout, cgroups, kvm: kvm.works });

@@ -1,12 +1,10 @@
 import type { HostNetworkFigures } from "@pandastack/contracts/host";
 import { RESOLVER_PORT, slotAddresses } from "./addresses.ts";
 import { kernelFigures } from "./policy/kernel-figures.ts";
-import { policyComment, slotPolicy, type SlotPolicy } from "./policy/rules.ts";
+import { policyComment, type SlotPolicy } from "./policy/rules.ts";
 import { SlotEgress } from "./policy/slot-egress.ts";
 import { SlotProxy } from "./proxy/slot-proxy.ts";
 import type { Resolver, SlotResolver } from "./resolver/index.ts";
-
-const SHUT: SlotPolicy = slotPolicy({ egress: "off", egressMbps: null }, []);
 
 /** What this process does for one slot: its policy, the resolver that it asks, and the proxy while there is need of one. */
 export class LiveSlot {
@@ -21,15 +19,17 @@ export class LiveSlot {
     this.#resolver = resolver;
   }
 
-  /** A slot as it is made: shut. */
+  /** `isFresh`: its rules are those of `policy` already. Else it goes by `policy` until `adopt` or `change`. */
   static async open(options: {
     serverId: string;
     number: number;
+    policy: SlotPolicy;
+    isFresh: boolean;
     resolver: Resolver;
     onRefused: () => void;
   }): Promise<LiveSlot> {
     const { resolver } = options;
-    const egress = new SlotEgress({ ...options, policy: SHUT });
+    const egress = new SlotEgress(options);
     const slot = new LiveSlot(egress, resolver);
     const { vethIp, hostIp } = slotAddresses(options.number);
     slot.#asked = await resolver.open({ address: vethIp, port: RESOLVER_PORT, askerIp: hostIp, gate: egress });

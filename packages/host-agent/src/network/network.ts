@@ -1,4 +1,4 @@
-import type { Cidr, HostNetwork, HostNetworkFigures } from "@pandastack/contracts/host";
+import { OPEN_NETWORK, type Cidr, type HostNetwork, type HostNetworkFigures } from "@pandastack/contracts/host";
 import { Fault, type Logger, crashPoint } from "@pandastack/platform";
 import type { NetworkSlot } from "./slot.ts";
 import { removeServer } from "./cleanup.ts";
@@ -6,7 +6,7 @@ import type { HostRulesGuard } from "./host/guard.ts";
 import { SlotLeases } from "./leases/slots.ts";
 import { LiveSlot, slotFigures } from "./live-slot.ts";
 import { describeSlot } from "./names.ts";
-import { slotPolicy } from "./policy/rules.ts";
+import { policyRules, slotPolicy, type SlotPolicy } from "./policy/rules.ts";
 import { createResolver, type Resolver } from "./resolver/index.ts";
 import { makeSlot, removeSlots, slotDefect, slotPolicyText, slotsInKernel } from "./slots/kernel.ts";
 import { Stock } from "./slots/stock.ts";
@@ -38,6 +38,14 @@ export interface Adoption {
   /** Numbers that can't be used any more, and why. Theirs until `release`: what runs there still has their user. */
   readonly broken: readonly { readonly number: number; readonly reason: string }[];
 }
+
+/**
+ * What a slot is made with, while nothing is in it that could send: most sandboxes get it, and putting a policy in force takes
+ * ten milliseconds, which are not to be theirs.
+ */
+const READY_POLICY = slotPolicy(OPEN_NETWORK, []);
+/** What a former agent's slot is taken for until its rules were compared. */
+const SHUT_POLICY = slotPolicy({ egress: "off", egressMbps: null }, []);
 
 /** The slots of one server. Made by `openNetwork`. */
 export class Network {
@@ -78,7 +86,7 @@ export class Network {
     return this.stock.readyCount;
   }
 
-  /** A slot of one's own, fresh and shut: ready ones at once, else the next that is made. `configure` opens it. */
+  /** A slot of one's own, fresh: ready ones at once, else the next that is made. Nothing may run in it before `configure`. */
   async acquire(): Promise<NetworkSlot> {
     if (this.isClosed) throw new Fault("host.unavailable", "the network is closed");
     return describeSlot(this.parts.serverId, await this.stock.take());
@@ -153,9 +161,9 @@ export class Network {
     const number = this.leases.acquire();
     crashPoint("host.slot.leased");
     try {
-      await makeSlot(this.parts.serverId, number);
+      await makeSlot(this.parts.serverId, number, policyRules(number, READY_POLICY));
       crashPoint("host.slot.made");
-      await this.openSlot(number);
+      await this.openSlot(number, { policy: READY_POLICY, isFresh: true });
     } catch (error) {
       await this.remove(number);
       const message = error instanceof Error ? error.message : String(error);
@@ -180,7 +188,7 @@ export class Network {
     if (!this.unclaimed.has(number)) return "this server has no lease for it";
     const defect = await slotDefect(serverId, number);
     if (defect !== undefined) return defect;
-    const slot = await this.openSlot(number);
+    const slot = await this.openSlot(number, { policy: SHUT_POLICY, isFresh: false });
     const result = await slot.adopt(slotPolicy(network, operatorPrivate), await slotPolicyText(serverId, number));
     if (result === "repaired")
       log.warn({ slot: number }, "a slot's rules were not as its sandbox's policy, and are now");
@@ -188,10 +196,11 @@ export class Network {
     return undefined;
   }
 
-  private async openSlot(number: number): Promise<LiveSlot> {
+  private async openSlot(number: number, rules: { policy: SlotPolicy; isFresh: boolean }): Promise<LiveSlot> {
     const slot = await LiveSlot.open({
       serverId: this.parts.serverId,
       number,
+      ...rules,
       resolver: this.resolver,
       onRefused: () => {
         for (const listener of this.refusalListeners) listener(number);

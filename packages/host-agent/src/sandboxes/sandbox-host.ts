@@ -48,7 +48,7 @@ import { OUT_OF_MEMORY, toHostSandbox } from "./record.ts";
 import { RefusalWatch } from "./refusal-watch.ts";
 import { recover } from "./recovery.ts";
 import { Restarts } from "./restarts.ts";
-import { NO_FIGURES, type SlotSource } from "./slots.ts";
+import { acquireShut, NO_FIGURES, type SlotSource } from "./slots.ts";
 import { Traffic } from "./traffic.ts";
 import { VolumeRegistry } from "./volumes/registry.ts";
 
@@ -93,7 +93,7 @@ class LocalSandboxHost implements SandboxHost {
     };
     const templates = new TemplateStore({
       ...options,
-      acquireSlot: () => slots.acquire(),
+      acquireSlot: () => acquireShut(slots),
       releaseSlot: (slot) => slots.release(slot),
       onReady: (image, entry) => this.#preparation.keepAhead(image, entry),
     });

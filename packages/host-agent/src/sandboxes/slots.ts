@@ -9,7 +9,7 @@ import type { NetworkSlot } from "../network/slot.ts";
 
 /** Where machines get their place in the network from; `network/` in earnest, numbers alone for the fake runtime. */
 export interface SlotSource {
-  /** Shut until `configure`. */
+  /** Nothing may run in it before `configure`. */
   acquire(): Promise<NetworkSlot>;
   /** Puts a sandbox's policy in force, whole or not at all. */
   configure(slot: NetworkSlot, network: HostNetwork): Promise<void>;
@@ -26,4 +26,16 @@ export interface SlotSource {
   adopt(slots: readonly { slot: NetworkSlot; network: HostNetwork }[]): Promise<number[]>;
   /** `remove`: every trace goes. `leave`: slots in use stay for the next agent to adopt. */
   close(how: "remove" | "leave"): Promise<void>;
+}
+
+/** For machines that are nobody's sandbox, and reach nothing. */
+export async function acquireShut(slots: SlotSource): Promise<NetworkSlot> {
+  const slot = await slots.acquire();
+  try {
+    await slots.configure(slot, { egress: "off", egressMbps: null });
+  } catch (error) {
+    await slots.release(slot);
+    throw error;
+  }
+  return slot;
 }

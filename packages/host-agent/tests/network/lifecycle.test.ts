@@ -1,5 +1,6 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { OPEN_NETWORK } from "@pandastack/contracts/host";
 import { waitFor } from "@pandastack/platform";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FIRST_SLOT_UID, GATEWAY_IP } from "../../src/network/addresses.ts";
@@ -75,6 +76,23 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
       expect(tap).toMatch(new RegExp(`tun type tap .*persist on user ${slot.uid} group ${slot.uid}\\b`));
       expect(await inside(slot.netns, "cat", "/proc/sys/net/ipv6/conf/all/disable_ipv6")).toBe("1\n");
     }
+    await server.call("close", "remove");
+  });
+
+  it("makes slots with the policy that most sandboxes have, and changes the rules only for another", async () => {
+    await openServer({ prepareCount: 2 });
+    const off = { egress: "off", egressMbps: null } as const;
+    const [open, shut] = [await server.call<NetworkSlot>("acquire"), await server.call<NetworkSlot>("acquire", off)];
+    // Rules that were put in anew have other handles.
+    const rules = (slot: NetworkSlot): Promise<string> =>
+      inside(slot.netns, "nft", "-a", "list", "chain", "ip", "slot", "egress");
+    const asMade = await rules(open);
+    expect(asMade).toContain("goto passed");
+    expect((await rules(shut)).match(/goto \w+/g)).toEqual(["goto refused"]);
+    await server.call("configure", open.number, OPEN_NETWORK);
+    expect(await rules(open)).toBe(asMade);
+    await server.call("configure", open.number, off);
+    expect((await rules(open)).match(/goto \w+/g)).toEqual(["goto refused"]);
     await server.call("close", "remove");
   });
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Addresses, NameGate } from "../resolver/index.ts";
 import { MAX_RESOLVED_ADDRESSES } from "../slots/rules.ts";
 import { changeSlot } from "../slots/kernel.ts";
@@ -28,13 +29,22 @@ export class SlotEgress implements NameGate {
   readonly #serverId: string;
   readonly #resolved = new Map<string, Resolved>();
   #policy: SlotPolicy;
-  #isShaped = false;
+  /** Also where nobody knows: a former agent may have been cut off in the middle of a change. */
+  #isShaped: boolean;
   #work: Promise<unknown> = Promise.resolve();
 
-  constructor(options: { serverId: string; number: number; policy: SlotPolicy; onRefused: () => void }) {
+  /** `isFresh`: made with `policy` in force; else what its rules are is to be found out. */
+  constructor(options: {
+    serverId: string;
+    number: number;
+    policy: SlotPolicy;
+    isFresh: boolean;
+    onRefused: () => void;
+  }) {
     this.#serverId = options.serverId;
     this.number = options.number;
     this.#policy = options.policy;
+    this.#isShaped = !options.isFresh;
     this.refusals = new RefusalLog(options.onRefused);
   }
 
@@ -45,14 +55,13 @@ export class SlotEgress implements NameGate {
   /** Takes over a slot whose rules are in the kernel already. */
   adopt(policy: SlotPolicy): void {
     this.#policy = policy;
-    // Of a former agent's doing, maybe.
-    this.#isShaped = true;
   }
 
   /** In force when this resolves; on failure the one before still is. */
   change(policy: SlotPolicy): Promise<void> {
     return this.#inOrder(async () => {
       const before = this.#policy;
+      if (isDeepStrictEqual(policy, before) && !this.#isShaped) return;
       // Names are judged by it from here on; what they open comes after this in order.
       this.#policy = policy;
       const kept = this.#keepAllowed();

@@ -12,10 +12,10 @@ const TOOL_TIMEOUT_MS = 20_000;
 /** A netns dies in the background; its veth goes with it. */
 const REMOVAL_TIMEOUT_MS = 3_000;
 
-/** Makes netns, veth pair, tap and rules of a slot. On failure nothing of it is left. */
-export async function makeSlot(serverId: string, number: number): Promise<void> {
+/** Makes netns, veth pair, tap and rules of a slot, `policy` (nft text) in its place. On failure nothing of it is left. */
+export async function makeSlot(serverId: string, number: number, policy: string): Promise<void> {
   try {
-    await run("sh", ["-c", MAKE_SCRIPT, "slot", ...makeArguments(serverId, number)], {
+    await run("sh", ["-c", MAKE_SCRIPT, "slot", ...makeArguments(serverId, number, policy)], {
       timeoutMs: TOOL_TIMEOUT_MS,
     });
   } catch (error) {
@@ -24,9 +24,9 @@ export async function makeSlot(serverId: string, number: number): Promise<void> 
   }
 }
 
-function makeArguments(serverId: string, number: number): string[] {
+function makeArguments(serverId: string, number: number, policy: string): string[] {
   const outside = outsideCommands(serverId, number, { hasIpv6: existsSync("/proc/sys/net/ipv6") });
-  return [outside, `${NETNS_DIR}/${slotName(serverId, number)}`, insideCommands(number), slotRules(number)];
+  return [outside, `${NETNS_DIR}/${slotName(serverId, number)}`, insideCommands(number), slotRules(number) + policy];
 }
 
 /** Removes slots whatever state they are in. Resolves when their links are gone, so that the numbers may be used again. */

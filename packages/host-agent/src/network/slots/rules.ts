@@ -20,7 +20,8 @@ const UPLINK_IN = `iifname "${UPLINK}"`;
  * and courtesy to the guest (a quick refusal where the host would be silent). The host does not rely on them: see
  * `host/rules.ts`. They do bind a VMM that was taken over, which may open sockets in the netns but has no right to change it.
  *
- * As made, a slot is shut: `redirections` and `egress` are empty until `policy/rules.ts` fills them. What the host dials works.
+ * By themselves they shut a slot: `redirections` and `egress` are empty until `policy/rules.ts` fills them. What the host dials
+ * works.
  */
 export function slotRules(number: number, maxConnections = MAX_CONNECTIONS_PER_SLOT): string {
   const { hostIp } = slotAddresses(number);

@@ -34,13 +34,12 @@ serveMethods({
   },
   adopt: (numbers: number[], wanted: HostNetwork = OPEN_NETWORK) =>
     network!.adopt(numbers.map((number) => ({ number, network: wanted }))),
-  /** Open, as most sandboxes are. */
-  acquire: async () => {
+  /** Open, as most sandboxes are, unless something else is wanted. */
+  acquire: async (wanted: HostNetwork = OPEN_NETWORK) => {
     const slot = await network!.acquire();
-    await network!.configure(slot.number, OPEN_NETWORK);
+    await network!.configure(slot.number, wanted);
     return slot;
   },
-  acquireShut: () => network!.acquire(),
   configure: (number: number, wanted: HostNetwork) => network!.configure(number, wanted),
   timeConfigure: (number: number, wanted: HostNetwork) => timed(() => network!.configure(number, wanted)),
   figures: (number: number) => network!.figures(number),
@@ -51,7 +50,7 @@ serveMethods({
   destroyAll: (serverId: string, runDir: string) => destroyAll({ serverId, runDir }),
   warnings: () => warnings,
   timeSlot: async (serverId: string, number: number) => ({
-    make: await timed(() => makeSlot(serverId, number)),
+    make: await timed(() => makeSlot(serverId, number, "")),
     remove: await timed(() => removeSlots(serverId, [number])),
     name: describeSlot(serverId, number).netns,
   }),
