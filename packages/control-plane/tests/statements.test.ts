@@ -38,9 +38,9 @@ async function statementsOf(method: string, path: string, body?: unknown): Promi
   return { id: reply.body.id, sent: seen.map(opening).filter((text) => text !== AUDIT) };
 }
 
-test("a create is three statements, besides the token's: what is allowed, its row, what came of it", async () => {
+test("a create is two statements, besides the token's: its row, what came of it", async () => {
   const { id, sent } = await statementsOf("POST", "/v1/sandboxes", {});
-  expect(sent).toEqual(['select "network" from "workspaces"', "insert into sandboxes", 'update "sandboxes"']);
+  expect(sent).toEqual(["insert into sandboxes", 'update "sandboxes"']);
   expect((await statementsOf("POST", `/v1/sandboxes/${id}/exec`, { cmd: "true" })).sent).toEqual([
     'select * from "sandboxes"',
   ]);

@@ -6,8 +6,13 @@ import type { Database } from "../persistence/database.ts";
 export async function readWorkspaceNetwork(db: Database, workspace: string): Promise<WorkspaceNetwork> {
   const row = await db.selectFrom("workspaces").select("network").where("slug", "=", workspace).executeTakeFirst();
   if (row === undefined) throw new Refusal("workspace.not_found", "no such workspace");
-  return { default: row.network.default ?? null, ceiling: row.network.ceiling ?? null };
+  return workspaceNetwork(row.network);
 }
+
+export const workspaceNetwork = (stored: Partial<WorkspaceNetwork>): WorkspaceNetwork => ({
+  default: stored.default ?? null,
+  ceiling: stored.ceiling ?? null,
+});
 
 /** null takes one away, what is missing stays. Counts for what is set from now on; sandboxes keep what they have. */
 export async function updateWorkspaceNetwork(

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { WebSocket } from "ws";
 import type { z } from "zod";
-import type { OperationName, Operations, Role, WorkspaceLimits } from "@pandastack/contracts";
+import type { OperationName, Operations, Role, WorkspaceLimits, WorkspaceNetwork } from "@pandastack/contracts";
 import type { Logger } from "@pandastack/platform";
 
 /** Who calls: what its token says. */
@@ -11,6 +11,8 @@ export interface Principal {
   readonly tokenPrefix: string;
   /** What its workspace may have. */
   readonly limits: WorkspaceLimits;
+  /** What its workspace's sandboxes get where nothing is said, and the most that they can be given. */
+  readonly network: WorkspaceNetwork;
 }
 
 type Body<B> = B extends z.ZodType ? z.output<B> : B extends "bytes" ? Readable : undefined;

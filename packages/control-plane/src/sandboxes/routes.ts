@@ -45,12 +45,11 @@ const DEFAULT_TREE_COUNT = 2;
 function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
   const { db } = parts;
   return {
-    createSandbox: async ({ principal, seed, body, signal }) => ({
-      status: 201,
-      body: sandboxInfo(
-        await createSandbox(parts, { workspace: principal.workspace, seed, request: body ?? {}, signal }),
-      ),
-    }),
+    createSandbox: async ({ principal, seed, body, signal }) => {
+      const { workspace, network: policies } = principal;
+      const row = await createSandbox(parts, { workspace, policies, seed, request: body ?? {}, signal });
+      return { status: 201, body: sandboxInfo(row) };
+    },
     listSandboxes: async ({ principal, query }) => ({
       status: 200,
       body: (await listSandboxes(db, principal.workspace, query.status)).map(sandboxInfo),
@@ -95,9 +94,9 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
       return { status: 200, body: lifecycleInfo(await findWithNow(db, row.workspace, row.id)) };
     }),
 
-    updateSandbox: onSandbox(parts, "updateSandbox", async ({ body }, row) => ({
+    updateSandbox: onSandbox(parts, "updateSandbox", async ({ body, principal }, row) => ({
       status: 200,
-      body: sandboxInfo(await updateSandbox(parts, row, body)),
+      body: sandboxInfo(await updateSandbox(parts, row, body, principal.network)),
     })),
     getSandboxNetwork: onSandbox(parts, "getSandboxNetwork", async (_, row) => ({
       status: 200,
@@ -109,7 +108,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
       body: snapshotInfo(await createSnapshot(parts, row, seed)),
     })),
 
-    forkSandbox: onSandbox(parts, "forkSandbox", async ({ seed, body, signal }, row) => {
+    forkSandbox: onSandbox(parts, "forkSandbox", async ({ principal, seed, body, signal }, row) => {
       const metadata = { ...keptMetadata(body?.metadata ?? {}), forked_from: row.id };
       const { children, errors, pausedMs } = await fork(parts, row, {
         seed,
@@ -119,6 +118,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
         ttlSeconds: childTtlSeconds(body ?? {}, row.ttl_seconds),
         env: body?.env ?? {},
         network: body ?? {},
+        policies: principal.network,
         volumes: body?.volumes ?? "read_only",
         signal,
       });
@@ -138,7 +138,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
       };
     }),
 
-    forkTree: onSandbox(parts, "forkTree", async ({ seed, body, signal }, row) => {
+    forkTree: onSandbox(parts, "forkTree", async ({ principal, seed, body, signal }, row) => {
       const treeId = deriveUuid(seed, "tree");
       const own = keptMetadata(body?.metadata ?? {});
       const { children, errors, pausedMs } = await fork(parts, row, {
@@ -156,6 +156,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
         ttlSeconds: childTtlSeconds(body ?? {}, row.ttl_seconds),
         env: body?.env ?? {},
         network: body ?? {},
+        policies: principal.network,
         volumes: body?.volumes ?? "read_only",
         signal,
       });

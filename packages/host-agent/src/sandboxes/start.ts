@@ -73,7 +73,7 @@ async function bringUp(
 ): Promise<Started> {
   const { slots, attachments = NO_ATTACHMENTS } = options;
   let machine: Machine | undefined;
-  // Beside the load, and in force before the first instruction: the slot has been shut until now.
+  // Beside the load, and in force before the first instruction.
   const configured = slots.configure(plan.slot, options.network);
   const settled = configured.catch(() => undefined);
   try {

@@ -1,4 +1,4 @@
-import type { CreateSandboxRequest } from "@pandastack/contracts";
+import type { CreateSandboxRequest, WorkspaceNetwork } from "@pandastack/contracts";
 import type { HostInfo, HostNetwork, SandboxVolume } from "@pandastack/contracts/host";
 import { Refusal, crashPoint, markStep } from "@pandastack/platform";
 import { deriveSandboxId, deriveUuid } from "../../calls/ids.ts";
@@ -17,6 +17,8 @@ export interface CreateOptions {
   readonly workspace: string;
   readonly seed: string;
   readonly request: CreateSandboxRequest;
+  /** Of the workspace. */
+  readonly policies: WorkspaceNetwork;
   /** Fires when the caller has gone away. */
   readonly signal: AbortSignal;
 }
@@ -26,10 +28,8 @@ export async function createSandbox(parts: SandboxParts, options: CreateOptions)
   const { workspace, request, signal } = options;
   const volumes = await resolveVolumes(parts.db, workspace, request.volumes ?? []);
   const runtime = chooseRuntime(request.runtime, parts.settings);
-  const [source, network] = await Promise.all([
-    findSource(parts, workspace, request),
-    chooseNetwork(parts, workspace, request),
-  ]);
+  const network = chooseNetwork(parts, options.policies, request);
+  const source = await findSource(parts, workspace, request);
   markStep("source");
   return parts.work.run({ workspace, weight: 1, signal }, () =>
     make(parts, options, { ...source, network }, runtime, volumes),

@@ -1,4 +1,4 @@
-import type { ForkError, Network } from "@pandastack/contracts";
+import type { ForkError, Network, WorkspaceNetwork } from "@pandastack/contracts";
 import type { Env, ForkResult } from "@pandastack/contracts/host";
 import { errorRegistry, type ErrorCode } from "@pandastack/contracts";
 import { Fault, Refusal, crashPoint } from "@pandastack/platform";
@@ -24,6 +24,8 @@ export interface ForkOptions {
   readonly env: z.infer<typeof Env>;
   /** What was asked for; the parent's where nothing was. */
   readonly network: { network?: Network | null | undefined; egress_mbps?: number | null | undefined };
+  /** Of the workspace. */
+  readonly policies: WorkspaceNetwork;
   readonly volumes: "read_only" | "clone";
   /** Fires when the caller has gone away. */
   readonly signal: AbortSignal;
@@ -44,7 +46,7 @@ export function fork(parts: SandboxParts, parent: SandboxRow, options: ForkOptio
 
 async function make(parts: SandboxParts, parent: SandboxRow, options: ForkOptions): Promise<Forked> {
   const { seed, count } = options;
-  const network = await chooseNetwork(parts, parent.workspace, options.network, parent.network);
+  const network = chooseNetwork(parts, options.policies, options.network, parent.network);
   const plan = (round: number): NewSandbox[] =>
     Array.from({ length: count }, (_, index) => ({
       id: deriveSandboxId(seed, `fork ${round} ${index}`),

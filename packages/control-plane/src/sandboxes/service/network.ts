@@ -1,33 +1,37 @@
 import { randomUUID } from "node:crypto";
-import type { Network, SandboxNetwork, UpdateSandboxRequest } from "@pandastack/contracts";
+import type { Network, SandboxNetwork, UpdateSandboxRequest, WorkspaceNetwork } from "@pandastack/contracts";
 import type { HostNetwork, HostNetworkFigures } from "@pandastack/contracts/host";
 import { crashPoint, Refusal } from "@pandastack/platform";
-import { readWorkspaceNetwork, within } from "../../accounts/networks.ts";
+import { within } from "../../accounts/networks.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import type { SandboxParts } from "../parts.ts";
 import { findSandbox, observe, want } from "../store.ts";
 
 /** What a new sandbox is given: what was asked for, else the workspace's default, else its ceiling, else everything. */
-export async function chooseNetwork(
+export function chooseNetwork(
   parts: SandboxParts,
-  workspace: string,
+  { default: usual, ceiling }: WorkspaceNetwork,
   asked: { network?: Network | null | undefined; egress_mbps?: number | null | undefined },
   otherwise?: HostNetwork,
-): Promise<HostNetwork> {
+): HostNetwork {
   const egressMbps = asked.egress_mbps === undefined ? (otherwise?.egressMbps ?? null) : asked.egress_mbps;
   const given = asked.network ?? undefined;
   if (given === undefined && otherwise !== undefined) return { ...otherwise, egressMbps };
-  const { default: usual, ceiling } = await readWorkspaceNetwork(parts.db, workspace);
   const egress = (given ?? usual ?? ceiling)?.egress ?? "open";
   return { egress: within(egress, ceiling, parts.settings.operatorPrivate, "network.egress"), egressMbps };
 }
 
 /** Changes what a sandbox may reach, in whatever state it is. In force on its host when this has returned. */
-export function updateSandbox(parts: SandboxParts, row: SandboxRow, change: UpdateSandboxRequest): Promise<SandboxRow> {
+export function updateSandbox(
+  parts: SandboxParts,
+  row: SandboxRow,
+  change: UpdateSandboxRequest,
+  policies: WorkspaceNetwork,
+): Promise<SandboxRow> {
   return parts.queue.run(row.id, async () => {
     const current = await findSandbox(parts.db, row.workspace, row.id);
     if (change.network === undefined && change.egress_mbps === undefined) return current;
-    const network = await chooseNetwork(parts, row.workspace, change, current.network);
+    const network = chooseNetwork(parts, policies, change, current.network);
     const { generation } = await want(parts.db, current, current.wanted === "deleted" ? "running" : current.wanted);
     crashPoint("control.network.wanted");
     const host = await parts.host.execute(randomUUID(), { name: "setNetwork", sandboxId: row.id, network });
