@@ -5,6 +5,7 @@ import { auditCommand } from "./commands/audit.ts";
 import { changeCommands } from "./commands/change.ts";
 import { cpCommand } from "./commands/cp.ts";
 import { createCommand } from "./commands/create.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { execCommand } from "./commands/exec.ts";
 import { forkCommand, forkTreeCommand, promoteCommand } from "./commands/fork.ts";
@@ -65,6 +66,7 @@ export function buildProgram(): Command {
     volumeGroup(),
     templateGroup(),
     hostGroup(),
+    doctorCommand(),
     tokenGroup(),
     workspaceGroup(),
     auditCommand(),

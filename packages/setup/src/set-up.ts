@@ -4,6 +4,7 @@ import type { Artifacts } from "../../host-agent/src/images/artifacts.ts";
 import { artifactBuild } from "./artifacts/build.ts";
 import { readGuestCertificates } from "./artifacts/rootfs/guest-ca.ts";
 import { openCache } from "./cache/cache.ts";
+import { entriesNamedIn, rememberUser } from "./cache/users.ts";
 import { npmPackages } from "./host/npm-packages.ts";
 import { rust } from "./host/rust.ts";
 import { systemPackages } from "./host/system-packages.ts";
@@ -40,7 +41,10 @@ export async function setUp(settings: Settings, reporter: Reporter = reporterFor
   const artifacts = build.artifacts();
   const artifactsFile = join(settings.dataDir, "artifacts.json");
   writeFileSync(artifactsFile, `${JSON.stringify(artifacts, undefined, 2)}\n`, { mode: 0o644 });
-  return { artifacts, artifactsFile, postgres: build.postgres() };
+  const postgres = build.postgres();
+  const { dataDir, cacheDir } = settings;
+  rememberUser(cacheDir, { dataDir, needs: entriesNamedIn(cacheDir, [artifacts, postgres, process.execPath]) });
+  return { artifacts, artifactsFile, postgres };
 }
 
 export function reporterFor(settings: Settings): Reporter {
