@@ -87,6 +87,10 @@ export const HostTemplate = z.object({
 });
 export type HostTemplate = z.infer<typeof HostTemplate>;
 
+/** How short of memory a host is, and so what it does: gives back what waits ahead; hibernates whoever was idle for longest. */
+export const MemoryPressure = z.enum(["none", "squeeze", "hibernate"]);
+export type MemoryPressure = z.infer<typeof MemoryPressure>;
+
 export const HostInfo = z.object({
   id: z.string(),
   /** Changes whenever the host agent's journal starts anew. A command for another epoch is refused. */
@@ -110,7 +114,7 @@ export const HostInfo = z.object({
   cpus: z.int(),
   /** Of what runs there, by name. */
   versions: z.record(z.string(), z.string()),
-  memory: z.object({ totalBytes: z.int(), availableBytes: z.int() }),
+  memory: z.object({ totalBytes: z.int(), availableBytes: z.int(), pressure: MemoryPressure.default("none") }),
   pool: z.object({ totalBytes: z.int(), availableBytes: z.int() }),
   sandboxes: z.object({ running: z.int(), paused: z.int(), hibernated: z.int(), failed: z.int() }),
 });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Isolation, RuntimeName } from "../host/index.ts";
+import { Isolation, MemoryPressure, RuntimeName } from "../host/index.ts";
 
 export const HostRuntime = z.object({
   name: RuntimeName,
@@ -32,7 +32,13 @@ export const Host = z
       .describe(
         "Sandboxes in the making, requests that wait for their turn, and how many may be made at a time, as this control plane sees it.",
       ),
-    memory: z.object({ total_bytes: z.int(), available_bytes: z.int() }),
+    memory: z.object({
+      total_bytes: z.int(),
+      available_bytes: z.int(),
+      pressure: MemoryPressure.describe(
+        "`squeeze`: nothing waits ahead of creates any more. `hibernate`: sandboxes that nobody uses are hibernated, too.",
+      ),
+    }),
     pool: z.object({ total_bytes: z.int(), available_bytes: z.int() }),
     sandboxes: z.object({ running: z.int(), paused: z.int(), hibernated: z.int(), failed: z.int() }),
   })

@@ -9,6 +9,11 @@ const figures: readonly { name: string; help: string; of: (host: HostInfo) => nu
     help: "Memory of the host that is free for more machines.",
     of: (host) => host.memory.availableBytes,
   },
+  {
+    name: "host_memory_pressure",
+    help: "0: none. 1: nothing waits ahead any more. 2: idle sandboxes are hibernated.",
+    of: (host) => ["none", "squeeze", "hibernate"].indexOf(host.memory.pressure),
+  },
   { name: "host_pool_total_bytes", help: "Size of the pool of images and disks.", of: (host) => host.pool.totalBytes },
   { name: "host_pool_available_bytes", help: "What is free of the pool.", of: (host) => host.pool.availableBytes },
 ];

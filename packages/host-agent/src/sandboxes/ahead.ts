@@ -25,6 +25,7 @@ export class VmmsAhead {
   #starting = 0;
   #calm: NodeJS.Timeout | undefined;
   #closed = false;
+  #isResting = false;
   readonly #running = new Set<Promise<void>>();
 
   constructor(options: AheadOptions) {
@@ -55,6 +56,7 @@ export class VmmsAhead {
   #startMissing(): void {
     while (
       !this.#closed &&
+      !this.#isResting &&
       this.#starting < PARALLEL_STARTS &&
       this.#waiting.length + this.#starting < this.#options.count
     ) {
@@ -81,9 +83,25 @@ export class VmmsAhead {
     this.#startMissing();
     while (this.#running.size > 0) {
       await Promise.all(this.#running);
-      if (this.#waiting.length >= this.#options.count) return;
+      if (this.#waiting.length >= this.#options.count || this.#isResting) return;
       this.#startMissing();
     }
+  }
+
+  /** Lets go of those that wait, and starts none until `goOn`. Answers how many there were. */
+  async rest(): Promise<number> {
+    this.#isResting = true;
+    clearTimeout(this.#calm);
+    await Promise.all(this.#running);
+    const waiting = this.#waiting.splice(0);
+    await Promise.all(waiting.map((one) => this.#discard(one)));
+    return waiting.length;
+  }
+
+  goOn(): void {
+    if (!this.#isResting) return;
+    this.#isResting = false;
+    this.#refill();
   }
 
   async close(): Promise<void> {

@@ -62,6 +62,16 @@ export class Preparation {
     });
   }
 
+  /** Short of memory: lets go of all that waits, and starts nothing ahead until `goOn`. Answers how many there were. */
+  async rest(): Promise<number> {
+    const counts = await Promise.all([...this.#stocks.values()].map((stock) => stock.rest()));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  goOn(): void {
+    for (const stock of this.#stocks.values()) stock.goOn();
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#stocks.values()].map((stock) => stock.close()));
   }

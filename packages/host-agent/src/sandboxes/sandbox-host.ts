@@ -42,6 +42,7 @@ import type { SandboxEntry } from "./entry.ts";
 import { EventFeed } from "./event-feed.ts";
 import type { SandboxHost } from "./host.ts";
 import { Operations } from "./operations.ts";
+import { measureMemory, type PressureOptions, pressureSettings, PressureWatch } from "./pressure/index.ts";
 import { Preparation } from "./preparation.ts";
 import { KeyedQueue } from "./queue.ts";
 import { OUT_OF_MEMORY, toHostSandbox } from "./record.ts";
@@ -58,6 +59,8 @@ export interface SandboxHostOptions {
   readonly artifacts: Artifacts;
   readonly slots: SlotSource;
   readonly mac: string;
+  /** Where the host's memory is not to be looked at as it is: in tests. */
+  readonly memory?: Pick<PressureOptions, "measure" | "settings">;
   readonly log: Logger;
 }
 
@@ -75,6 +78,7 @@ class LocalSandboxHost implements SandboxHost {
   readonly #context: HostContext;
   readonly #operations: Operations;
   readonly #refusals: RefusalWatch;
+  readonly #pressure: PressureWatch;
   readonly #restarts: Restarts;
   readonly #queue = new KeyedQueue();
   readonly #feed = new EventFeed();
@@ -128,6 +132,12 @@ class LocalSandboxHost implements SandboxHost {
     };
     this.#operations = new Operations(this.#journal, commit);
     this.#refusals = new RefusalWatch(this.#context);
+    this.#pressure = new PressureWatch({
+      context: this.#context,
+      ...(options.memory ?? { settings: pressureSettings(process.env), measure: measureMemory }),
+      squeeze: () => this.#preparation.rest(),
+      relax: () => this.#preparation.goOn(),
+    });
     this.#restarts = new Restarts(this.#context);
   }
 
@@ -136,6 +146,7 @@ class LocalSandboxHost implements SandboxHost {
     for (const entry of this.#context.entries.values()) this.#restarts.schedule(entry);
     this.#refusals.start();
     this.#context.traffic.start();
+    this.#pressure.start();
     this.#ready = this.#preparation.run();
   }
 
@@ -166,7 +177,11 @@ class LocalSandboxHost implements SandboxHost {
       },
       cpus: availableParallelism(),
       versions: { node: process.versions.node, kernel: release() },
-      memory: { totalBytes: totalMemoryBytes(), availableBytes: availableMemoryBytes() },
+      memory: {
+        totalBytes: totalMemoryBytes(),
+        availableBytes: availableMemoryBytes(),
+        pressure: this.#pressure.level,
+      },
       pool: { totalBytes: pool.blocks * pool.bsize, availableBytes: pool.bavail * pool.bsize },
       sandboxes: {
         running: count("running"),
@@ -237,6 +252,7 @@ class LocalSandboxHost implements SandboxHost {
     this.#closing.abort();
     this.#restarts.close();
     this.#context.traffic.stop();
+    await this.#pressure.close();
     await this.#refusals.close();
     await this.#ready;
     await this.#queue.idle();

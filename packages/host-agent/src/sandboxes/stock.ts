@@ -56,6 +56,16 @@ export class Stock {
     await this.#blanks?.fill();
   }
 
+  async rest(): Promise<number> {
+    const [ready, blanks] = await Promise.all([this.#ready?.rest(), this.#blanks?.rest()]);
+    return (ready ?? 0) + (blanks ?? 0);
+  }
+
+  goOn(): void {
+    this.#ready?.goOn();
+    this.#blanks?.goOn();
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.#ready?.close(), this.#blanks?.close()]);
   }

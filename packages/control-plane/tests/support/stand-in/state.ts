@@ -70,7 +70,7 @@ export class StandInState {
       limits: { controllers: [], reason: "machines of a stand-in are not processes" },
       cpus: 2,
       versions: { node: process.versions.node },
-      memory: { totalBytes: 1 << 30, availableBytes: 1 << 29 },
+      memory: { totalBytes: 1 << 30, availableBytes: 1 << 29, pressure: "none" },
       pool: { totalBytes: 1 << 30, availableBytes: 1 << 29 },
       sandboxes: {
         running: count("running"),

@@ -13,8 +13,8 @@ const MAX_OVERCOMMIT = 64;
 /** From PANDASTACK_MEM_RESERVE_MB and PANDASTACK_MEM_OVERCOMMIT. */
 export function admissionSettings(env: Readonly<Record<string, string | undefined>>): AdmissionSettings {
   return {
-    reserveMb: read(env, "PANDASTACK_MEM_RESERVE_MB", { preset: DEFAULT_RESERVE_MB, least: 0, most: 2 ** 24 }),
-    overcommit: read(env, "PANDASTACK_MEM_OVERCOMMIT", {
+    reserveMb: readNumber(env, "PANDASTACK_MEM_RESERVE_MB", { preset: DEFAULT_RESERVE_MB, least: 0, most: 2 ** 24 }),
+    overcommit: readNumber(env, "PANDASTACK_MEM_OVERCOMMIT", {
       preset: DEFAULT_OVERCOMMIT,
       least: 0.1,
       most: MAX_OVERCOMMIT,
@@ -22,7 +22,8 @@ export function admissionSettings(env: Readonly<Record<string, string | undefine
   };
 }
 
-function read(
+/** A number within limits, or what it is when nothing is said. */
+export function readNumber(
   env: Readonly<Record<string, string | undefined>>,
   name: string,
   { preset, least, most }: { preset: number; least: number; most: number },
