@@ -30,6 +30,7 @@ const bodies: Partial<Record<OperationName, unknown>> = {
   updateLifecycle: { ttl_seconds: 3600 },
   updateWorkspaceLimits: { streams: 1000 },
   updateWorkspaceNetwork: { default: null },
+  updateWorkspaceIsolation: { isolation: "any" },
   updateSandbox: { egress_mbps: 100 },
   makeDirectory: { path: "/made" },
   moveFile: { from: "/file", to: "/file2" },

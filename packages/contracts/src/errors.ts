@@ -28,6 +28,7 @@ export const errorRegistry = {
   "template.unknown": { status: 404, retryable: false },
   "template.not_ready": { status: 503, retryable: true },
   "runtime.unavailable": { status: 400, retryable: false },
+  "runtime.forbidden": { status: 403, retryable: false },
   "volume.not_found": { status: 404, retryable: false },
   "volume.already_exists": { status: 409, retryable: false },
   "volume.in_use": { status: 409, retryable: false },

@@ -187,7 +187,7 @@ describe("settings", () => {
         PANDASTACK_DEFAULT_TTL_SECONDS: "-1",
       }),
     ).toThrow(
-      /PANDASTACK_LISTEN has to be host:port[\s\S]*PANDASTACK_UID has to be a whole number from 1 on[\s\S]*PANDASTACK_RUNTIME has to be one of auto, microvm, qemu, fake[\s\S]*DATABASE_URL is not set[\s\S]*PANDASTACK_HOST_SOCKET is not set[\s\S]*PANDASTACK_DEFAULT_TTL_SECONDS/,
+      /PANDASTACK_LISTEN has to be host:port[\s\S]*PANDASTACK_UID has to be a whole number from 1 on[\s\S]*PANDASTACK_RUNTIME has to be one of auto, microvm, qemu, gvisor, fake[\s\S]*DATABASE_URL is not set[\s\S]*PANDASTACK_HOST_SOCKET is not set[\s\S]*PANDASTACK_DEFAULT_TTL_SECONDS/,
     );
     expect(() => readSettings({ ...good, PANDASTACK_UID: "5" })).toThrow(/go together/);
     expect(() => readSettings({ ...good, PANDASTACK_LISTEN: "h:99999" })).toThrow(/PANDASTACK_LISTEN/);

@@ -96,7 +96,7 @@ describe("create", () => {
     ["env value that is no text", { env: { A: 1 } }, 400, "validation.failed", /^env\.A: /],
     ["env name with =", { env: { "A=B": "1" } }, 400, "validation.failed", /^env\.A=B: /],
     ["persistent as text", { persistent: "yes" }, 400, "validation.failed", /^persistent: /],
-    ["unknown runtime", { runtime: "gvisor" }, 400, "runtime.unavailable", /^runtime: .*auto, microvm/],
+    ["unknown runtime", { runtime: "docker" }, 400, "runtime.unavailable", /^runtime: .*auto, microvm/],
     ["unknown volume", { volumes: [{ name: "data" }] }, 404, "volume.not_found", /"data"/],
     ["volume with a bad name", { volumes: [{ name: "../x" }] }, 400, "validation.failed", /^volumes\.0\.name: /],
     [

@@ -1,6 +1,6 @@
 import type { CallOptions, Http } from "./transport/http.ts";
 import { Listing } from "./transport/listing.ts";
-import type { AuditInfo, CreatedTokenInfo, Me, Role, TokenInfo, WorkspaceInfo } from "./types.ts";
+import type { AuditInfo, CreatedTokenInfo, IsolationPolicy, Me, Role, TokenInfo, WorkspaceInfo } from "./types.ts";
 
 /** What a new token is. */
 export interface CreateTokenOptions extends CallOptions {
@@ -54,6 +54,18 @@ export class Workspaces {
   async create(slug: string, options: CallOptions & { name?: string | undefined } = {}): Promise<WorkspaceInfo> {
     const { name, ...call } = options;
     return this.#http.json("POST", "/workspaces", { ...call, json: { slug, name } });
+  }
+  /** What has to isolate its sandboxes. */
+  async isolation(slug: string, options: CallOptions = {}): Promise<IsolationPolicy> {
+    const path = `/workspaces/${encodeURIComponent(slug)}/isolation`;
+    return (await this.#http.json<{ isolation: IsolationPolicy }>("GET", path, options)).isolation;
+  }
+  /** @param isolation `kernel`: sandboxes that are made from now on have kernels of their own, so that gVisor is refused. */
+  async setIsolation(slug: string, isolation: IsolationPolicy, options: CallOptions = {}): Promise<void> {
+    await this.#http.json("PATCH", `/workspaces/${encodeURIComponent(slug)}/isolation`, {
+      ...options,
+      json: { isolation },
+    });
   }
   /** The tokens of one. */
   tokens(slug: string): Tokens {

@@ -46,6 +46,7 @@ export type {
   EventInfo,
   FileInfo,
   HostInfo,
+  IsolationPolicy,
   LifecycleInfo,
   Me,
   MetricsInfo,

@@ -7,6 +7,7 @@ export type {
   Event as EventInfo,
   FileInfo,
   Host as HostInfo,
+  IsolationPolicy,
   Lifecycle as LifecycleInfo,
   Network as NetworkPolicy,
   OnIdle,

@@ -26,7 +26,7 @@ export function createCommand(): Command {
   return withNetworkOptions(command)
     .option("-t, --template <name>", "what it starts from (default: the server's, base)")
     .option("--snapshot <id>", "start from a snapshot instead")
-    .option("--runtime <name>", "auto, microvm")
+    .option("--runtime <name>", "auto, microvm or gvisor")
     .option("--ttl <seconds>", "remove it after this long without use; 0: never", wholeNumber(0))
     .option("--persistent", "never remove it for being idle")
     .addOption(new Option("--on-idle <what>", "once it is idle, its network too").choices(["hibernate", "kill"]))

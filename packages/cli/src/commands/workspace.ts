@@ -1,9 +1,14 @@
-import type { Command } from "commander";
+import { Argument, type Command } from "commander";
+import type { IsolationPolicy } from "@pandastack/sdk";
 import { clientFor, type CommonOptions, newCommand, newGroup } from "../command.ts";
 import { formatAge, formatTable, printJson, printLine } from "../output.ts";
 
 export function workspaceGroup(): Command {
-  return newGroup("workspace", "what sandboxes, snapshots and tokens belong to", [listCommand(), createCommand()]);
+  return newGroup("workspace", "what sandboxes, snapshots and tokens belong to", [
+    listCommand(),
+    createCommand(),
+    isolationCommand(),
+  ]);
 }
 
 function listCommand(): Command {
@@ -29,5 +34,27 @@ function createCommand(): Command {
       const workspace = await clientFor(options).workspaces.create(slug, { name: options.name });
       if (options.json) printJson(workspace);
       else printLine(workspace.slug);
+    });
+}
+
+function isolationCommand(): Command {
+  return newCommand({
+    name: "isolation",
+    summary: "show or set what has to isolate a workspace's sandboxes",
+    example: "pandastack workspace isolation research kernel",
+  })
+    .argument("<slug>", "the workspace")
+    .addArgument(
+      new Argument(
+        "[policy]",
+        "any: whatever the server has; kernel: a kernel of its own for each, so no gVisor",
+      ).choices(["any", "kernel"]),
+    )
+    .action(async (slug: string, policy: IsolationPolicy | undefined, options: CommonOptions) => {
+      const { workspaces } = clientFor(options);
+      if (policy !== undefined) await workspaces.setIsolation(slug, policy);
+      const isolation = await workspaces.isolation(slug);
+      if (options.json) printJson({ isolation });
+      else printLine(isolation);
     });
 }

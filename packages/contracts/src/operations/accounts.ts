@@ -5,7 +5,9 @@ import {
   CreateWorkspaceRequest,
   Me,
   TokenList,
+  UpdateWorkspaceIsolationRequest,
   Workspace,
+  WorkspaceIsolation,
   WorkspaceList,
 } from "../shapes/accounts.ts";
 import { AuditList, AuditQuery } from "../shapes/audit.ts";
@@ -119,6 +121,27 @@ export const accountOperations = {
     body: UpdateWorkspaceNetworkRequest,
     replies: { 200: json(WorkspaceNetwork, "As it is now.") },
     errors: ["workspace.not_found", "network.above_ceiling"],
+  }),
+  getWorkspaceIsolation: operation({
+    method: "GET",
+    path: "/v1/workspaces/{slug}/isolation",
+    tag: TAG,
+    summary: "What has to isolate a workspace's sandboxes.",
+    role: "admin",
+    params: workspaceParams,
+    replies: { 200: json(WorkspaceIsolation, "The policy.") },
+    errors: ["workspace.not_found"],
+  }),
+  updateWorkspaceIsolation: operation({
+    method: "PATCH",
+    path: "/v1/workspaces/{slug}/isolation",
+    tag: TAG,
+    summary: "Change what has to isolate a workspace's sandboxes. Counts for those that are made from now on.",
+    role: "admin",
+    params: workspaceParams,
+    body: UpdateWorkspaceIsolationRequest,
+    replies: { 200: json(WorkspaceIsolation, "As it is now.") },
+    errors: ["workspace.not_found"],
   }),
   listAudit: operation({
     method: "GET",

@@ -29,6 +29,7 @@ export const sandboxOperations = {
       "snapshot.not_found",
       "snapshot.incompatible",
       "runtime.unavailable",
+      "runtime.forbidden",
       "network.above_ceiling",
       "volume.not_found",
       "volume.in_use",

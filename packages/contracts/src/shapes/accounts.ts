@@ -48,6 +48,21 @@ export const WorkspaceSlug = z.string().regex(/^[a-z0-9][a-z0-9-]{1,39}$/, "2 to
 export const Workspace = z
   .object({ slug: z.string(), name: z.string(), created_at: Timestamp })
   .meta({ id: "Workspace" });
+
+/** `kernel`: every sandbox has a kernel of its own, so that gVisor is out. */
+export const IsolationPolicy = z.enum(["any", "kernel"]).meta({ id: "IsolationPolicy" });
+export type IsolationPolicy = z.infer<typeof IsolationPolicy>;
+export const WorkspaceIsolation = z
+  .object({
+    isolation: IsolationPolicy.describe(
+      "`any` (default): whatever runtime the server has. `kernel`: only runtimes that give each sandbox a kernel of its own; gVisor is refused, and `auto` is a microVM.",
+    ),
+  })
+  .meta({ id: "WorkspaceIsolation" });
+export const UpdateWorkspaceIsolationRequest = z
+  .strictObject({ isolation: IsolationPolicy })
+  .meta({ id: "UpdateWorkspaceIsolationRequest" });
+
 export const WorkspaceList = z.object({ workspaces: z.array(Workspace) }).meta({ id: "WorkspaceList" });
 export const CreateWorkspaceRequest = z
   .object({ slug: WorkspaceSlug, name: z.string().min(1).max(200).nullish() })

@@ -96,7 +96,13 @@ export const CreateSandboxRequest = z
     ...idleFields,
     metadata: Metadata.nullish(),
     env: Env.nullish().describe("Environment of every process started through the API. Not shown again."),
-    runtime: z.string().max(32).nullish().describe("`auto` (default) or `microvm`."),
+    runtime: z
+      .string()
+      .max(32)
+      .nullish()
+      .describe(
+        "`microvm`: a kernel of its own, on KVM where that works, else emulated and slow. `gvisor`: a kernel in user space, at the machine's own speed. `auto` (default): the best that the host has. A snapshot is restored by the runtime that took it.",
+      ),
     volumes: VolumeMounts.nullish().describe(
       "Mounted before this answers. One sandbox may write to a volume at a time.",
     ),

@@ -24,7 +24,7 @@ export async function authenticate(
   const row = await db
     .selectFrom("tokens")
     .innerJoin("workspaces", "workspaces.slug", "tokens.workspace")
-    .select(["hash", "workspace", "role", "expires_at", "revoked_at", "limits", "network"])
+    .select(["hash", "workspace", "role", "expires_at", "revoked_at", "limits", "network", "isolation"])
     .where("prefix", "=", prefix)
     .executeTakeFirst();
   if (row === undefined || !isSameHash(row.hash, hashToken(token))) throw invalid();
@@ -37,6 +37,7 @@ export async function authenticate(
     tokenPrefix: prefix,
     limits: { ...defaults, ...row.limits },
     network: workspaceNetwork(row.network),
+    isolation: row.isolation,
   };
 }
 

@@ -1,7 +1,14 @@
 import type { Readable } from "node:stream";
 import type { WebSocket } from "ws";
 import type { z } from "zod";
-import type { OperationName, Operations, Role, WorkspaceLimits, WorkspaceNetwork } from "@pandastack/contracts";
+import type {
+  IsolationPolicy,
+  OperationName,
+  Operations,
+  Role,
+  WorkspaceLimits,
+  WorkspaceNetwork,
+} from "@pandastack/contracts";
 import type { Logger } from "@pandastack/platform";
 
 /** Who calls: what its token says. */
@@ -13,6 +20,8 @@ export interface Principal {
   readonly limits: WorkspaceLimits;
   /** What its workspace's sandboxes get where nothing is said, and the most that they can be given. */
   readonly network: WorkspaceNetwork;
+  /** What has to isolate its workspace's sandboxes. */
+  readonly isolation: IsolationPolicy;
 }
 
 type Body<B> = B extends z.ZodType ? z.output<B> : B extends "bytes" ? Readable : undefined;

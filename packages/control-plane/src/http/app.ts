@@ -5,6 +5,7 @@ import { Fault, Refusal, type Logger } from "@pandastack/platform";
 import type { AuditLog } from "../accounts/audit.ts";
 import { auditHandlers } from "../accounts/audit-routes.ts";
 import { limitHandlers } from "../accounts/limit-routes.ts";
+import { isolationHandlers } from "../accounts/isolation.ts";
 import { networkHandlers } from "../accounts/network-routes.ts";
 import { accountHandlers } from "../accounts/routes.ts";
 import { Tally } from "../accounts/tally.ts";
@@ -143,6 +144,7 @@ export async function buildApp(
     }),
     ...accountHandlers(parts.db, (prefix, except) => openCalls.revoke(prefix, except)),
     ...auditHandlers(parts.db),
+    ...isolationHandlers(parts.db),
     ...networkHandlers({ db: parts.db, operatorPrivate: parts.settings.operatorPrivate }),
     ...limitHandlers({ db: parts.db, defaults: parts.settings.limits, streams, processes: parts.processes }),
     ...hostHandlers(parts.watch, parts.work),

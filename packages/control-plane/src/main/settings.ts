@@ -21,7 +21,8 @@ export interface Settings {
   readonly defaultTtlSeconds: number;
   /** Private networks that a policy may open, by the operator's leave. */
   readonly operatorPrivate: readonly string[];
-  readonly defaultRuntime: "auto" | "microvm" | "fake";
+  /** What a create means that names no runtime. */
+  readonly defaultRuntime: "auto" | "microvm" | "gvisor" | "fake";
   /** What a workspace may have where nothing else was set for it. */
   readonly limits: WorkspaceLimits;
   /** How far the audit log goes back. */
@@ -62,6 +63,7 @@ const RUNTIMES: Readonly<Record<string, Settings["defaultRuntime"]>> = {
   auto: "auto",
   microvm: "microvm",
   qemu: "microvm",
+  gvisor: "gvisor",
   fake: "fake",
 };
 

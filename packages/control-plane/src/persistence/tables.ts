@@ -1,5 +1,5 @@
 import type { ColumnType, Generated, Selectable } from "kysely";
-import type { OnIdle, WorkspaceNetwork, Role, WorkspaceLimits } from "@pandastack/contracts";
+import type { IsolationPolicy, OnIdle, WorkspaceNetwork, Role, WorkspaceLimits } from "@pandastack/contracts";
 import type { BootMode, HostNetwork, Isolation, RuntimeName, SandboxVolume } from "@pandastack/contracts/host";
 
 /** A column that the database sets and nobody else. */
@@ -13,6 +13,7 @@ export interface WorkspacesTable {
   limits: ColumnType<Partial<WorkspaceLimits>, never, string>;
   created_at: Generated<Date>;
   network: ColumnType<Partial<WorkspaceNetwork>, string | undefined, string>;
+  isolation: Generated<IsolationPolicy>;
 }
 
 export interface TokensTable {

@@ -1,4 +1,4 @@
-import type { ExecResult } from "@pandastack/contracts/host";
+import type { ExecResult, HostCommand } from "@pandastack/contracts/host";
 import type { Logger } from "@pandastack/platform";
 import type { WorkspaceLimits } from "@pandastack/contracts";
 import type { Tally } from "../accounts/tally.ts";
@@ -12,12 +12,15 @@ import type { Abandoned } from "./abandoned.ts";
 import type { Activity } from "./activity.ts";
 import type { KeyedQueue } from "./queue.ts";
 
+/** As the host is asked. */
+export type RuntimeChoice = Extract<HostCommand, { name: "createSandbox" }>["runtime"];
+
 export interface SandboxSettings {
   readonly defaultTtlSeconds: number;
   /** Private networks that a policy may open. */
   readonly operatorPrivate: readonly string[];
-  /** What `auto` means here. */
-  readonly defaultRuntime: "auto" | "microvm" | "fake";
+  /** What a create means that names no runtime. */
+  readonly defaultRuntime: RuntimeChoice;
   /** What a workspace may have where nothing else was set for it. */
   readonly limits: WorkspaceLimits;
   readonly auditDays: number;

@@ -46,8 +46,8 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
   const { db } = parts;
   return {
     createSandbox: async ({ principal, seed, body, signal }) => {
-      const { workspace, network: policies } = principal;
-      const row = await createSandbox(parts, { workspace, policies, seed, request: body ?? {}, signal });
+      const { workspace } = principal;
+      const row = await createSandbox(parts, { workspace, policies: principal, seed, request: body ?? {}, signal });
       return { status: 201, body: sandboxInfo(row) };
     },
     listSandboxes: async ({ principal, query }) => ({
@@ -118,7 +118,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
         ttlSeconds: childTtlSeconds(body ?? {}, row.ttl_seconds),
         env: body?.env ?? {},
         network: body ?? {},
-        policies: principal.network,
+        policies: principal,
         volumes: body?.volumes ?? "read_only",
         signal,
       });
@@ -156,7 +156,7 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
         ttlSeconds: childTtlSeconds(body ?? {}, row.ttl_seconds),
         env: body?.env ?? {},
         network: body ?? {},
-        policies: principal.network,
+        policies: principal,
         volumes: body?.volumes ?? "read_only",
         signal,
       });

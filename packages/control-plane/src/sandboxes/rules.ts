@@ -1,7 +1,8 @@
-import { IDLE_TIMEOUT_DEFAULT_SECONDS, type OnIdle } from "@pandastack/contracts";
+import { IDLE_TIMEOUT_DEFAULT_SECONDS, type IsolationPolicy, type OnIdle } from "@pandastack/contracts";
+import type { RuntimeName } from "@pandastack/contracts/host";
 import { Refusal } from "@pandastack/platform";
 import type { SandboxRow } from "../persistence/tables.ts";
-import type { SandboxSettings } from "./parts.ts";
+import type { RuntimeChoice, SandboxSettings } from "./parts.ts";
 import type { NewSandbox } from "./store.ts";
 
 const RESERVED = new Set(["workspace", "kind", "app.id", "forked_from"]);
@@ -77,21 +78,49 @@ export function newLifecycle(
 const refusedField = (field: string, why: string) =>
   new Refusal("validation.failed", `${field}: ${why}`, { details: { field } });
 
-/** What the host is asked for. */
-export function chooseRuntime(
-  asked: string | null | undefined,
-  settings: SandboxSettings,
-): "auto" | "microvm" | "fake" {
-  if (asked === undefined || asked === null || asked === "auto") return settings.defaultRuntime;
-  if (asked === "microvm") return "microvm";
-  const offered = settings.defaultRuntime === "fake" ? ["auto", "microvm", "fake"] : ["auto", "microvm"];
-  if (asked === "fake" && settings.defaultRuntime === "fake") return "fake";
+/**
+ * What the host is asked for. A snapshot is restored by the runtime that took it, whatever the server's default is; a workspace
+ * whose sandboxes need kernels of their own gets microVMs, and gVisor not even by name.
+ */
+export function chooseRuntime(options: {
+  asked: string | null | undefined;
+  /** Of the snapshot that it starts from. */
+  snapshotRuntime: RuntimeName | undefined;
+  isolation: IsolationPolicy;
+  settings: Pick<SandboxSettings, "defaultRuntime">;
+}): RuntimeChoice {
+  const { snapshotRuntime, isolation } = options;
+  const { defaultRuntime } = options.settings;
+  const offered: RuntimeChoice[] = [
+    "auto",
+    "microvm",
+    "gvisor",
+    ...(defaultRuntime === "fake" ? ["fake" as const] : []),
+  ];
+  const asked = offered.find((name) => name === (options.asked ?? "auto"));
+  if (asked === undefined)
+    throw new Refusal(
+      "runtime.unavailable",
+      `runtime: there is no runtime ${JSON.stringify(options.asked)} here; there are ${offered.join(", ")}`,
+      { details: { field: "runtime", runtimes: offered } },
+    );
+  if (asked === "gvisor") requireKernel(isolation, "gvisor");
+  if (snapshotRuntime !== undefined) {
+    requireKernel(isolation, snapshotRuntime);
+    return asked;
+  }
+  const chosen = asked === "auto" ? defaultRuntime : asked;
+  const isOpen = chosen === "auto" || chosen === "gvisor";
+  return isolation === "kernel" && isOpen ? "microvm" : chosen;
+}
+
+/** Refuses a runtime without a kernel of each sandbox's own where the workspace's policy asks for one. */
+export function requireKernel(isolation: IsolationPolicy, runtime: RuntimeName): void {
+  if (isolation !== "kernel" || runtime !== "gvisor") return;
   throw new Refusal(
-    "runtime.unavailable",
-    `runtime: there is no runtime ${JSON.stringify(asked)} here; there are ${offered.join(", ")}`,
-    {
-      details: { field: "runtime", runtimes: offered },
-    },
+    "runtime.forbidden",
+    "runtime: this workspace's sandboxes need a kernel of their own, which gVisor does not give them; use microvm, or have an admin change the workspace's isolation",
+    { details: { field: "runtime", isolation } },
   );
 }
 

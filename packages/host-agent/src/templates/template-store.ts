@@ -34,6 +34,8 @@ export class TemplateStore {
   readonly #images = new Map<string, TemplateImage>();
   readonly #status = new Map<string, HostTemplate>();
   readonly #making = new Map<string, Promise<TemplateImage>>();
+  /** Of those, the ones that callers have asked for and wait for. */
+  readonly #onDemand = new Set<string>();
 
   constructor(options: TemplateStoreOptions) {
     this.#options = options;
@@ -42,7 +44,12 @@ export class TemplateStore {
   /** Makes the runtime's variant available, by whichever way is shortest. Calls at the same time share the work. */
   ensure(name: string, entry: RuntimeEntry): Promise<TemplateImage> {
     const variant = variantOf(name, entry);
-    const making = this.#making.get(variant) ?? this.#make(name, entry).finally(() => this.#making.delete(variant));
+    const making =
+      this.#making.get(variant) ??
+      this.#make(name, entry).finally(() => {
+        this.#making.delete(variant);
+        this.#onDemand.delete(variant);
+      });
     this.#making.set(variant, making);
     return making;
   }
@@ -52,8 +59,8 @@ export class TemplateStore {
     const variant = variantOf(name, entry);
     const known = this.#images.get(variant);
     if (known) return known;
-    // What is being made at the start is not waited for: that may take minutes, and the host says that it is not ready.
-    const isBeingMade = this.#making.has(variant);
+    // What is made at the start is not waited for: that may take minutes, and the host says that it is not ready.
+    if (!this.#making.has(variant)) this.#onDemand.add(variant);
     const making = this.ensure(name, entry).catch((error: unknown) => {
       if (error instanceof Refusal) throw error;
       const why = error instanceof Error ? error.message : String(error);
@@ -64,7 +71,7 @@ export class TemplateStore {
     });
     // It goes on when nobody waits for it any more.
     making.catch(() => {});
-    const image = isBeingMade ? undefined : await Promise.race([making, after(BAKE_WAIT_MS)]);
+    const image = this.#onDemand.has(variant) ? await Promise.race([making, after(BAKE_WAIT_MS)]) : undefined;
     if (image) return image;
     throw new Refusal(
       "template.not_ready",

@@ -1,12 +1,13 @@
-import type { CreateSandboxRequest, WorkspaceNetwork } from "@pandastack/contracts";
+import type { CreateSandboxRequest } from "@pandastack/contracts";
 import type { HostInfo, HostNetwork, SandboxVolume } from "@pandastack/contracts/host";
 import { Refusal, crashPoint, markStep } from "@pandastack/platform";
+import type { Principal } from "../../calls/call.ts";
 import { deriveSandboxId, deriveUuid } from "../../calls/ids.ts";
 import type { SandboxRow, SnapshotRow } from "../../persistence/tables.ts";
 import { findSnapshot } from "../../snapshots/store.ts";
 import { DEFAULT_TEMPLATE, requireTemplate } from "../../templates/catalogue.ts";
 import { resolveVolumes } from "../../volumes/service.ts";
-import type { SandboxParts } from "../parts.ts";
+import type { RuntimeChoice, SandboxParts } from "../parts.ts";
 import { chooseRuntime, keptMetadata, newLifecycle } from "../rules.ts";
 import { finishCreating, type NewSandbox } from "../store.ts";
 import { begin, undo } from "./make.ts";
@@ -18,7 +19,7 @@ export interface CreateOptions {
   readonly seed: string;
   readonly request: CreateSandboxRequest;
   /** Of the workspace. */
-  readonly policies: WorkspaceNetwork;
+  readonly policies: Pick<Principal, "network" | "isolation">;
   /** Fires when the caller has gone away. */
   readonly signal: AbortSignal;
 }
@@ -27,9 +28,15 @@ export interface CreateOptions {
 export async function createSandbox(parts: SandboxParts, options: CreateOptions): Promise<SandboxRow> {
   const { workspace, request, signal } = options;
   const volumes = await resolveVolumes(parts.db, workspace, request.volumes ?? []);
-  const runtime = chooseRuntime(request.runtime, parts.settings);
-  const network = chooseNetwork(parts, options.policies, request);
-  const source = await findSource(parts, workspace, request);
+  const snapshot = await findGivenSnapshot(parts, workspace, request);
+  const runtime = chooseRuntime({
+    asked: request.runtime,
+    snapshotRuntime: snapshot?.runtime,
+    isolation: options.policies.isolation,
+    settings: parts.settings,
+  });
+  const network = chooseNetwork(parts, options.policies.network, request);
+  const source = await findSource(parts, request, snapshot, runtime);
   markStep("source");
   return parts.work.run({ workspace, weight: 1, signal }, () =>
     make(parts, options, { ...source, network }, runtime, volumes),
@@ -40,7 +47,7 @@ async function make(
   parts: SandboxParts,
   { workspace, seed, request }: CreateOptions,
   source: Source & { readonly network: HostNetwork },
-  runtime: ReturnType<typeof chooseRuntime>,
+  runtime: RuntimeChoice,
   volumes: SandboxVolume[],
 ): Promise<SandboxRow> {
   markStep("turn");
@@ -97,11 +104,21 @@ interface Source {
   >;
 }
 
-async function findSource(parts: SandboxParts, workspace: string, request: CreateSandboxRequest): Promise<Source> {
-  const fromSnapshot = request.from_snapshot;
-  if (fromSnapshot !== undefined && fromSnapshot !== null) {
-    return fromSnapshotSource(await findSnapshot(parts.db, workspace, fromSnapshot), await parts.watch.known());
-  }
+async function findGivenSnapshot(
+  parts: SandboxParts,
+  workspace: string,
+  { from_snapshot: id }: CreateSandboxRequest,
+): Promise<SnapshotRow | undefined> {
+  return id === undefined || id === null ? undefined : findSnapshot(parts.db, workspace, id);
+}
+
+async function findSource(
+  parts: SandboxParts,
+  request: CreateSandboxRequest,
+  snapshot: SnapshotRow | undefined,
+  runtime: RuntimeChoice,
+): Promise<Source> {
+  if (snapshot !== undefined) return fromSnapshotSource(snapshot, await parts.watch.known());
   const name = request.template ?? DEFAULT_TEMPLATE;
   let info = await parts.watch.known();
   // A template that was baked a moment ago is not in what is known; asking again is cheaper than a wrong refusal.
@@ -112,7 +129,7 @@ async function findSource(parts: SandboxParts, workspace: string, request: Creat
     expected: {
       template: template.name,
       fromSnapshot: null,
-      ...expectedRuntime(info),
+      ...expectedRuntime(info, runtime),
       cpu: template.cpu,
       memoryMb: template.memory_mb,
       diskMb: template.disk_mb,
@@ -121,7 +138,8 @@ async function findSource(parts: SandboxParts, workspace: string, request: Creat
 }
 
 function fromSnapshotSource(snapshot: SnapshotRow, info: HostInfo): Source {
-  const { isolation } = info.runtimes.find((runtime) => runtime.name === snapshot.runtime) ?? expectedRuntime(info);
+  const { isolation } =
+    info.runtimes.find((runtime) => runtime.name === snapshot.runtime) ?? expectedRuntime(info, "auto");
   return {
     from: { snapshotId: snapshot.id },
     expected: {
@@ -136,8 +154,11 @@ function fromSnapshotSource(snapshot: SnapshotRow, info: HostInfo): Source {
   };
 }
 
-function expectedRuntime(info: HostInfo): Pick<NewSandbox, "runtime" | "isolation"> {
-  const first = info.runtimes.find((runtime) => runtime.available) ?? info.runtimes[0];
+/** The host's first, unless one was asked for by name that it has. */
+function expectedRuntime(info: HostInfo, choice: RuntimeChoice): Pick<NewSandbox, "runtime" | "isolation"> {
+  const available = info.runtimes.filter((runtime) => runtime.available);
+  const named = available.find(({ isolation }) => isolation.split("-")[0] === choice);
+  const first = named ?? available[0] ?? info.runtimes[0];
   if (first === undefined) throw new Refusal("runtime.unavailable", "the host has no runtime that works");
   return { runtime: first.name, isolation: first.isolation };
 }

@@ -1,15 +1,16 @@
-import type { ForkError, Network, WorkspaceNetwork } from "@pandastack/contracts";
+import type { ForkError, Network } from "@pandastack/contracts";
 import type { Env, ForkResult } from "@pandastack/contracts/host";
 import { errorRegistry, type ErrorCode } from "@pandastack/contracts";
 import { Fault, Refusal, crashPoint } from "@pandastack/platform";
 import type { z } from "zod";
+import type { Principal } from "../../calls/call.ts";
 import { deriveSandboxId, deriveUuid } from "../../calls/ids.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import { undoVolumes } from "../../volumes/service.ts";
 import type { SandboxParts } from "../parts.ts";
 import { finishCreating, forget, type NewSandbox } from "../store.ts";
 import { beginClones, cloneIds, finishClones } from "./fork-volumes.ts";
-import { inheritedIdle } from "../rules.ts";
+import { inheritedIdle, requireKernel } from "../rules.ts";
 import { begin, undo } from "./make.ts";
 import { chooseNetwork } from "./network.ts";
 import { removeFromHost } from "./remove.ts";
@@ -25,7 +26,7 @@ export interface ForkOptions {
   /** What was asked for; the parent's where nothing was. */
   readonly network: { network?: Network | null | undefined; egress_mbps?: number | null | undefined };
   /** Of the workspace. */
-  readonly policies: WorkspaceNetwork;
+  readonly policies: Pick<Principal, "network" | "isolation">;
   readonly volumes: "read_only" | "clone";
   /** Fires when the caller has gone away. */
   readonly signal: AbortSignal;
@@ -46,7 +47,8 @@ export function fork(parts: SandboxParts, parent: SandboxRow, options: ForkOptio
 
 async function make(parts: SandboxParts, parent: SandboxRow, options: ForkOptions): Promise<Forked> {
   const { seed, count } = options;
-  const network = chooseNetwork(parts, options.policies, options.network, parent.network);
+  requireKernel(options.policies.isolation, parent.runtime);
+  const network = chooseNetwork(parts, options.policies.network, options.network, parent.network);
   const plan = (round: number): NewSandbox[] =>
     Array.from({ length: count }, (_, index) => ({
       id: deriveSandboxId(seed, `fork ${round} ${index}`),

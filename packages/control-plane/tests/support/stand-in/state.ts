@@ -10,6 +10,7 @@ import type {
   HostUse,
   ForkResult,
   ProcessInfo,
+  RuntimeName,
 } from "@pandastack/contracts/host";
 import { StandInVolumes } from "./volumes.ts";
 
@@ -28,6 +29,10 @@ export interface StandInSandbox {
   /** As the host agent tells it. */
   use: HostUse;
 }
+
+const ISOLATION = { fake: "fake", gvisor: "gvisor", qemu: "microvm-kvm", firecracker: "microvm-kvm" } as const;
+const runtimeOf = (wanted: Extract<HostCommand, { name: "createSandbox" }>["runtime"]): RuntimeName =>
+  wanted === "microvm" ? "qemu" : wanted === "auto" ? "fake" : wanted;
 
 /** What the stand-in host has, and what commands do to it. No machine is behind it. */
 export class StandInState {
@@ -123,6 +128,8 @@ export class StandInState {
           persistent: command.persistent,
           network: command.network ?? OPEN_NETWORK,
           bootMode: "snapshot",
+          // It has no machines: what it is asked for is what it is.
+          runtime: snapshot?.info.runtime ?? runtimeOf(command.runtime),
         });
         sandbox.env = { ...snapshot?.env, ...command.env };
         for (const [path, file] of snapshot?.files ?? []) sandbox.files.set(path, { ...file });
@@ -159,7 +166,7 @@ export class StandInState {
           id: command.snapshotId,
           sandboxId: command.sandboxId,
           template: sandbox.info.template,
-          runtime: "fake",
+          runtime: sandbox.info.runtime,
           sizeBytes: 4096,
           uniqueBytes: 1024,
           parentSnapshotId: sandbox.info.fromSnapshot,
@@ -198,6 +205,7 @@ export class StandInState {
             persistent: child.persistent,
             network: child.network ?? parent.info.network,
             bootMode: "fork",
+            runtime: parent.info.runtime,
           });
           sandbox.env = { ...parent.env, ...child.env };
           for (const [path, file] of parent.files) sandbox.files.set(path, { ...file });
@@ -221,7 +229,10 @@ export class StandInState {
 
   #add(
     id: string,
-    given: Pick<HostSandbox, "template" | "fromSnapshot" | "persistent" | "network" | "bootMode" | "volumes">,
+    given: Pick<
+      HostSandbox,
+      "template" | "fromSnapshot" | "persistent" | "network" | "bootMode" | "volumes" | "runtime"
+    >,
   ): StandInSandbox {
     const number = this.sandboxes.size + 1;
     const sandbox: StandInSandbox = {
@@ -229,8 +240,7 @@ export class StandInState {
         ...given,
         id,
         state: "running",
-        runtime: "fake",
-        isolation: "fake",
+        isolation: ISOLATION[given.runtime],
         guestIp: `10.200.0.${number % 250}`,
         hostTap: "tap0",
         mac: "06:00:ac:00:00:02",

@@ -11,9 +11,12 @@ import type { World } from "./world/world.ts";
 /** Bytes in flight each way before the writer has to wait, about what a virtio port's queue holds. */
 const CHANNEL_BYTES = 65_536;
 
+/** Every fake machine says which build it runs on. */
+export type FakeRecord = MachineRecord & Required<Pick<MachineRecord, "buildKey">>;
+
 /** One life of a fake sandbox, inside this process. */
 export class FakeMachine implements Machine {
-  readonly record: MachineRecord;
+  readonly record: FakeRecord;
   readonly disk: string;
   readonly exited: Promise<ExitReason>;
   readonly #guest: FakeGuest;
@@ -23,7 +26,7 @@ export class FakeMachine implements Machine {
   #isPaused = false;
   #isGone = false;
 
-  constructor(record: MachineRecord, disk: string, world: World) {
+  constructor(record: FakeRecord, disk: string, world: World) {
     this.record = record;
     this.disk = disk;
     this.#world = world;
@@ -75,7 +78,7 @@ export class FakeMachine implements Machine {
     saveVolumes(this.#world);
     const files = [...this.#world.volumes.values()].map((volume) => volume.file);
     for (const file of files) copyFileSync(file, join(options.imageDir, basename(file)));
-    const written = writeImage(options.imageDir, this.#world);
+    const written = writeImage(options.imageDir, this.#world, this.record.buildKey);
     if (!options.resume) this.#isPaused = true;
     if (!this.#isPaused) this.#guest.start();
     const pausedMs = this.#isPaused ? 0 : performance.now() - start;

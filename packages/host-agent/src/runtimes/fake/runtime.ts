@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { copyFile, link, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,12 +13,16 @@ import type {
 } from "../runtime.ts";
 import { volumeFileName } from "../runtime.ts";
 import { bootWorld } from "./guest.ts";
-import { DISK_FILE, readDisk, readImage } from "./image.ts";
-import { FakeMachine, placeDisk } from "./machine.ts";
+import { DISK_FILE, readBuild, readDisk, readImage } from "./image.ts";
+import { FakeMachine, placeDisk, type FakeRecord } from "./machine.ts";
 import { fakeVolumeImages } from "./volumes.ts";
 import type { World } from "./world/world.ts";
 
+const BUILD_KEY = "pandastack-fake-1";
+
 export interface FakeRuntimeOptions {
+  /** What it says of itself, for hosts with several: another name, another build, what it can load. */
+  readonly as?: Partial<Pick<Runtime, "name" | "isolation" | "buildKey" | "cpuFeatures" | "canLoad">>;
   /** Where machines keep their disks, `<dir>/<machine id>/disk.json`: the pool's `machines` folder. */
   readonly dir: string;
 }
@@ -37,10 +40,13 @@ export function fakeMachines(): FakeMachine[] {
 
 /** A runtime in memory, for the tests of everything above it: the protocol, the states and the files are real, the guest is not. */
 export function createFakeRuntime(options: FakeRuntimeOptions): Runtime {
+  const { as = {} } = options;
+  const name = as.name ?? "fake";
+  const buildKey = as.buildKey ?? BUILD_KEY;
   const folderOf = (machineId: string): string => join(options.dir, machineId);
 
-  async function run(plan: MachinePlan, disk: string, world: World): Promise<RunningMachine> {
-    const machine = new FakeMachine(recordOf(plan, disk), disk, world);
+  async function run(plan: MachinePlan, disk: string, world: World, build: string): Promise<RunningMachine> {
+    const machine = new FakeMachine(recordOf(plan, disk, { runtime: name, buildKey: build }), disk, world);
     machines.set(plan.machineId, machine);
     void machine.exited.then(() => machines.delete(plan.machineId));
     const channel = await machine.connect();
@@ -49,9 +55,10 @@ export function createFakeRuntime(options: FakeRuntimeOptions): Runtime {
   }
 
   return {
-    name: "fake",
     isolation: "fake",
-    buildKey: createHash("sha256").update("pandastack-fake-1").digest("hex").slice(0, 16),
+    ...as,
+    name,
+    buildKey,
 
     imageDisk: DISK_FILE,
 
@@ -61,7 +68,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): Runtime {
       const disk = await placeDisk(folderOf(plan.machineId), { takeOver: plan.rootDisk });
       const world = bootWorld(await readDisk(disk), Date.now());
       await plugVolumes(world, folderOf(plan.machineId), plan.volumes ?? []);
-      return run(plan, disk, world);
+      return run(plan, disk, world, buildKey);
     },
 
     async restore(plan: RestorePlan, mayRun?: Promise<unknown>): Promise<RunningMachine> {
@@ -69,7 +76,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): Runtime {
       const world = await readImage(plan.imageDir, disk);
       await plugVolumes(world, folderOf(plan.machineId), plan.volumes ?? []);
       await mayRun;
-      return run(plan, disk, world);
+      return run(plan, disk, world, await readBuild(plan.imageDir));
     },
 
     async adopt(record: MachineRecord): Promise<Machine | undefined> {
@@ -96,10 +103,10 @@ async function plugVolumes(world: World, folder: string, volumes: readonly Volum
   }
 }
 
-function recordOf(plan: MachinePlan, disk: string): MachineRecord {
+function recordOf(plan: MachinePlan, disk: string, of: Pick<FakeRecord, "runtime" | "buildKey">): FakeRecord {
   const stat = readFileSync("/proc/self/stat", "latin1");
   return {
-    runtime: "fake",
+    ...of,
     machineId: plan.machineId,
     slot: plan.slot,
     size: plan.size,

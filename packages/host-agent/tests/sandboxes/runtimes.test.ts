@@ -1,0 +1,217 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { randomUUID } from "node:crypto";
+import type { HostCommand, HostSandbox } from "@pandastack/contracts/host";
+import { createLogger, newSandboxId, waitFor } from "@pandastack/platform";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { hostLayout, snapshotDir, type HostLayout } from "../../src/files/layout.ts";
+import { readManifest, whyNotLoadable, writeManifest } from "../../src/images/manifest.ts";
+import { createFakeRuntime, type FakeRuntimeOptions } from "../../src/runtimes/fake/index.ts";
+import { type RuntimeEntry, Runtimes } from "../../src/runtimes/registry.ts";
+import type { Runtime } from "../../src/runtimes/runtime.ts";
+import type { SandboxHost } from "../../src/sandboxes/host.ts";
+import { PlainSlots } from "../../src/sandboxes/plain-slots.ts";
+import { openSandboxHost } from "../../src/sandboxes/sandbox-host.ts";
+
+type Choice = Extract<HostCommand, { name: "createSandbox" }>["runtime"];
+type As = NonNullable<FakeRuntimeOptions["as"]>;
+
+const CPU = ["avx2", "sse2"];
+const MICROVM: As = { name: "qemu", isolation: "microvm-tcg", buildKey: "vmm-1" };
+const GVISOR: As = { name: "gvisor", isolation: "gvisor", buildKey: "runsc-1", cpuFeatures: CPU };
+
+/** One host, two runtimes: fakes that go by other names. */
+describe("a host with several runtimes", () => {
+  let root: string;
+  let layout: HostLayout;
+  let host: SandboxHost;
+  /** Templates are baked once for all tests of this file. */
+  let cacheDir: string;
+  const log = createLogger("test");
+  log.level = "silent";
+
+  const entry = (as: As, overrides: Partial<Runtime> = {}): RuntimeEntry => ({
+    runtime: { ...createFakeRuntime({ dir: join(layout.poolDir, "machines"), as }), ...overrides },
+    size: { cpus: 1, memoryMb: 512 },
+    ahead: 0,
+  });
+  const open = async (...entries: [RuntimeEntry, ...RuntimeEntry[]]): Promise<void> => {
+    const nothing = { path: join(root, "rootfs"), key: "fake", version: "fake" };
+    host = await openSandboxHost({
+      layout,
+      log,
+      slots: new PlainSlots(),
+      artifacts: {
+        vmm: { root, qemuPath: "/none", version: "fake", key: "fake" },
+        kernel: nothing,
+        initrd: { ...nothing, agentKey: "fake" },
+        rootfs: { base: { path: nothing.path, key: "fake", diskMb: 2048 } },
+      },
+      runtimes: new Runtimes(entries, [{ name: "firecracker", isolation: "microvm-kvm", reason: "there is no KVM" }]),
+      mac: "02:00:00:00:00:01",
+    });
+  };
+  const execute = async (command: HostCommand): Promise<HostSandbox> =>
+    (await host.execute({ operationId: randomUUID(), command })) as HostSandbox;
+  const create = (runtime: Choice, from: { template: string } | { snapshotId: string } = { template: "base" }) =>
+    execute({ name: "createSandbox", sandboxId: newSandboxId(), from, runtime, env: {}, persistent: false });
+  const snapshot = async (sandboxId: string): Promise<string> => {
+    const snapshotId = randomUUID();
+    await execute({ name: "createSnapshot", sandboxId, snapshotId });
+    return snapshotId;
+  };
+  const runtimesOfTemplates = async () => (await host.info()).templates.map(({ runtime, status }) => [runtime, status]);
+
+  beforeAll(() => void (cacheDir = mkdtempSync(join(tmpdir(), "pandastack-runtimes-cache-"))));
+  afterAll(() => rmSync(cacheDir, { recursive: true, force: true }));
+  beforeEach(async () => {
+    root = mkdtempSync(join(tmpdir(), "pandastack-runtimes-"));
+    layout = hostLayout({ dataDir: join(root, "data"), runDir: join(root, "run"), cacheDir });
+    mkdirSync(layout.poolDir, { recursive: true });
+    writeFileSync(join(root, "rootfs"), "");
+    await open(entry(MICROVM), entry(GVISOR));
+    await host.ready();
+  });
+  afterEach(async () => {
+    await host.close("hibernate");
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  it("bakes the default runtime's template at its start, another's for the first who asks for it", async () => {
+    expect(await runtimesOfTemplates()).toEqual([["qemu", "ready"]]);
+    expect(await create("auto")).toMatchObject({ runtime: "qemu", isolation: "microvm-tcg" });
+    const [one, two] = await Promise.all([create("gvisor"), create("gvisor")]);
+    expect([one.runtime, two.isolation]).toEqual(["gvisor", "gvisor"]);
+    expect(await runtimesOfTemplates()).toEqual([
+      ["qemu", "ready"],
+      ["gvisor", "ready"],
+    ]);
+  });
+
+  it("says which runtimes it has, which it has not and why", async () => {
+    const { runtimes } = await host.info();
+    expect(runtimes.map(({ name, available, reason }) => [name, available, reason])).toEqual([
+      ["qemu", true, null],
+      ["gvisor", true, null],
+      ["firecracker", false, "there is no KVM"],
+    ]);
+    await expect(create("fake")).rejects.toMatchObject({
+      code: "runtime.unavailable",
+      message: expect.stringContaining('it has "microvm", "gvisor"'),
+    });
+  });
+
+  it("restores a snapshot by the runtime that took it and by no other", async () => {
+    const snapshotId = await snapshot((await create("gvisor")).id);
+    expect(await create("auto", { snapshotId })).toMatchObject({ runtime: "gvisor" });
+    expect(await create("gvisor", { snapshotId })).toMatchObject({ runtime: "gvisor" });
+    await expect(create("microvm", { snapshotId })).rejects.toMatchObject({
+      code: "snapshot.incompatible",
+      message: expect.stringMatching(/taken by the runtime "gvisor".*cannot be restored by "microvm"/),
+    });
+  });
+
+  it("forks, hibernates, wakes and adopts each by its own runtime", async () => {
+    const [vm, box] = [await create("microvm"), await create("gvisor")];
+    const child = newSandboxId();
+    const children = [{ sandboxId: child, env: {}, persistent: false }];
+    await execute({ name: "forkSandbox", sandboxId: box.id, children });
+    await execute({ name: "hibernateSandbox", sandboxId: box.id });
+    await host.close("leave");
+    // The other way round: what is the default has nothing to do with what there is.
+    await open(entry(GVISOR), entry(MICROVM));
+    expect(host.sandbox(vm.id)).toMatchObject({ state: "running", runtime: "qemu" });
+    expect(host.sandbox(child)).toMatchObject({ state: "running", runtime: "gvisor" });
+    expect(await execute({ name: "wakeSandbox", sandboxId: box.id })).toMatchObject({ runtime: "gvisor" });
+  });
+
+  it("goes on without a runtime that is gone: its sandboxes say so, its snapshots wait for it", async () => {
+    const box = await create("gvisor");
+    const snapshotId = await snapshot(box.id);
+    await host.close("leave");
+    await open(entry(MICROVM));
+    expect(host.sandbox(box.id)).toMatchObject({ state: "failed", reason: expect.stringContaining('"gvisor"') });
+    await host.ready();
+    await expect(create("auto", { snapshotId })).rejects.toMatchObject({ code: "runtime.unavailable" });
+    await host.close("leave");
+    await open(entry(MICROVM), entry(GVISOR));
+    expect(await create("auto", { snapshotId })).toMatchObject({ runtime: "gvisor" });
+  });
+
+  describe("after an upgrade", () => {
+    const UPGRADED: As = { ...GVISOR, buildKey: "runsc-2", canLoad: (buildKey) => buildKey === "runsc-1" };
+
+    it("restores each snapshot with the build that it needs, and so are those that are taken of it", async () => {
+      const snapshotId = await snapshot((await create("gvisor")).id);
+      await host.close("hibernate");
+      await open(entry(UPGRADED));
+      const restored = await create("auto", { snapshotId });
+      const again = await snapshot(restored.id);
+      expect(readManifest(snapshotDir(layout, again))!.buildKey).toBe("runsc-1");
+      await host.ready();
+      const fresh = await snapshot((await create("auto")).id);
+      expect(readManifest(snapshotDir(layout, fresh))!.buildKey).toBe("runsc-2");
+    });
+
+    it("refuses a snapshot whose build is gone", async () => {
+      const snapshotId = await snapshot((await create("gvisor")).id);
+      await host.close("hibernate");
+      await open(entry({ ...UPGRADED, canLoad: () => false }));
+      // The fake's images have a disk; a runtime that keeps everything in memory can't boot one instead.
+      rmSync(join(snapshotDir(layout, snapshotId), "disk.json"));
+      await expect(create("auto", { snapshotId })).rejects.toMatchObject({
+        code: "snapshot.incompatible",
+        message: expect.stringContaining("another build"),
+      });
+    });
+
+    it("bakes templates anew in the background, and serves the old one until then", async () => {
+      await create("gvisor");
+      await host.close("hibernate");
+      layout = { ...layout, cacheDir: join(root, "empty-cache") };
+      let begin = (): void => {};
+      const held = new Promise<void>((resolve) => (begin = resolve));
+      const upgraded = entry(UPGRADED);
+      const boot = upgraded.runtime.boot.bind(upgraded.runtime);
+      await open(
+        entry(UPGRADED, {
+          boot: async (plan) => {
+            await held;
+            return boot(plan);
+          },
+        }),
+      );
+      await waitFor(async () => (await host.info()).ready, {
+        timeoutMs: 5_000,
+        message: "the old template does not serve",
+      });
+      const old = await snapshot((await create("auto")).id);
+      expect(readManifest(snapshotDir(layout, old))!.buildKey).toBe("runsc-1");
+      begin();
+      await host.ready();
+      const fresh = await snapshot((await create("auto")).id);
+      expect(readManifest(snapshotDir(layout, fresh))!.buildKey).toBe("runsc-2");
+    });
+  });
+
+  it("refuses a snapshot that may use what this processor has not, and names it", async () => {
+    const snapshotId = await snapshot((await create("gvisor")).id);
+    const dir = snapshotDir(layout, snapshotId);
+    const manifest = readManifest(dir)!;
+    expect(manifest.cpuFeatures).toEqual(CPU);
+    await host.close("hibernate");
+    writeManifest(dir, { ...manifest, cpuFeatures: [...CPU, "avx512f"] });
+    const before = readFileSync(join(dir, "memory.json"));
+    await open(entry(GVISOR));
+    const gvisor = { name: "gvisor" as const, buildKey: "runsc-1", cpuFeatures: CPU };
+    expect(whyNotLoadable(readManifest(dir)!, gvisor)).toMatch(/may use avx512f, which this host's processor/);
+    rmSync(join(dir, "disk.json"));
+    await expect(create("auto", { snapshotId })).rejects.toMatchObject({
+      code: "snapshot.incompatible",
+      message: expect.stringMatching(/may use avx512f, which this host's processor/),
+    });
+    // It is as it was, for a host that has it.
+    expect(readFileSync(join(dir, "memory.json")).equals(before)).toBe(true);
+  });
+});
