@@ -20,6 +20,8 @@ export const REPOSITORY = join(import.meta.dirname, "../../..");
 
 /** Empty caches are filled by the first start: six minutes are its promise. */
 const FIRST_READY_TIMEOUT_MS = 600_000;
+/** Several servers of several test runs share a disk; the default, half of what is free, would leave the next ones little. */
+const POOL_GB = "8";
 /** SIGTERM hibernates every running sandbox before anything ends. */
 const STOP_TIMEOUT_MS = 60_000;
 
@@ -61,6 +63,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
       PANDASTACK_DATA_DIR: dataDir,
       PANDASTACK_LISTEN: `127.0.0.1:${port}`,
       PANDASTACK_API_KEY: token,
+      PANDASTACK_POOL_GB: process.env["PANDASTACK_POOL_GB"] ?? POOL_GB,
       // The user's own configuration is not the tests' to write.
       XDG_CONFIG_HOME: join(dataDir, "config"),
       ...(hostHasExtraCas() ? { PANDASTACK_GUEST_CA: "host" } : {}),
