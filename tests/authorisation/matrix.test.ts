@@ -38,6 +38,7 @@ const bodies: Partial<Record<OperationName, unknown>> = {
   changeOwner: { path: "/file", user: "root" },
   addPort: { port: 3000 },
   createPreviewToken: { port: 3000 },
+  createPreview: { port: 3000 },
 };
 const queries: Partial<Record<OperationName, string>> = {
   readFile: "path=/file",

@@ -54,6 +54,7 @@ export const errorRegistry = {
   "port.limit_reached": { status: 409, retryable: false },
   "preview.invalid_token": { status: 401, retryable: false },
   "preview.expired": { status: 403, retryable: false },
+  "preview.revoked": { status: 403, retryable: false },
   "preview.forbidden": { status: 403, retryable: false },
   "gateway.bad_request": { status: 400, retryable: false },
   "gateway.bad_response": { status: 502, retryable: true },

@@ -29,7 +29,9 @@ export const IDEMPOTENCY_HOURS = 24;
 /** Ports of one sandbox that carry a label of yours: each is a key of its metadata, or two. */
 export const NAMED_PORTS_LIMIT = 24;
 export const PORT_LABEL_LIMIT_CHARACTERS = 64;
-/** Longest life of a signed preview link: seven days. It cannot be taken back before that. */
+/** Links of one sandbox that are taken back one by one and have not expired; all of them at once has no limit. */
+export const PREVIEW_REVOCATIONS_LIMIT = 256;
+/** Longest life of a signed preview link: seven days. */
 export const PREVIEW_TTL_LIMIT_SECONDS = 7 * 86_400;
 /** A link's token is also a cookie, and cookies end at 4 KB. */
 export const PREVIEW_PATHS_LIMIT = 10;

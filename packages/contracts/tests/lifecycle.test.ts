@@ -51,6 +51,8 @@ test("activity and waking, as the contract's table has them", () => {
   expect(names((operation) => !operation.isActivity && !wakes(operation))).toEqual([
     "addPort",
     "createPreviewToken",
+    "createPreview",
+    "revokePreviewTokens",
     "deleteSandbox",
     "getLifecycle",
     "getSandbox",

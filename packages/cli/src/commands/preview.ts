@@ -1,11 +1,13 @@
 import type { Command } from "commander";
 import { clientFor, type CommonOptions, newCommand, wholeNumber } from "../command.ts";
+import { UsageError } from "../failure.ts";
 import { printJson, printLine } from "../output.ts";
 
 interface PreviewOptions extends CommonOptions {
   ttl?: number;
   path?: string[];
   public?: boolean;
+  revoke?: boolean | string;
 }
 
 /** Prints an address that a browser opens: signed, or for anyone. */
@@ -17,12 +19,19 @@ export function previewCommand(): Command {
     more: "The link opens it for whoever has it, until it expires. With --public the port is open to anyone from now on.",
   })
     .argument("<id>", "sandbox")
-    .argument("<port>", "what the server listens on", wholeNumber(1))
+    .argument("[port]", "what the server listens on", wholeNumber(1))
     .option("--ttl <seconds>", "how long the link is good, at most seven days (default: 3600)", wholeNumber(1))
     .option("--path <prefix...>", "open only these paths and what is below them")
     .option("--public", "open the port to anyone who knows its address, without a link")
-    .action(async (id: string, port: number, options: PreviewOptions) => {
+    .option("--revoke [link]", "take back this link, or all that were made for the sandbox, instead of making one")
+    .action(async (id: string, port: number | undefined, options: PreviewOptions) => {
       const { ports } = await clientFor(options).sandboxes.get(id);
+      if (options.revoke !== undefined) {
+        const token = typeof options.revoke === "string" ? tokenIn(options.revoke) : undefined;
+        await ports.revokePreviewLinks(token === undefined ? {} : { token });
+        return options.json === true ? printJson({ revoked: true }) : undefined;
+      }
+      if (port === undefined) throw new UsageError("the port is missing");
       if (options.public === true) {
         const info = await ports.add(port, { public: true });
         return options.json === true ? printJson(info) : printLine(info.preview_url);
@@ -34,3 +43,7 @@ export function previewCommand(): Command {
       return options.json === true ? printJson(link) : printLine(link.host_url);
     });
 }
+
+/** Of a whole link, or the token itself. */
+const tokenIn = (link: string): string =>
+  /([\w-]+\.[\w-]{43})/.exec(link.replace(/^https?:\/\/[^/]*/, ""))?.[1] ?? link;

@@ -62,6 +62,7 @@ export const PreviewTokenRequest = z
       .describe("Only these paths and what is below them. Default all."),
   })
   .meta({ id: "PreviewTokenRequest" });
+export type PreviewTokenRequest = z.infer<typeof PreviewTokenRequest>;
 
 export const PreviewToken = z
   .object({

@@ -9,6 +9,7 @@ import { readSandbox, SANDBOX_ID, unknownSandbox } from "../sandboxes/store.ts";
 import type { GatewayAddress } from "./address.ts";
 import { isAllowed, withoutParameter } from "./paths.ts";
 import { isPublicPort } from "./port-labels.ts";
+import { requireUnrevoked } from "./preview-revocations.ts";
 import type { PreviewSecret } from "./preview-secret.ts";
 import { looksLikePreviewToken, readPreview, type Preview } from "./preview-tokens.ts";
 import { ShortMemory } from "./short-memory.ts";
@@ -96,7 +97,7 @@ export class Doorkeeper {
     const preview = readPreview(address.token, this.#secret.value, Date.now());
     checkPath(preview, address.rest);
     return {
-      row: await this.#sandbox(preview.sandboxId, preview.workspace),
+      row: await this.#unrevoked(preview, address.token),
       port: preview.port,
       path: address.rest,
       prefix: address.prefix,
@@ -118,7 +119,7 @@ export class Doorkeeper {
     }
     const { authorization, "sec-websocket-protocol": protocols, [TOKEN_HEADER]: own } = request.headers;
     const explicit = typeof own === "string" ? own : protocolToken(protocols);
-    const cookie = explicit === undefined ? this.#goodCookie(request, address.id, port) : undefined;
+    const cookie = explicit === undefined ? this.#goodCookie(request, row, port) : undefined;
     if (cookie !== undefined) {
       checkPath(cookie, address.rest);
       if (isFromElsewhere(request, address.id))
@@ -137,7 +138,7 @@ export class Doorkeeper {
       const preview = this.#previewFor(token, address.id, port);
       checkPath(preview, address.rest);
       const hasPathLimit = preview.paths.length > 0;
-      return { ...common, row: await this.#sandbox(address.id, preview.workspace), isAuthorizationOurs, hasPathLimit };
+      return { ...common, row: await this.#unrevoked(preview, token), isAuthorizationOurs, hasPathLimit };
     }
     const principal = await this.#principal(token);
     authorise(principal, operations.proxyPort.role);
@@ -152,7 +153,7 @@ export class Doorkeeper {
   /** A link's token, if it is a good one for this sandbox and port. */
   async openLink(address: GatewayAddress & { kind: "host" }, token: string): Promise<Preview> {
     const preview = this.#previewFor(token, address.id, parsePort(address.port));
-    await this.#sandbox(address.id, preview.workspace);
+    await this.#unrevoked(preview, token);
     return preview;
   }
 
@@ -162,12 +163,15 @@ export class Doorkeeper {
     throw new Refusal("preview.forbidden", "this preview link is for another port or another sandbox");
   }
 
-  #goodCookie(request: IncomingMessage, id: string, port: number): Preview | undefined {
+  #goodCookie(request: IncomingMessage, row: SandboxRow | undefined, port: number): Preview | undefined {
+    if (row === undefined) return undefined;
     for (const value of previewCookies(request.headers.cookie)) {
       try {
-        return this.#previewFor(value, id, port);
+        const preview = this.#previewFor(value, row.id, port);
+        requireUnrevoked(row, value, preview);
+        return preview;
       } catch (error) {
-        // Expired, or another host's: as if it were not there.
+        // Expired, taken back, or another host's: as if it were not there.
         if (!(error instanceof Refusal)) throw error;
       }
     }
@@ -193,6 +197,12 @@ export class Doorkeeper {
 
   #row(id: string): Promise<SandboxRow | undefined> {
     return this.#rows.get(id, () => readSandbox(this.#parts.db, id));
+  }
+
+  async #unrevoked(preview: Preview, token: string): Promise<SandboxRow> {
+    const row = await this.#sandbox(preview.sandboxId, preview.workspace);
+    requireUnrevoked(row, token, preview);
+    return row;
   }
 
   async #sandbox(id: string, workspace: string): Promise<SandboxRow> {

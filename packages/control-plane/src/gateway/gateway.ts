@@ -9,6 +9,7 @@ import { Doorkeeper, type Admission } from "./admission.ts";
 import { exchange, type Incoming } from "./exchange.ts";
 import { sendFailure } from "./failure-page.ts";
 import { openLink } from "./link.ts";
+import { OpenVisits } from "./open-visits.ts";
 import { PreviewSecret } from "./preview-secret.ts";
 import { joinConnections, relayReply } from "./relay.ts";
 import { hasBody, requestHeaders } from "./request-headers.ts";
@@ -55,6 +56,7 @@ export class Gateway {
   readonly doorkeeper: Doorkeeper;
   readonly #parts: GatewayParts;
   readonly #waker: Waker;
+  readonly #open: OpenVisits;
   readonly #agent: TunnelAgent;
   readonly #perSandbox = new Map<string, number>();
   readonly #upgraded = new Set<Duplex>();
@@ -67,6 +69,7 @@ export class Gateway {
     this.secret = new PreviewSecret(settings.previewSecret);
     this.doorkeeper = new Doorkeeper(sandboxes, this.secret);
     this.#waker = new Waker(sandboxes);
+    this.#open = new OpenVisits({ doorkeeper: this.doorkeeper, db: sandboxes.db, log: sandboxes.log });
     this.#agent = new TunnelAgent((id, port) => sandboxes.host.openTunnel(id, port));
   }
 
@@ -127,9 +130,15 @@ export class Gateway {
     return true;
   }
 
+  /** Once the database is there. */
+  start(): void {
+    this.#open.start();
+  }
+
   /** Ends what would last for ever at once, and answers under way after a moment. */
   stop(): void {
     this.#isStopping = true;
+    void this.#open.stop();
     for (const socket of this.#upgraded) socket.destroy();
     this.#agent.closeFree();
     const cut = () => {
@@ -190,6 +199,9 @@ export class Gateway {
   async #visitSandbox(visit: Visit, admission: Admission): Promise<number> {
     visit.span?.describe({ "pandastack.sandbox_id": admission.row.id, "pandastack.port": admission.port });
     const leave = this.#enter(admission.row);
+    const { address, request, response, upgrade } = visit;
+    const end = () => void (upgrade?.socket ?? response).destroy();
+    const close = this.#open.enter({ address, request, sandboxId: admission.row.id, end });
     try {
       const incoming = await this.#send(visit, admission);
       const to = { ...visit, admission };
@@ -201,12 +213,13 @@ export class Gateway {
         incoming.socket.destroy();
         throw new Fault("host.unavailable", "the server is stopping; try again");
       }
-      const { socket, head } = visit.upgrade!;
-      visit.response.detachSocket(socket as never);
+      const { socket, head } = upgrade!;
+      response.detachSocket(socket as never);
       this.#upgraded.add(socket);
       await joinConnections(incoming, { ...to, socket, head }).finally(() => this.#upgraded.delete(socket));
       return 101;
     } finally {
+      close();
       leave();
     }
   }

@@ -10,6 +10,8 @@ export interface Preview {
   readonly paths: readonly string[];
   /** Seconds since 1970. */
   readonly expires: number;
+  /** When it was made: all that are older can be taken back at once. */
+  readonly issuedMs: number;
 }
 
 const SHAPE = /^([\w-]{1,4000})\.([\w-]{43})$/;
@@ -18,11 +20,10 @@ const SEPARATOR = "|";
 /** Whether a text can be such a token at all; an API token never can: it has no dot and a signature after it. */
 export const looksLikePreviewToken = (text: string): boolean => SHAPE.test(text);
 
-/** base64url of `sandbox|port|expires|workspace[|paths]`, a dot, and its HMAC-SHA256. */
+/** base64url of `sandbox|port|expires|workspace|paths|issued`, a dot, and its HMAC-SHA256. */
 export function signPreview(preview: Preview, secret: Buffer): string {
-  const { sandboxId, port, expires, workspace, paths } = preview;
-  const parts = [sandboxId, port, expires, workspace];
-  if (paths.length > 0) parts.push(paths.map(encodeURIComponent).join(","));
+  const { sandboxId, port, expires, workspace, paths, issuedMs } = preview;
+  const parts = [sandboxId, port, expires, workspace, paths.map(encodeURIComponent).join(","), issuedMs];
   const payload = Buffer.from(parts.join(SEPARATOR)).toString("base64url");
   return `${payload}.${signatureOf(payload, secret).toString("base64url")}`;
 }
@@ -37,7 +38,7 @@ export function readPreview(token: string, secret: Buffer, nowMs: number): Previ
       "preview.invalid_token",
       "this preview link is not valid: it is incomplete, or from another server",
     );
-  const [sandboxId = "", port, expires, workspace = "", paths] = Buffer.from(payload, "base64url")
+  const [sandboxId = "", port, expires, workspace = "", paths = "", issuedMs = 0] = Buffer.from(payload, "base64url")
     .toString()
     .split(SEPARATOR);
   const preview: Preview = {
@@ -45,7 +46,8 @@ export function readPreview(token: string, secret: Buffer, nowMs: number): Previ
     port: Number(port),
     expires: Number(expires),
     workspace,
-    paths: paths === undefined ? [] : paths.split(",").map(decodeURIComponent),
+    paths: paths === "" ? [] : paths.split(",").map(decodeURIComponent),
+    issuedMs: Number(issuedMs),
   };
   if (!(preview.expires * 1000 > nowMs))
     throw new Refusal("preview.expired", "this preview link has expired; ask whoever gave it to you for a new one");

@@ -1,17 +1,28 @@
 import type { Readable } from "node:stream";
 import type { WebSocket } from "ws";
+import type { PreviewToken, PreviewTokenRequest } from "@pandastack/contracts";
+import { Refusal } from "@pandastack/platform";
 import type { Handlers } from "../calls/call.ts";
 import { CloseCode, bufferOf, keepAlive } from "../calls/sockets.ts";
+import type { SandboxRow } from "../persistence/tables.ts";
 import { onSandbox } from "../sandboxes/entry.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
 import type { Gateway } from "./gateway.ts";
 import { LINK_PATH } from "./link.ts";
 import { setPort, unsetPort } from "./port-labels.ts";
 import { listPorts } from "./ports.ts";
-import { signPreview } from "./preview-tokens.ts";
+import { revokeAll, revokeOne } from "./preview-revocations.ts";
+import { readPreview, signPreview } from "./preview-tokens.ts";
 import type { GatewaySettings } from "./settings.ts";
 
-type Operations = "listPorts" | "addPort" | "removePort" | "createPreviewToken" | "connectPort";
+type Operations =
+  | "listPorts"
+  | "addPort"
+  | "removePort"
+  | "createPreviewToken"
+  | "createPreview"
+  | "revokePreviewTokens"
+  | "connectPort";
 
 const DEFAULT_LABEL = "service";
 const DEFAULT_TTL_SECONDS = 3600;
@@ -27,6 +38,29 @@ export function gatewayHandlers(
     const url = new URL(base(host));
     url.hostname = `${port}-${id}.${settings.suffixes[0]}`;
     return url.origin;
+  };
+  const makeLink = (host: string, row: SandboxRow, request: PreviewTokenRequest): PreviewToken => {
+    const issuedMs = Date.now();
+    const expires = Math.floor(issuedMs / 1000) + (request.ttl_seconds ?? DEFAULT_TTL_SECONDS);
+    const { port } = request;
+    const paths = request.paths ?? [];
+    const preview = { sandboxId: row.id, port, workspace: row.workspace, paths, expires, issuedMs };
+    const token = signPreview(preview, gateway.secret.value);
+    return {
+      url: `${base(host)}/v1/p/${token}${paths[0] ?? "/"}`,
+      host_url: `${previewUrl(host, row.id, port)}${LINK_PATH}${token}${paths[0] ?? "/"}`,
+      token,
+      sandbox_id: row.id,
+      port,
+      paths,
+      expires_at: new Date(expires * 1000).toISOString(),
+    };
+  };
+  /** Of this sandbox: the links of others are none of its business. */
+  const linkOf = (row: SandboxRow, token: string): { token: string; expires: number } => {
+    const preview = readPreview(token, gateway.secret.value, 0);
+    if (preview.sandboxId === row.id) return { token, expires: preview.expires };
+    throw new Refusal("validation.failed", "token: a link of another sandbox", { details: { field: "token" } });
   };
   return {
     listPorts: onSandbox(parts, "listPorts", async ({ host }, row) => ({
@@ -51,24 +85,21 @@ export function gatewayHandlers(
       return { status: 204 };
     }),
 
-    createPreviewToken: onSandbox(parts, "createPreviewToken", async ({ host, body }, row) => {
-      const expires = Math.floor(Date.now() / 1000) + (body.ttl_seconds ?? DEFAULT_TTL_SECONDS);
-      const { port } = body;
-      const paths = body.paths ?? [];
-      const preview = { sandboxId: row.id, port, workspace: row.workspace, paths, expires };
-      const token = signPreview(preview, gateway.secret.value);
-      return {
-        status: 200,
-        body: {
-          url: `${base(host)}/v1/p/${token}${paths[0] ?? "/"}`,
-          host_url: `${previewUrl(host, row.id, port)}${LINK_PATH}${token}${paths[0] ?? "/"}`,
-          token,
-          sandbox_id: row.id,
-          port,
-          paths,
-          expires_at: new Date(expires * 1000).toISOString(),
-        },
-      };
+    createPreviewToken: onSandbox(parts, "createPreviewToken", async ({ host, body }, row) => ({
+      status: 200,
+      body: makeLink(host, row, body),
+    })),
+
+    createPreview: onSandbox(parts, "createPreview", async ({ host, body }, row) => ({
+      status: 200,
+      body: makeLink(host, row, body),
+    })),
+
+    revokePreviewTokens: onSandbox(parts, "revokePreviewTokens", async ({ query: { token } }, row) => {
+      gateway.doorkeeper.learn(
+        token === undefined ? await revokeAll(parts.db, row) : await revokeOne(parts.db, row, linkOf(row, token)),
+      );
+      return { status: 204 };
     }),
 
     connectPort: onSandbox(parts, "connectPort", async ({ params }, row) => {

@@ -141,6 +141,7 @@ export async function makeControlPlane(
     await presence.start();
     activity.start();
     feed.start();
+    gateway.start();
     reaper.start();
     idle.start();
     reconciler.start();

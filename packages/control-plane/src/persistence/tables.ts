@@ -72,6 +72,7 @@ export interface SandboxesTable {
   on_idle: OnIdle | null;
   idle_timeout_seconds: number | null;
   last_network_ms: Generated<number>;
+  preview_revocations: ColumnType<{ before?: number; tokens?: Record<string, number> }, never, never>;
   idles_ms: SetByDatabase<number | null>;
   attempted_at: Generated<Date>;
   deleted_at: Date | null;

@@ -4,7 +4,7 @@ import type { PortInfo, PreviewLink } from "../types.ts";
 
 /** What a signed link opens, and for how long. */
 export interface PreviewLinkOptions extends CallOptions {
-  /** Default 3600, at most seven days. It cannot be taken back before. */
+  /** Default 3600, at most seven days. */
   ttlSeconds?: number;
   /** Only these paths and what is below them; default all. */
   paths?: string[];
@@ -43,5 +43,11 @@ export class Ports {
     const { ttlSeconds, paths, ...call } = options;
     const json = { port, ttl_seconds: ttlSeconds, paths };
     return this.#http.json("POST", `${this.#sandboxPath}/preview-token`, { ...call, json });
+  }
+
+  /** Takes back a link by its token, or all that were made until now. What is open through them ends. */
+  async revokePreviewLinks(options: CallOptions & { token?: string } = {}): Promise<void> {
+    const { token, ...call } = options;
+    await this.#http.json("DELETE", `${this.#sandboxPath}/preview-token`, { ...call, query: { token } });
   }
 }
