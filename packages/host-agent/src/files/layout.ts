@@ -12,6 +12,8 @@ export function hostLayout(options: { dataDir: string; runDir: string; cacheDir:
   return { ...options, poolDir: join(options.dataDir, "pool") };
 }
 
+/** Builds in the cache that this server's images need: read by whoever clears the cache. */
+export const neededBuildsFile = (layout: Pick<HostLayout, "dataDir">): string => join(layout.dataDir, "builds.json");
 /** A machine's folder on the pool: what its jail sees as /vm. Root owns it; the machine's user may write only in `out/` and to `disk`. */
 export const machineDir = (layout: HostLayout, machineId: string): string =>
   join(layout.poolDir, "machines", machineId);

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { RuntimeName, SandboxVolume } from "@pandastack/contracts/host";
@@ -13,6 +13,8 @@ export const ImageManifest = z.object({
   buildKey: z.string(),
   /** Instruction sets that its programs may have found; absent where `buildKey` covers them. */
   cpuFeatures: z.array(z.string()).optional(),
+  /** Paths in the cache of what it is restored with, see `MachineRecord.needs`. */
+  needs: z.array(z.string()).optional(),
   template: z.string(),
   templateKey: z.string(),
   cpus: z.int(),
@@ -61,6 +63,9 @@ export function whyNotLoadable(manifest: ImageManifest, runtime: ImageLoader): s
     return `this snapshot's memory was made by another build of "${runtime.name}"${
       runtime.cpuFeatures ? ", which is not on this host" : ", or on another CPU,"
     } and cannot be restored here`;
+  const missing = manifest.needs?.find((path) => !existsSync(path));
+  if (missing !== undefined)
+    return `this snapshot is restored with ${missing}, which is not there any more, so it cannot be restored here`;
   const here = new Set(runtime.cpuFeatures ?? manifest.cpuFeatures);
   const lacking = (manifest.cpuFeatures ?? []).filter((feature) => !here.has(feature));
   if (lacking.length === 0) return undefined;

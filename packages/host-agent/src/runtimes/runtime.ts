@@ -132,6 +132,8 @@ export interface MachineRecord {
   readonly bootId: string;
   /** The build that it runs on, where that is not the runtime's of today: it was restored from an older image. */
   readonly buildKey?: string;
+  /** Paths in the cache of what its images are restored with: a build, a root file system. Absent: nothing but the image. */
+  readonly needs?: readonly string[];
   /** What else the runtime needs, its own business. */
   readonly state: Readonly<Record<string, unknown>>;
 }

@@ -31,6 +31,7 @@ import {
   measureHost,
   totalMemoryBytes,
 } from "./admission/index.ts";
+import { rememberBuilds } from "./builds.ts";
 import { closeSandboxes } from "./close.ts";
 import { hibernateSandbox } from "./commands/hibernate.ts";
 import { perform } from "./commands/perform.ts";
@@ -143,6 +144,7 @@ class LocalSandboxHost implements SandboxHost {
 
   async start(): Promise<void> {
     await recover(this.#context);
+    rememberBuilds(this.#context, this.#options.artifacts);
     for (const entry of this.#context.entries.values()) this.#restarts.schedule(entry);
     this.#refusals.start();
     this.#context.traffic.start();

@@ -50,6 +50,7 @@ export function writeImageManifest(
     format: 1,
     runtime: runtime.name,
     buildKey: record.machine?.buildKey ?? runtime.buildKey,
+    ...(record.machine?.needs && { needs: [...record.machine.needs] }),
     ...(runtime.cpuFeatures && { cpuFeatures: [...runtime.cpuFeatures] }),
     template,
     templateKey,

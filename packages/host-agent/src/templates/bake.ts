@@ -8,7 +8,7 @@ import { scratchDir, type HostLayout } from "../files/layout.ts";
 import { GuestClient } from "../guest/client.ts";
 import { GuestConnection } from "../guest/connection.ts";
 import { run } from "../processes/run.ts";
-import type { Machine, MachineSize, Runtime } from "../runtimes/runtime.ts";
+import type { Machine, MachineRecord, MachineSize, Runtime } from "../runtimes/runtime.ts";
 import type { NetworkSlot } from "../network/slot.ts";
 
 /** A cold boot takes 2–5 s in emulation; on a machine that does other things at the same time, many times that. */
@@ -31,7 +31,7 @@ const WARM_UP = [
   "git --version >/dev/null; curl --version >/dev/null",
 ];
 
-/** Boots a root file system, warms it up and takes its image into `imageDir`. Nothing but the image is left. */
+/** Boots a root file system, warms it up and takes its image into `imageDir`. Nothing but the image is left. Answers what the image needs. */
 export async function bakeTemplate(options: {
   runtime: Runtime;
   layout: HostLayout;
@@ -41,7 +41,7 @@ export async function bakeTemplate(options: {
   rootfs: string;
   imageDir: string;
   log: Logger;
-}): Promise<void> {
+}): Promise<Pick<MachineRecord, "needs">> {
   const { runtime, slot, size, log } = options;
   const work = scratchDir(options.layout, `bake-${newHexId(4)}`);
   mkdirSync(work, { recursive: true, mode: 0o700 });
@@ -77,6 +77,7 @@ export async function bakeTemplate(options: {
       await machine.stop();
     }
     crashPoint("host.bake.stopped");
+    return machine.record;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

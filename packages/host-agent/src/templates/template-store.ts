@@ -180,15 +180,20 @@ export class TemplateStore {
       throw new Error(`set-up has made no root file system of "${name}" for the runtime "${runtime.name}"`);
     const slot = await this.#options.acquireSlot();
     crashPoint("host.bake.begun");
-    try {
-      await bakeTemplate({ runtime, layout, slot, size, rootfs: rootfs.path, imageDir, log });
-    } finally {
-      await this.#options.releaseSlot(slot);
-    }
+    const { needs } = await bakeTemplate({
+      runtime,
+      layout,
+      slot,
+      size,
+      rootfs: rootfs.path,
+      imageDir,
+      log,
+    }).finally(() => this.#options.releaseSlot(slot));
     writeManifest(imageDir, {
       format: 1,
       runtime: runtime.name,
       buildKey: runtime.buildKey,
+      ...(needs && { needs: [...needs] }),
       ...(runtime.cpuFeatures && { cpuFeatures: [...runtime.cpuFeatures] }),
       template: name,
       templateKey: key,

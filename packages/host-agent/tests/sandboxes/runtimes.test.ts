@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import type { HostCommand, HostSandbox } from "@pandastack/contracts/host";
 import { createLogger, newSandboxId, waitFor } from "@pandastack/platform";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { hostLayout, snapshotDir, type HostLayout } from "../../src/files/layout.ts";
+import { hostLayout, neededBuildsFile, snapshotDir, type HostLayout } from "../../src/files/layout.ts";
 import { readManifest, whyNotLoadable, writeManifest } from "../../src/images/manifest.ts";
 import { createFakeRuntime, type FakeRuntimeOptions } from "../../src/runtimes/fake/index.ts";
 import { type RuntimeEntry, Runtimes } from "../../src/runtimes/registry.ts";
@@ -21,6 +21,8 @@ const CPU = ["avx2", "sse2"];
 const MICROVM: As = { name: "qemu", isolation: "microvm-tcg", buildKey: "vmm-1" };
 const GVISOR: As = { name: "gvisor", isolation: "gvisor", buildKey: "runsc-1", cpuFeatures: CPU };
 
+const UPGRADED: As = { ...GVISOR, buildKey: "runsc-2", canLoad: (buildKey) => buildKey === "runsc-1" };
+
 /** One host, two runtimes: fakes that go by other names. */
 describe("a host with several runtimes", () => {
   let root: string;
@@ -31,8 +33,13 @@ describe("a host with several runtimes", () => {
   const log = createLogger("test");
   log.level = "silent";
 
+  /** A build in the cache, named as the runtime names it. */
+  const buildOf = ({ buildKey }: As): string => join(cacheDir, "builds", buildKey!);
   const entry = (as: As, overrides: Partial<Runtime> = {}): RuntimeEntry => ({
-    runtime: { ...createFakeRuntime({ dir: join(layout.poolDir, "machines"), as }), ...overrides },
+    runtime: {
+      ...createFakeRuntime({ dir: join(layout.poolDir, "machines"), as, needs: [buildOf(as)] }),
+      ...overrides,
+    },
     size: { cpus: 1, memoryMb: 512 },
     ahead: 0,
   });
@@ -70,6 +77,7 @@ describe("a host with several runtimes", () => {
     layout = hostLayout({ dataDir: join(root, "data"), runDir: join(root, "run"), cacheDir });
     mkdirSync(layout.poolDir, { recursive: true });
     writeFileSync(join(root, "rootfs"), "");
+    for (const as of [MICROVM, GVISOR, UPGRADED]) mkdirSync(buildOf(as), { recursive: true });
     await open(entry(MICROVM), entry(GVISOR));
     await host.ready();
   });
@@ -140,8 +148,6 @@ describe("a host with several runtimes", () => {
   });
 
   describe("after an upgrade", () => {
-    const UPGRADED: As = { ...GVISOR, buildKey: "runsc-2", canLoad: (buildKey) => buildKey === "runsc-1" };
-
     it("restores each snapshot with the build that it needs, and so are those that are taken of it", async () => {
       const snapshotId = await snapshot((await create("gvisor")).id);
       await host.close("hibernate");
@@ -152,6 +158,25 @@ describe("a host with several runtimes", () => {
       await host.ready();
       const fresh = await snapshot((await create("auto")).id);
       expect(readManifest(snapshotDir(layout, fresh))!.buildKey).toBe("runsc-2");
+    });
+
+    it("tells whoever clears the cache which builds are needed still", async () => {
+      const needed = (): string[] =>
+        (JSON.parse(readFileSync(neededBuildsFile(layout), "utf8")) as { paths: string[] }).paths;
+      const snapshotId = await snapshot((await create("gvisor")).id);
+      await host.close("hibernate");
+      await open(entry(UPGRADED));
+      expect(needed()).toContain(buildOf(GVISOR));
+      const again = await snapshot((await create("auto", { snapshotId })).id);
+      expect(readManifest(snapshotDir(layout, again))!.needs).toEqual([buildOf(GVISOR)]);
+      await host.close("hibernate");
+      rmSync(buildOf(GVISOR), { recursive: true });
+      await open(entry(UPGRADED));
+      rmSync(join(snapshotDir(layout, snapshotId), "disk.json"));
+      await expect(create("auto", { snapshotId })).rejects.toMatchObject({
+        code: "snapshot.incompatible",
+        message: expect.stringContaining(`restored with ${buildOf(GVISOR)}, which is not there any more`),
+      });
     });
 
     it("refuses a snapshot whose build is gone", async () => {

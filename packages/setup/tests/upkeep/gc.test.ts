@@ -45,6 +45,7 @@ describe.skipIf(process.getuid?.() !== 0)("host gc (needs root)", () => {
     const dropped = make("cache", "initrd", "old");
     make("cache", "initrd", "named");
     make("cache", "rootfs", "in-artifacts");
+    make("cache", "runsc", "of-a-snapshot");
     const open = make("cache", "machine", "running");
     const young = join(folder, "cache", "initrd", "young");
     mkdirSync(young);
@@ -52,6 +53,10 @@ describe.skipIf(process.getuid?.() !== 0)("host gc (needs root)", () => {
     writeFileSync(
       join(folder, "data", "artifacts.json"),
       JSON.stringify({ rootfs: { base: { path: join(folder, "cache/rootfs/in-artifacts/content") } } }),
+    );
+    writeFileSync(
+      join(folder, "data", "builds.json"),
+      JSON.stringify({ paths: [join(folder, "cache/runsc/of-a-snapshot/runsc")] }),
     );
     mkdirSync(join(folder, "cache", "recipes"));
     writeFileSync(join(folder, "cache", "recipes", "initrd-abc.json"), JSON.stringify({ key: "old" }));
@@ -69,6 +74,7 @@ describe.skipIf(process.getuid?.() !== 0)("host gc (needs root)", () => {
     expect(existsSync(dropped)).toBe(false);
     expect(readdirSync(join(folder, "cache/initrd")).toSorted()).toEqual(["named", "young"]);
     expect(existsSync(join(folder, "cache/rootfs/in-artifacts"))).toBe(true);
+    expect(existsSync(join(folder, "cache/runsc/of-a-snapshot"))).toBe(true);
     expect(existsSync(open)).toBe(true);
     expect(readdirSync(join(folder, "cache/recipes"))).toEqual(["initrd-def.json"]);
   });

@@ -1,12 +1,16 @@
 import { open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { MachineRecord } from "../runtime.ts";
 import { decodeWorld, encodeWorld } from "./world/codec.ts";
 import type { Inode, World } from "./world/world.ts";
 
 /** In an image's folder: what a real guest has in memory, and its disk. */
 const MEMORY_FILE = "memory.json";
 export const DISK_FILE = "disk.json";
-const BUILD_FILE = "build";
+const BUILD_FILE = "build.json";
+
+/** What a machine runs on, and what its images need: it is restored as the same. */
+export type FakeBuild = Required<Pick<MachineRecord, "buildKey">> & Pick<MachineRecord, "needs">;
 
 interface Disk {
   readonly format: "pandastack-fake-disk-1";
@@ -27,18 +31,19 @@ export async function writeDisk(path: string, world: World): Promise<void> {
   await writeText(path, encodeWorld(splitWorld(world).disk));
 }
 
-/** `build`: the one that the machine runs on, as which it is restored. Answers how many bytes were written. */
-export async function writeImage(imageDir: string, world: World, build: string): Promise<number> {
+/** Answers how many bytes were written. */
+export async function writeImage(imageDir: string, world: World, { buildKey, needs }: FakeBuild): Promise<number> {
   // One synchronous look at the world: what is written is one instant of it.
   const { memory, disk } = splitWorld(world);
   const [memoryText, diskText] = [encodeWorld(memory), encodeWorld(disk)];
   await writeText(join(imageDir, MEMORY_FILE), memoryText);
   await writeText(join(imageDir, DISK_FILE), diskText);
-  await writeText(join(imageDir, BUILD_FILE), build);
+  await writeText(join(imageDir, BUILD_FILE), JSON.stringify({ buildKey, needs }));
   return memoryText.length + diskText.length;
 }
 
-export const readBuild = (imageDir: string): Promise<string> => readFile(join(imageDir, BUILD_FILE), "utf8");
+export const readBuild = async (imageDir: string): Promise<FakeBuild> =>
+  JSON.parse(await readFile(join(imageDir, BUILD_FILE), "utf8")) as FakeBuild;
 
 /** The world of an image, over the disk at `diskPath` (a copy of the image's, or the sandbox's own). */
 export async function readImage(imageDir: string, diskPath: string): Promise<World> {

@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { duplexPair, type Duplex } from "node:stream";
 import type { ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
 import { FakeGuest } from "./guest.ts";
-import { DISK_FILE, writeDisk, writeImage } from "./image.ts";
+import { DISK_FILE, type FakeBuild, writeDisk, writeImage } from "./image.ts";
 import { saveVolumes } from "./volumes.ts";
 import type { World } from "./world/world.ts";
 
@@ -12,7 +12,7 @@ import type { World } from "./world/world.ts";
 const CHANNEL_BYTES = 65_536;
 
 /** Every fake machine says which build it runs on. */
-export type FakeRecord = MachineRecord & Required<Pick<MachineRecord, "buildKey">>;
+export type FakeRecord = MachineRecord & FakeBuild;
 
 /** One life of a fake sandbox, inside this process. */
 export class FakeMachine implements Machine {
@@ -78,7 +78,7 @@ export class FakeMachine implements Machine {
     saveVolumes(this.#world);
     const files = [...this.#world.volumes.values()].map((volume) => volume.file);
     for (const file of files) copyFileSync(file, join(options.imageDir, basename(file)));
-    const written = writeImage(options.imageDir, this.#world, this.record.buildKey);
+    const written = writeImage(options.imageDir, this.#world, this.record);
     if (!options.resume) this.#isPaused = true;
     if (!this.#isPaused) this.#guest.start();
     const pausedMs = this.#isPaused ? 0 : performance.now() - start;

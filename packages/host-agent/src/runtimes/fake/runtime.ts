@@ -13,7 +13,7 @@ import type {
 } from "../runtime.ts";
 import { volumeFileName } from "../runtime.ts";
 import { bootWorld } from "./guest.ts";
-import { DISK_FILE, readBuild, readDisk, readImage } from "./image.ts";
+import { DISK_FILE, type FakeBuild, readBuild, readDisk, readImage } from "./image.ts";
 import { FakeMachine, placeDisk, type FakeRecord } from "./machine.ts";
 import { fakeVolumeImages } from "./volumes.ts";
 import type { World } from "./world/world.ts";
@@ -23,6 +23,8 @@ const BUILD_KEY = "pandastack-fake-1";
 export interface FakeRuntimeOptions {
   /** What it says of itself, for hosts with several: another name, another build, what it can load. */
   readonly as?: Partial<Pick<Runtime, "name" | "isolation" | "buildKey" | "cpuFeatures" | "canLoad">>;
+  /** What its images need of the cache. */
+  readonly needs?: readonly string[];
   /** Where machines keep their disks, `<dir>/<machine id>/disk.json`: the pool's `machines` folder. */
   readonly dir: string;
 }
@@ -43,10 +45,11 @@ export function createFakeRuntime(options: FakeRuntimeOptions): Runtime {
   const { as = {} } = options;
   const name = as.name ?? "fake";
   const buildKey = as.buildKey ?? BUILD_KEY;
+  const ofToday: FakeBuild = { buildKey, ...(options.needs && { needs: options.needs }) };
   const folderOf = (machineId: string): string => join(options.dir, machineId);
 
-  async function run(plan: MachinePlan, disk: string, world: World, build: string): Promise<RunningMachine> {
-    const machine = new FakeMachine(recordOf(plan, disk, { runtime: name, buildKey: build }), disk, world);
+  async function run(plan: MachinePlan, disk: string, world: World, build: FakeBuild): Promise<RunningMachine> {
+    const machine = new FakeMachine(recordOf(plan, disk, { runtime: name, ...build }), disk, world);
     machines.set(plan.machineId, machine);
     void machine.exited.then(() => machines.delete(plan.machineId));
     const channel = await machine.connect();
@@ -68,7 +71,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): Runtime {
       const disk = await placeDisk(folderOf(plan.machineId), { takeOver: plan.rootDisk });
       const world = bootWorld(await readDisk(disk), Date.now());
       await plugVolumes(world, folderOf(plan.machineId), plan.volumes ?? []);
-      return run(plan, disk, world, buildKey);
+      return run(plan, disk, world, ofToday);
     },
 
     async restore(plan: RestorePlan, mayRun?: Promise<unknown>): Promise<RunningMachine> {
@@ -103,7 +106,7 @@ async function plugVolumes(world: World, folder: string, volumes: readonly Volum
   }
 }
 
-function recordOf(plan: MachinePlan, disk: string, of: Pick<FakeRecord, "runtime" | "buildKey">): FakeRecord {
+function recordOf(plan: MachinePlan, disk: string, of: FakeBuild & Pick<FakeRecord, "runtime">): FakeRecord {
   const stat = readFileSync("/proc/self/stat", "latin1");
   return {
     ...of,

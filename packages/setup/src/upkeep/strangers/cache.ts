@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, readdirSync, statSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { neededBuildsFile } from "../../../../host-agent/src/files/layout.ts";
 import { processStat } from "../../../../host-agent/src/processes/proc.ts";
 import { diskUsage } from "../../../../host-agent/src/pool/space.ts";
 import { entriesNamedIn, readUsers } from "../../cache/users.ts";
@@ -62,9 +63,11 @@ async function stranger(kind: Stranger["kind"], path: string, why: string): Prom
 }
 
 function neededEntries({ cacheDir, runRoot, dataDirs }: CacheOptions): Set<string> {
-  const artifacts = knownDataDirs({ runRoot, cacheDir, more: dataDirs }).map((dataDir) =>
+  // What a server starts with, and what its stored images are restored with.
+  const artifacts = knownDataDirs({ runRoot, cacheDir, more: dataDirs }).flatMap((dataDir) => [
     readJson(join(dataDir, "artifacts.json")),
-  );
+    readJson(neededBuildsFile({ dataDir })),
+  ]);
   return new Set([
     ...readUsers(cacheDir).users.flatMap(({ needs }) => needs),
     ...entriesNamedIn(cacheDir, artifacts),
