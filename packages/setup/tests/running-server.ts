@@ -51,6 +51,11 @@ export class TestServer {
     return readFileSync(this.notesFile, "utf8").trim().split("\n");
   }
 
+  /** What a control plane found last in its database; the host agent beside it notes in its own time. */
+  get lastDatabase(): string | undefined {
+    return this.notes.findLast((note) => note.startsWith("database: "));
+  }
+
   get pid(): number {
     return this.#process?.pid as number;
   }
@@ -68,7 +73,7 @@ export class TestServer {
     this.#output = "";
     const child = spawn(process.execPath, [join(import.meta.dirname, "stand-ins/server.ts")], {
       detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
       env: {
         ...process.env,
         PANDASTACK_DATA_DIR: this.dataDir,
@@ -98,10 +103,21 @@ export class TestServer {
     });
   }
 
+  /** What happens to it when the program that started it ends. */
+  async endInput(): Promise<number | null> {
+    const ended = this.#ended();
+    this.#process?.stdin?.end();
+    return ended;
+  }
+
+  #ended(): Promise<number | null> {
+    return new Promise((resolve) => this.#process?.once("exit", resolve));
+  }
+
   /** Signals the whole process group, as a terminal does. */
   async end(signal: NodeJS.Signals, whom: "group" | "process" = "group"): Promise<number | null> {
     const child = this.#process as ChildProcess;
-    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    const ended = this.#ended();
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
     process.kill(whom === "group" ? -(child.pid as number) : (child.pid as number), signal);
     return ended;

@@ -71,7 +71,7 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
     await server.end("SIGTERM");
     await server.start();
     expect(server.output).not.toContain(token);
-    expect(server.notes.at(-1)).toBe("database: pandastack 2");
+    expect(server.lastDatabase).toBe("database: pandastack 2");
   });
 
   it("starts again what dies, and keeps the data", async () => {
@@ -85,7 +85,7 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
       });
     }
     process.kill(server.recordedPid("control-plane"), "SIGKILL");
-    await waitFor(() => server.notes.at(-1) === "database: pandastack 2", {
+    await waitFor(() => server.lastDatabase === "database: pandastack 2", {
       timeoutMs: 30_000,
       message: `the database is not back:\n${server.output}`,
     });
@@ -102,7 +102,7 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
     expect(server.output).toContain("PostgreSQL runs already and is taken over");
     expect(server.recordedPid("postgres")).toBe(before[0]);
     expect(before.slice(1).filter(isThere)).toEqual([]);
-    expect(server.notes.at(-1)).toBe("database: pandastack 2");
+    expect(server.lastDatabase).toBe("database: pandastack 2");
     await server.end("SIGTERM");
     expect(before.filter(isThere)).toEqual([]);
     expect(server.leftovers()).toEqual([]);
@@ -114,7 +114,7 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
     await server.end("SIGKILL");
     for (const pid of pids) process.kill(pid, "SIGKILL");
     await server.start();
-    expect(server.notes.at(-1)).toBe("database: pandastack 2");
+    expect(server.lastDatabase).toBe("database: pandastack 2");
   });
 
   it("watches an adopted PostgreSQL, too", async () => {
@@ -170,6 +170,12 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
       expect(child.exitCode).not.toBeNull();
       if (existsSync(join(server.dataDir, "server.json"))) expect(server.leftovers()).toEqual([]);
     }
+  });
+
+  it("stops when its standard input ends, where it was asked to", async () => {
+    await server.start({ PANDASTACK_STOP_AT_EOF: "1" });
+    expect(await server.endInput()).toBe(0);
+    expect(server.leftovers()).toEqual([]);
   });
 
   it("says who has the port, without touching anything", async () => {

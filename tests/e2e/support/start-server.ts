@@ -64,12 +64,14 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
       PANDASTACK_LISTEN: `127.0.0.1:${port}`,
       PANDASTACK_API_KEY: token,
       PANDASTACK_POOL_GB: process.env["PANDASTACK_POOL_GB"] ?? POOL_GB,
+      // A test run that is interrupted leaves no server.
+      PANDASTACK_STOP_AT_EOF: "1",
       // The user's own configuration is not the tests' to write.
       XDG_CONFIG_HOME: join(dataDir, "config"),
       ...(hostHasExtraCas() ? { PANDASTACK_GUEST_CA: "host" } : {}),
       ...options.env,
     },
-    stdio: ["ignore", logFd, logFd],
+    stdio: ["pipe", logFd, logFd],
     detached: true,
   });
   closeSync(logFd);

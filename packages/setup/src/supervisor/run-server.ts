@@ -47,6 +47,8 @@ export async function runServer(options: RunServerOptions): Promise<void> {
   // Whoever reads our output may go away (npm killed, a closed terminal): that is no reason to stop serving.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   for (const signal of SIGNALS) process.on(signal, () => void stop(0));
+  // A server that serves one program, a test run say, ends with it, however that ends.
+  if (env["PANDASTACK_STOP_AT_EOF"] === "1") process.stdin.resume().once("end", () => void stop(0));
 
   try {
     const listen = parseListenAddress(
