@@ -10,6 +10,7 @@ import { GUEST_PROTOCOL_VERSION, templateKey } from "../images/template-key.ts";
 import { processStat } from "../processes/proc.ts";
 import { run } from "../processes/run.ts";
 import type { RuntimeEntry } from "../runtimes/registry.ts";
+import type { MachineRecord } from "../runtimes/runtime.ts";
 import type { NetworkSlot } from "../network/slot.ts";
 import { bakeTemplate } from "./bake.ts";
 
@@ -180,20 +181,17 @@ export class TemplateStore {
       throw new Error(`set-up has made no root file system of "${name}" for the runtime "${runtime.name}"`);
     const slot = await this.#options.acquireSlot();
     crashPoint("host.bake.begun");
-    const { needs } = await bakeTemplate({
-      runtime,
-      layout,
-      slot,
-      size,
-      rootfs: rootfs.path,
-      imageDir,
-      log,
-    }).finally(() => this.#options.releaseSlot(slot));
+    let made: Pick<MachineRecord, "needs">;
+    try {
+      made = await bakeTemplate({ runtime, layout, slot, size, rootfs: rootfs.path, imageDir, log });
+    } finally {
+      await this.#options.releaseSlot(slot);
+    }
     writeManifest(imageDir, {
       format: 1,
       runtime: runtime.name,
       buildKey: runtime.buildKey,
-      ...(needs && { needs: [...needs] }),
+      ...(made.needs && { needs: [...made.needs] }),
       ...(runtime.cpuFeatures && { cpuFeatures: [...runtime.cpuFeatures] }),
       template: name,
       templateKey: key,
