@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import type { Logger } from "@pandastack/platform";
 import type { Database } from "./database.ts";
+import { SteadyClock } from "./steady-clock.ts";
 
 const BEAT_MS = 2000;
 /** A control plane that has said nothing for this long is dead, and its unfinished work anyone's. */
@@ -12,6 +13,7 @@ const SETTLE_MS = 10_000;
 /** This control plane's name among those on the same database, and the proof that it lives. */
 export class Presence {
   readonly id = randomUUID();
+  readonly clock: SteadyClock;
   readonly #db: Database;
   readonly #log: Logger;
   readonly #place: string | null;
@@ -27,6 +29,7 @@ export class Presence {
    * before is dead. Undefined where nobody can tell.
    */
   constructor(db: Database, log: Logger, place?: string) {
+    this.clock = new SteadyClock(db, log, () => this.#clockStepped());
     this.#db = db;
     this.#log = log;
     this.#place = place ?? null;
@@ -48,6 +51,11 @@ export class Presence {
     return this.#steadySince !== undefined && performance.now() - this.#steadySince > PRESENCE_TIMEOUT_MS;
   }
 
+  /** The database's clock was put to another time: how long the others have been silent has to be seen anew. */
+  #clockStepped(): void {
+    if (this.#steadySince !== undefined) this.#steadySince = performance.now();
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#db.deleteFrom("control_planes").where("id", "=", this.id).execute();
@@ -64,9 +72,10 @@ export class Presence {
         this.#db,
       );
       this.#planes = 1 + (others.rows[0]?.count ?? 0);
-      await sql`delete from control_planes where seen_at < clock_timestamp() - interval '1 hour' and id <> ${this.id}`.execute(
-        this.#db,
-      );
+      if (this.mayJudge)
+        await sql`delete from control_planes where seen_at < clock_timestamp() - interval '1 hour' and id <> ${this.id} and ${this.clock.isSteady()}`.execute(
+          this.#db,
+        );
       this.#steadySince ??= performance.now();
       if (this.#isAway) this.#log.info("database: back");
       this.#isAway = false;

@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import type { Database } from "./database.ts";
 import { ownerHasLeft, ownerIsGone } from "./presence.ts";
 
@@ -10,6 +10,8 @@ export type UnfinishedTable = "sandboxes" | "snapshots" | "volumes";
 export interface ClaimOptions {
   /** Whether a silent control plane may be taken for dead; see `Presence.mayJudge`. */
   readonly mayJudge: boolean;
+  /** SQL: silences can be told by the database's clock at this moment. */
+  readonly isSteady: RawBuilder<boolean>;
   /** Between two attempts at the same row. */
   readonly retrySeconds: number;
   /** Ids that this process began, could not finish, and could not undo. */
@@ -21,7 +23,9 @@ export interface ClaimOptions {
  * so they are undone. Others skip what is claimed here for a while. Answers their ids.
  */
 export async function claimUnfinished(db: Database, table: UnfinishedTable, options: ClaimOptions): Promise<string[]> {
-  const ownerless = options.mayJudge ? ownerIsGone("owner") : ownerHasLeft("owner");
+  const ownerless = options.mayJudge
+    ? sql`(${ownerHasLeft("owner")} or (${ownerIsGone("owner")} and ${options.isSteady}))`
+    : ownerHasLeft("owner");
   const abandoned = sql<boolean>`(status = 'creating' and (${ownerless} or id = any(${options.abandoned})))`;
   // Whatever a host says of a sandbox from before this is out of date.
   const outdate = table === "sandboxes" ? sql`, generation = generation + 1` : sql``;

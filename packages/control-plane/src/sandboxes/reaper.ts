@@ -2,6 +2,7 @@ import { crashPoint } from "@pandastack/platform";
 import { sql } from "kysely";
 import { Loop } from "../calls/loop.ts";
 import { nowMs } from "../persistence/clock.ts";
+import { clockReading, type ClockReading } from "../persistence/steady-clock.ts";
 import type { SandboxParts } from "./parts.ts";
 import { removeFromHost } from "./service/remove.ts";
 
@@ -33,7 +34,9 @@ export class Reaper {
   /** Not right after the database was away: who is in use could not be told to it, by anyone. */
   async #pass(): Promise<"again" | void> {
     if (!this.#parts.presence.isSettled) return;
-    const expired = await claimExpired(this.#parts);
+    const askedAtMs = performance.now();
+    const { expired, ...reading } = await claimExpired(this.#parts);
+    await this.#parts.presence.clock.heed(reading, askedAtMs);
     if (expired.length > 0) crashPoint("control.reaper.claimed");
     for (const id of expired) void this.#remove(id);
     if (expired.length === BATCH_LIMIT) return "again";
@@ -51,15 +54,18 @@ export class Reaper {
 
 /**
  * From here on they are unknown to callers. What is going on in this process is known exactly and never expires; what is
- * going on in others is renewed in the database in time.
+ * going on in others is renewed in the database in time. A clock that was put forward makes nobody idle.
  */
-async function claimExpired(parts: SandboxParts): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    update sandboxes set wanted = 'deleted', generation = generation + 1, attempted_at = clock_timestamp()
-    where id in (
-      select id from sandboxes
-      where wanted <> 'deleted' and expires_ms <= ${nowMs} and status <> 'creating' and not id = any(${parts.activity.ongoing()})
-      order by expires_ms limit ${sql.lit(BATCH_LIMIT)} for update skip locked)
-    returning id`.execute(parts.db);
-  return rows.map((row) => row.id);
+async function claimExpired(parts: SandboxParts): Promise<ClockReading & { expired: string[] }> {
+  const { rows } = await sql<ClockReading & { expired: string[] }>`
+    with claimed as (
+      update sandboxes set wanted = 'deleted', generation = generation + 1, attempted_at = clock_timestamp()
+      where id in (
+        select id from sandboxes
+        where wanted <> 'deleted' and expires_ms <= ${nowMs} and status <> 'creating'
+          and not id = any(${parts.activity.ongoing()}) and ${parts.presence.clock.isSteady()}
+        order by expires_ms limit ${sql.lit(BATCH_LIMIT)} for update skip locked)
+      returning id)
+    select ${clockReading}, array(select id from claimed) as expired`.execute(parts.db);
+  return rows[0]!;
 }

@@ -9,6 +9,7 @@ import { claimUnfinished, type UnfinishedTable } from "../persistence/unfinished
 import type { SandboxRow } from "../persistence/tables.ts";
 import { removeSnapshot } from "../snapshots/delete-snapshot.ts";
 import { removeVolume } from "../volumes/service.ts";
+import { noteGrowth } from "../volumes/store.ts";
 import type { SandboxParts } from "./parts.ts";
 import { removeFromHost } from "./service/remove.ts";
 import { isAsObserved, syncSandbox } from "./service/sync.ts";
@@ -120,6 +121,7 @@ export class Reconciler {
     const { db, presence, log, abandoned } = this.#parts;
     const ids = await claimUnfinished(db, table, {
       mayJudge: presence.mayJudge,
+      isSteady: presence.clock.isSteady(),
       retrySeconds: RETRY_SECONDS,
       abandoned: abandoned.ids(),
     });
@@ -163,6 +165,7 @@ async function compareWithHost(parts: SandboxParts): Promise<void> {
     if (isRight || !parts.queue.isIdle(row.id)) continue;
     await parts.queue.run(row.id, () => syncSandbox(parts, row.id));
   }
+  await noteGrowth(parts.db, await parts.host.volumes());
   await reportUnknown(parts, hostSandboxes);
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { HostCommand, SandboxVolume } from "@pandastack/contracts/host";
 import { errorRegistry, type VolumeMount } from "@pandastack/contracts";
-import { Refusal } from "@pandastack/platform";
+import { Refusal, crashPoint } from "@pandastack/platform";
 import { deriveUuid } from "../calls/ids.ts";
 import type { HostClient } from "../hosts/client.ts";
 import type { Database } from "../persistence/database.ts";
@@ -75,8 +75,12 @@ async function make(
     throw new Refusal("idempotency.conflict", "Idempotency-Key: what this key made was deleted; use another key");
   parts.abandoned.remove([id]);
   if (row.status === "ready") return row;
+  crashPoint("control.volume.written");
   try {
-    const made = await finishVolume(parts.db, await parts.host.execute(operationId, commandFor(id)));
+    const host = await parts.host.execute(operationId, commandFor(id));
+    crashPoint("control.volume.made");
+    const made = await finishVolume(parts.db, host);
+    crashPoint("control.volume.finished");
     if (made !== undefined) return made;
   } catch (error) {
     await undoVolumes(parts, [id], error);
@@ -111,6 +115,7 @@ export async function growVolume(
     throw new Refusal("validation.failed", text, { details: { field: "size_mb" } });
   }
   const host = await parts.host.execute(randomUUID(), { name: "growVolume", volumeId: row.id, sizeBytes });
+  crashPoint("control.volume-grow.made");
   return (await finishVolume(parts.db, host)) ?? row;
 }
 
@@ -126,6 +131,7 @@ export async function deleteVolume(parts: VolumeParts, workspace: string, name: 
       },
     );
   await unwantVolume(parts.db, row.id);
+  crashPoint("control.volume-delete.unwanted");
   try {
     await removeVolume(parts, row.id);
   } catch (error) {
@@ -142,6 +148,7 @@ export async function removeVolume(parts: Pick<VolumeParts, "db" | "host">, id: 
   } catch (error) {
     if (!(error instanceof Refusal) || error.code !== "volume.not_found") throw error;
   }
+  crashPoint("control.volume-delete.removed");
   await buryVolume(parts.db, id);
 }
 

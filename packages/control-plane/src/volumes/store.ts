@@ -108,6 +108,15 @@ export function finishVolume(db: Database, host: Pick<HostVolume, "id" | "sizeBy
     .executeTakeFirst();
 }
 
+/** A growth whose control plane died before it could write it down. They only grow, so what is larger is newer. */
+export async function noteGrowth(db: Database, volumes: readonly HostVolume[]): Promise<void> {
+  const sizes = volumes.map(({ id, sizeBytes }) => ({ id, size: sizeBytes }));
+  await sql`
+    update volumes set size_bytes = host.size
+    from jsonb_to_recordset(${JSON.stringify(sizes)}::jsonb) as host (id text, size bigint)
+    where volumes.id = host.id and volumes.status = 'ready' and volumes.size_bytes < host.size`.execute(db);
+}
+
 /** From here on it is unknown to callers; the host's part follows, now or by a reconciler. */
 export async function unwantVolume(db: Database, id: string): Promise<void> {
   await db.updateTable("volumes").set({ wanted: "deleted" }).where("id", "=", id).execute();
