@@ -17,7 +17,7 @@ const FAKE_MAC = "02:00:00:00:00:00";
 export async function assembleFakeHost(options: {
   layout: HostLayout;
   log: Logger;
-}): Promise<{ host: SandboxHost; close: () => Promise<void> }> {
+}): Promise<{ host: SandboxHost; close: () => Promise<void>; leave: () => Promise<void> }> {
   const { layout, log } = options;
   mkdirSync(join(layout.poolDir, "machines"), { recursive: true });
   const rootfs = join(layout.dataDir, "fake-rootfs.json");
@@ -38,5 +38,5 @@ export async function assembleFakeHost(options: {
     mac: FAKE_MAC,
     log,
   });
-  return { host, close: () => host.close("hibernate") };
+  return { host, close: () => host.close("hibernate"), leave: () => host.close("leave") };
 }

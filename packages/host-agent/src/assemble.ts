@@ -22,13 +22,16 @@ const MAX_VMMS_AHEAD = 64;
 /** Network slots waiting beside those that the VMMs hold. */
 const SLOTS_AHEAD = 4;
 
-/** Puts a host together for a machine with real sandboxes. `close` hibernates what runs and leaves nothing behind. */
+/**
+ * Puts a host together for a machine with real sandboxes. `close` hibernates what runs and leaves nothing behind; `leave` finishes
+ * what is under way and leaves the machines running for the next agent.
+ */
 export async function assembleHost(options: {
   layout: HostLayout;
   serverId: string;
   artifacts: Artifacts;
   log: Logger;
-}): Promise<{ host: SandboxHost; close: () => Promise<void> }> {
+}): Promise<{ host: SandboxHost; close: () => Promise<void>; leave: () => Promise<void> }> {
   const { layout, artifacts, log } = options;
   await openPool({ dataDir: layout.dataDir, log });
   const network = await openNetwork({
@@ -67,6 +70,10 @@ export async function assembleHost(options: {
   });
   return {
     host,
+    leave: async () => {
+      await host.close("leave");
+      await runtime.close();
+    },
     close: async () => {
       await host.close("hibernate");
       await runtime.close();

@@ -21,7 +21,7 @@ const layout = hostLayout({
 });
 mkdirSync(join(layout.runDir, "m"), { recursive: true, mode: 0o711 });
 
-const { host, close } =
+const { host, close, leave } =
   process.env["PANDASTACK_RUNTIME"] === "fake" ? await assembleFakeHost({ layout, log }) : await assemble();
 const app = await buildServer(host, log);
 await listenOnSocket(app, required("PANDASTACK_HOST_SOCKET"), Number(process.env["PANDASTACK_CONTROL_GID"] ?? 0));
@@ -38,10 +38,11 @@ let isStopping = false;
 const stop = (signal: string) => {
   if (isStopping) return;
   isStopping = true;
-  log.info({ signal }, "stopping: running sandboxes are hibernated");
+  const isReplaced = signal === "SIGHUP";
+  log.info({ signal }, isReplaced ? "making room for the next host agent" : "stopping: running sandboxes are hibernated");
   void (async () => {
     await app.close();
-    await close();
+    await (isReplaced ? leave() : close());
     await stopTracing();
     log.info("stopped");
     process.exit(0);
@@ -49,3 +50,4 @@ const stop = (signal: string) => {
 };
 process.on("SIGTERM", stop);
 process.on("SIGINT", stop);
+process.on("SIGHUP", stop);

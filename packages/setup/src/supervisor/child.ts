@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } fr
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { killProcess } from "../../../host-agent/src/processes/proc.ts";
+import { waitFor } from "../tools/wait.ts";
 import {
   forgetRecord,
   isRunning,
@@ -27,6 +28,8 @@ export interface ChildPlan {
   readonly recordFile: string;
   readonly stopSignal: NodeJS.Signals;
   readonly stopTimeoutMs: number;
+  /** Ends it so that the next life takes over what it leaves: machines go on. */
+  readonly replaceSignal: NodeJS.Signals;
   /** Run before every start. */
   prepare?(): Promise<void>;
 }
@@ -39,6 +42,8 @@ const LONGEST_BACKOFF_MS = 5_000;
 const GOOD_LIFE_MS = 10_000;
 /** One that has lived this long had started, and is wanted back at once whatever has ended it. */
 const STARTED_LIFE_MS = 2_500;
+/** What is under way in it is finished first. */
+const REPLACE_TIMEOUT_MS = 30_000;
 const LOG_LIMIT_BYTES = 32 * 1024 * 1024;
 const LOG_TAIL_LINES = 12;
 const ADOPTED_LOOK_MS = 50;
@@ -52,6 +57,7 @@ export class Child {
   readonly #say: Say;
   #current: ProcessRecord | undefined;
   #isStopping = false;
+  #isReplacing = false;
   #loop: Promise<void> = Promise.resolve();
   #failures = 0;
   readonly #wake = new AbortController();
@@ -112,6 +118,21 @@ export class Child {
     forgetRecord(this.plan.recordFile);
   }
 
+  /** Ends it and starts it anew at once, from the code that is there now. Resolves when the new one runs. */
+  async replace(): Promise<void> {
+    const former = this.#current;
+    const message = `${this.plan.name} is not started anew`;
+    if (former !== undefined && isRunning(former)) {
+      this.#isReplacing = true;
+      killProcess(former.pid, this.plan.replaceSignal);
+      await waitFor(() => !isRunning(former), { timeoutMs: REPLACE_TIMEOUT_MS, message }).catch(() =>
+        killAndWait(former, this.plan.name),
+      );
+    }
+    const isNew = () => this.#current !== undefined && this.#current.pid !== former?.pid;
+    await waitFor(() => isNew() || this.#isStopping, { timeoutMs: LONGEST_BACKOFF_MS + GOOD_LIFE_MS, message });
+  }
+
   lastLines(): string[] {
     try {
       return readFileSync(this.plan.logFile, "utf8").trimEnd().split("\n").slice(-LOG_TAIL_LINES);
@@ -128,6 +149,12 @@ export class Child {
       const how = await life;
       this.#current = undefined;
       if (this.#isStopping) return;
+      if (this.#isReplacing) {
+        this.#isReplacing = false;
+        this.#failures = 0;
+        life = this.#run();
+        continue;
+      }
       this.#failures = performance.now() - started > GOOD_LIFE_MS ? 1 : this.#failures + 1;
       hasty = performance.now() - started > STARTED_LIFE_MS ? 0 : hasty + 1;
       const backoffMs = Math.min(FIRST_BACKOFF_MS * 2 ** hasty, LONGEST_BACKOFF_MS);

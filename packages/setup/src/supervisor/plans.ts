@@ -40,7 +40,7 @@ interface PlanInput {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** Root: it makes machines. Its SIGTERM hibernates every running sandbox. */
+/** Root: it makes machines. Its SIGTERM hibernates every running sandbox, its SIGHUP leaves them running for the next agent. */
 export function hostAgentPlan(input: PlanInput): ChildPlan {
   const { settings, identity } = input;
   const { PANDASTACK_API_KEY: _key, ...ours } = platformEnvironment(input.env);
@@ -56,6 +56,7 @@ export function hostAgentPlan(input: PlanInput): ChildPlan {
       PANDASTACK_CONTROL_GID: String(identity.users.controlPlane),
     },
     stopTimeoutMs: 120_000,
+    replaceSignal: "SIGHUP",
   };
 }
 
@@ -96,6 +97,7 @@ function childPlan({ settings, identity }: PlanInput, name: string, command: rea
     logFile: join(settings.dataDir, "logs", `${short}.log`),
     recordFile: join(identity.runDir, `${short}.json`),
     stopSignal: "SIGTERM" as const,
+    replaceSignal: "SIGTERM" as const,
   };
 }
 

@@ -92,6 +92,7 @@ export function postgres(options: { programs: string; dataDir: string; identity:
       // Fast shutdown: sessions are ended, everything is written.
       stopSignal: "SIGINT",
       stopTimeoutMs: 30_000,
+      replaceSignal: "SIGINT",
       prepare,
     },
     initialise: async (log) => {

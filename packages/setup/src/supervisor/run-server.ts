@@ -13,6 +13,7 @@ export interface RunServerOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Done with the data folder locked. */
   readonly setUp: () => Promise<{ postgres: string }>;
+  readonly setUpAgain: () => Promise<void>;
   readonly commands: Commands;
   readonly say: Say;
   readonly log: (text: string) => void;

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync } from "node:fs";
+import type { Server } from "node:http";
 import { closePool } from "../../../host-agent/src/pool/index.ts";
 import type { Settings } from "../settings.ts";
 import { removeTree } from "../tools/remove-tree.ts";
@@ -8,6 +9,7 @@ import { forgetFirstToken, readFirstToken } from "./first-token.ts";
 import { leaseIdentity, releaseIdentity, type ServerIdentity } from "./identity.ts";
 import { assertFree, type ListenAddress } from "./listen-address.ts";
 import { type Commands, controlPlanePlan, hostAgentPlan, hostSocket } from "./plans.ts";
+import { controlSocket, openControlSocket, type Tell } from "./control-socket.ts";
 import { type Postgres, postgres } from "./postgres.ts";
 import { untilReady } from "./readiness.ts";
 
@@ -20,6 +22,8 @@ export interface SupervisorOptions {
   readonly databaseUrl: string | undefined;
   readonly commands: Commands;
   readonly env: NodeJS.ProcessEnv;
+  /** What new code needs, before an upgrade. In a process of its own: this one has the old code. */
+  readonly setUpAgain: () => Promise<void>;
   readonly say: Say;
   readonly log: (text: string) => void;
 }
@@ -36,6 +40,7 @@ export class Supervisor {
   readonly #children: readonly Child[];
   readonly #ready = new AbortController();
   #isStarted = false;
+  #control: Server | undefined;
   #stopping: Promise<void> | undefined;
 
   private constructor(options: SupervisorOptions, identity: ServerIdentity) {
@@ -84,6 +89,26 @@ export class Supervisor {
     if (database !== undefined) await this.#startDatabase(database);
     // No waiting in between: each copes with the others coming later, and reading their code takes them longest.
     if (this.#stopping === undefined) for (const child of others) child.start();
+    this.#control = await openControlSocket(controlSocket(this.#identity.runDir), (tell) => this.upgrade(tell));
+  }
+
+  /**
+   * Host agent and control plane are started anew, one after the other, from the code that is there now. Machines notice nothing,
+   * and are adopted. PostgreSQL and this process go on.
+   */
+  async upgrade(tell: Tell): Promise<void> {
+    tell({ step: "set-up" });
+    await this.#options.setUpAgain();
+    for (const child of this.#children) {
+      if (child.plan.name === "PostgreSQL") continue;
+      const from = child.pid;
+      this.#options.log(`upgrade: starting ${child.plan.name} anew`);
+      await child.replace();
+      await this.ready();
+      if (this.#stopping !== undefined) throw new Error("the server was stopped");
+      tell({ step: child.plan.name, from_pid: from, pid: child.pid });
+    }
+    this.#options.say("Upgraded: host agent and control plane were started anew");
   }
 
   async #startDatabase(database: Child): Promise<void> {
@@ -129,6 +154,8 @@ export class Supervisor {
 
   async #stopAll(): Promise<void> {
     this.#ready.abort();
+    this.#control?.close();
+    this.#control?.closeAllConnections();
     for (const child of [...this.#children].reverse()) {
       this.#options.log(`stopping ${child.plan.name}`);
       await child.stop();

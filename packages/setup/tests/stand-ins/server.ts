@@ -9,6 +9,7 @@ await runServer({
   settings: readSettings(),
   env: process.env,
   setUp: () => Promise.resolve({ postgres: process.env["PANDASTACK_TEST_POSTGRES"] as string }),
+  setUpAgain: () => Promise.resolve(),
   commands: { hostAgent: standIn("host-agent.ts"), controlPlane: standIn("control-plane.ts") },
   say: (text) => process.stdout.write(`${text}\n`),
   log: () => {},
