@@ -59,5 +59,6 @@ function chooseFault(random: Random, way: RandomWay): Fault {
     return { kind: "point", point: random.pick(points), times: 1 + random.below(2), mustBeReached: false };
   const afterMs = random.below(LATEST_KILL_MS);
   if (random.chance(0.1)) return { kind: "kill", what: "everything", afterMs };
+  if (way !== "death" && random.chance(0.3)) return { kind: "kill machine", afterMs };
   return { kind: "kill", what: random.pick(parts), afterMs };
 }

@@ -38,9 +38,16 @@ async function strays(server: CrashServer, keysGivenUp: number): Promise<string[
     ...rows.snapshots
       .filter((row) => row.wanted === "deleted" || row.status === "creating")
       .map((row) => `row of snapshot ${row.id}: wanted ${row.wanted}, ${row.status}`),
+    ...rows.volumes
+      .filter((row) => row.wanted === "deleted" || row.status === "creating")
+      .map((row) => `row of volume ${row.id}: wanted ${row.wanted}, ${row.status}`),
     ...(rows.openKeys <= keysGivenUp ? [] : [`${rows.openKeys} idempotency keys without an answer`]),
     ...difference("sandbox", { rows: ids(rows.sandboxes), journal: ids(journal.sandboxes) }),
     ...difference("snapshot", { rows: ids(rows.snapshots), journal: ids(journal.snapshots) }),
+    ...difference("volume and its size", {
+      rows: rows.volumes.map((row) => `${row.id} ${row.size_bytes}`),
+      journal: journal.volumes.map((volume) => `${volume.id} ${volume.sizeBytes}`),
+    }),
     ...difference("state of sandbox", {
       rows: rows.sandboxes.map((row) => `${row.id} ${row.status}`),
       journal: journal.sandboxes.map((sandbox) => `${sandbox.id} ${sandbox.state}`),
@@ -57,6 +64,7 @@ function inThePool(server: CrashServer, journal: ReturnType<typeof readJournal>)
   return [
     ...difference("folder of sandbox", { pool: list("sandboxes"), journal: ids(journal.sandboxes) }),
     ...difference("folder of snapshot", { pool: list("snapshots"), journal: ids(journal.snapshots) }),
+    ...difference("file of volume", { pool: list("volumes"), journal: ids(journal.volumes).map((id) => `${id}.ext4`) }),
     ...list("scratch").map((name) => `scratch/${name}`),
     ...known.filter((id) => !machines.includes(id)).map((id) => `machine ${id} has no folder`),
     ...spareTooMany(
@@ -68,9 +76,12 @@ function inThePool(server: CrashServer, journal: ReturnType<typeof readJournal>)
     ...machines
       .filter((id) => !isAlive(vmmPid(server, id) ?? 0))
       .map((id) => `machine ${id} has a folder and no process`),
-    ...journal.sandboxes.flatMap(({ id, state }) => {
-      const wanted = state === "hibernated" ? ["disk", "memory-image"] : ["disk"];
-      return difference(`file of the ${state} sandbox ${id}`, { pool: list(`sandboxes/${id}`), expected: wanted });
+    ...journal.sandboxes.flatMap(({ id, state, reason, volumes = [] }) => {
+      // One that sleeps and says why has lost its memory.
+      const memory = state === "hibernated" && reason === null ? ["memory-image"] : [];
+      const copies = volumes.filter((volume) => volume.readOnly).map((volume) => `volume${volume.drive}`);
+      const expected = ["disk", ...memory, ...copies];
+      return difference(`file of the ${state} sandbox ${id}`, { pool: list(`sandboxes/${id}`), expected });
     }),
   ];
 }

@@ -1,6 +1,6 @@
 import { waitFor } from "@pandastack/platform";
 import { attempt, newKey, untilAnswered, untilDone, type Call, type Outcome } from "./client.ts";
-import type { Known, Model, State } from "./model.ts";
+import { VOLUME_PATH, type Known, type KnownVolume, type Model, type State } from "./model.ts";
 import type { Random } from "./random.ts";
 
 /**
@@ -11,6 +11,8 @@ export interface DeedContext {
   readonly model: Model;
   readonly random: Random;
   readonly repeats: boolean;
+  /** Its machine is being killed meanwhile: what is asked of it may be refused. */
+  readonly struck?: Known;
 }
 
 export type Deed = (context: DeedContext) => Promise<void>;
@@ -19,12 +21,20 @@ const TTL_SECONDS = 1;
 const IDLE_SECONDS = 1;
 const EXPIRY_TIMEOUT_MS = 40_000;
 
-const send = ({ model, repeats }: DeedContext, call: Call): Promise<Outcome> =>
-  repeats ? untilAnswered(model.server, call) : attempt(model.server, call);
+const send = async ({ model, repeats, struck }: DeedContext, call: Call): Promise<Outcome> => {
+  const outcome = await (repeats ? untilAnswered(model.server, call) : attempt(model.server, call));
+  // As good as lost: nobody knows how far it came.
+  if (struck && outcome.is === "refused" && call.path.includes(struck.id)) return { is: "faulted", code: outcome.code };
+  return outcome;
+};
 
 function victim({ model, random }: DeedContext, ...states: State[]): Known {
   return random.pick(model.in(...states));
 }
+
+/** What is in a copy of a sandbox that was made while its machine was being killed, nobody knows. */
+const copiedMark = ({ struck }: DeedContext, { id, mark }: Known): string | undefined =>
+  struck?.id === id ? undefined : mark;
 
 /** A call that brings a sandbox from the states that it may be in to another. */
 async function change(context: DeedContext, known: Known, to: State, call: Call): Promise<void> {
@@ -51,7 +61,7 @@ const create =
     const mark = model.marks.get(String(json["from_snapshot"]));
     const outcome = await send(context, { method: "POST", path: "/v1/sandboxes", json, key: tag });
     if (outcome.is === "refused") throw new Error(`a create is refused: ${outcome.text}`);
-    if (outcome.is === "done") model.add(outcome.body.id, mark);
+    if (outcome.is === "done") model.add(outcome.body.id, mark, { persistent: json["persistent"] === true });
     else model.loseSandboxes({ tag, count: 1, mark });
   };
 
@@ -59,7 +69,9 @@ const fork =
   (name: "fork" | "fork-tree", from: State[]): Deed =>
   async (context) => {
     const { model } = context;
-    const { id, mark } = victim(context, ...from);
+    const parent = victim(context, ...from);
+    const { id } = parent;
+    const mark = copiedMark(context, parent);
     const tag = newKey();
     const json = { count: 2, ttl_seconds: 0, metadata: { tag } };
     const outcome = await send(context, { method: "POST", path: `/v1/sandboxes/${id}/${name}`, json, key: tag });
@@ -71,7 +83,9 @@ const fork =
 
 async function promote(context: DeedContext): Promise<void> {
   const { model } = context;
-  const { id, mark } = victim(context, "running");
+  const parent = victim(context, "running");
+  const { id, mark } = parent;
+  if (context.struck === parent) return;
   const path = `/v1/sandboxes/${id}/fork-tree`;
   const call = { method: "POST", path, json: { count: 3, ttl_seconds: 0 }, key: newKey() } as const;
   const { children } = await untilDone(model.server, call);
@@ -90,12 +104,13 @@ async function promote(context: DeedContext): Promise<void> {
 
 async function snapshot(context: DeedContext): Promise<void> {
   const { model } = context;
-  const { id, mark } = victim(context, "running", "paused");
+  const sandbox = victim(context, "running", "paused");
+  const { id } = sandbox;
   const outcome = await send(context, { method: "POST", path: `/v1/sandboxes/${id}/snapshots`, key: newKey() });
   if (outcome.is === "refused") throw new Error(`a snapshot is refused: ${outcome.text}`);
   if (outcome.is === "faulted") return model.loseSnapshot();
   model.snapshots.set(outcome.body.id, "there");
-  model.marks.set(outcome.body.id, mark);
+  model.marks.set(outcome.body.id, copiedMark(context, sandbox));
 }
 
 async function deleteSnapshot(context: DeedContext): Promise<void> {
@@ -129,6 +144,84 @@ async function changeNetwork(context: DeedContext): Promise<void> {
     const outcome = await send(context, { method: "PATCH", path, json: { network: { egress } } });
     if (outcome.is === "refused") throw new Error(`changing the network is refused: ${outcome.text}`);
   }
+}
+
+const VOLUME_MB = 16;
+
+async function makeVolume(context: DeedContext, from?: KnownVolume): Promise<void> {
+  const { model } = context;
+  const name = `v${newKey().slice(-12)}`;
+  const [sizeMb] = from?.sizesMb ?? [VOLUME_MB];
+  const known: KnownVolume = {
+    name,
+    states: new Set(["there", "gone"]),
+    sizesMb: new Set([sizeMb!]),
+    mark: from?.mark,
+  };
+  model.volumes.set(name, known);
+  const path = from === undefined ? "/v1/volumes" : `/v1/volumes/${from.name}/clone`;
+  const json = from === undefined ? { name, size_mb: VOLUME_MB } : { name };
+  const outcome = await send(context, { method: "POST", path, json, key: newKey() });
+  if (outcome.is === "refused") throw new Error(`making a volume is refused: ${outcome.text}`);
+  if (outcome.is === "done") known.states = new Set(["there"]);
+  else model.loseAnswer();
+}
+
+/** That nobody has, or that somebody writes to. */
+async function pickVolume({ model, random }: DeedContext, of: "free" | "attached" | "any"): Promise<KnownVolume> {
+  const rows: { name: string; attached_to: unknown[] }[] = await untilDone(model.server, {
+    method: "GET",
+    path: "/v1/volumes",
+  });
+  const fits = rows.filter((row) => of === "any" || (row.attached_to.length === 0) === (of === "free"));
+  return model.volumes.get(random.pick(fits).name)!;
+}
+
+/** A sandbox that writes to a volume: one time in two it is persistent. */
+async function attach(context: DeedContext): Promise<void> {
+  const { model, random } = context;
+  const { name: volume } = await pickVolume(context, "free");
+  const tag = newKey();
+  const persistent = random.chance(0.5);
+  const volumes = [{ name: volume, path: VOLUME_PATH }];
+  const json = { ttl_seconds: 0, persistent, metadata: { tag }, volumes };
+  const outcome = await send(context, { method: "POST", path: "/v1/sandboxes", json, key: tag });
+  if (outcome.is === "refused") throw new Error(`a create with a volume is refused: ${outcome.text}`);
+  if (outcome.is === "done") model.add(outcome.body.id, undefined, { persistent, volume });
+  else model.loseSandboxes({ tag, count: 1, mark: undefined, volume });
+}
+
+async function growVolume(context: DeedContext): Promise<void> {
+  const known = await pickVolume(context, "attached");
+  const [before] = known.sizesMb;
+  known.sizesMb = new Set([before!, before! + VOLUME_MB]);
+  const call = { method: "PATCH", path: `/v1/volumes/${known.name}`, json: { size_mb: before! + VOLUME_MB } } as const;
+  const outcome = await send(context, call);
+  if (outcome.is === "refused" && !context.struck) throw new Error(`growing a volume is refused: ${outcome.text}`);
+  if (outcome.is === "done") known.sizesMb = new Set([before! + VOLUME_MB]);
+}
+
+async function deleteVolume(context: DeedContext): Promise<void> {
+  const known = await pickVolume(context, "free");
+  known.states = new Set(["there", "gone"]);
+  const outcome = await send(context, { method: "DELETE", path: `/v1/volumes/${known.name}` });
+  // What was repeated may have been done the first time.
+  if (outcome.is === "refused" && outcome.code !== "volume.not_found")
+    throw new Error(`deleting a volume is refused: ${outcome.text}`);
+  if (outcome.is === "done") known.states = new Set(["gone"]);
+}
+
+const withVolume = (model: Model, state: State): Known[] =>
+  model.in(state).filter((known) => known.volume !== undefined);
+
+function wakeWithVolume(context: DeedContext): Promise<void> {
+  const known = context.random.pick(withVolume(context.model, "hibernated"));
+  return change(context, known, "running", { method: "POST", path: `/v1/sandboxes/${known.id}/wake` });
+}
+
+function removeWithVolume(context: DeedContext): Promise<void> {
+  const known = context.random.pick(withVolume(context.model, "running"));
+  return change(context, known, "gone", { method: "DELETE", path: `/v1/sandboxes/${known.id}` });
 }
 
 /** Short-lived ones go by themselves, whoever is dead at that moment. */
@@ -188,11 +281,25 @@ export const deeds = {
   changeNetwork,
   expire,
   idle,
+  createVolume: (context: DeedContext) => makeVolume(context),
+  cloneVolume: async (context: DeedContext) => makeVolume(context, await pickVolume(context, "any")),
+  growVolume,
+  deleteVolume,
+  attach,
+  wakeWithVolume,
+  removeWithVolume,
 } satisfies Record<string, Deed>;
 export type DeedName = keyof typeof deeds;
 
 /** What must be there before it can be done. */
-export const needs: Partial<Record<DeedName, State | "snapshot">> = {
+type Need = State | "snapshot" | "volume" | "attached" | "asleep with a volume";
+export const needs: Partial<Record<DeedName, Need>> = {
+  cloneVolume: "attached",
+  growVolume: "attached",
+  deleteVolume: "volume",
+  attach: "volume",
+  wakeWithVolume: "asleep with a volume",
+  removeWithVolume: "attached",
   createFromSnapshot: "snapshot",
   deleteSnapshot: "snapshot",
   resume: "paused",
@@ -216,6 +323,8 @@ export async function provide(model: Model, random: Random, name: DeedName): Pro
   if (model.in("running").length < 1 || (need === "running" && model.in("running").length < 2))
     await deeds.create(context);
   for (const known of model.in("running")) if (known.mark === undefined) await model.putMark(known);
+  if (need === "volume") await makeVolume(context);
+  if (need === "attached" || need === "asleep with a volume") await provideAttached(context, need);
   if (need === "snapshot" && model.snapshots.size === 0) await deeds.snapshot(context);
   if (need === "paused" && model.in("paused").length === 0) {
     await deeds.create(context);
@@ -227,4 +336,16 @@ export async function provide(model: Model, random: Random, name: DeedName): Pro
     await model.putMark(model.in("running").at(-1)!);
     await deeds.hibernate(context);
   }
+}
+
+async function provideAttached(context: DeedContext, need: "attached" | "asleep with a volume"): Promise<void> {
+  const { model } = context;
+  if (withVolume(model, "running").length === 0) {
+    await makeVolume(context);
+    await attach(context);
+  }
+  const known = withVolume(model, "running").at(-1)!;
+  if (known.mark === undefined) await model.putMark(known);
+  if (need === "attached") return;
+  await change(context, known, "hibernated", { method: "POST", path: `/v1/sandboxes/${known.id}/hibernate` });
 }

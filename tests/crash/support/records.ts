@@ -10,15 +10,28 @@ export interface JournalMachine {
   slot: { number: number; netns: string; uid: number };
 }
 
+export interface JournalVolume {
+  id: string;
+  sizeBytes: number;
+}
+
 export interface JournalSandbox {
   id: string;
   state: string;
   reason: string | null;
+  restartDue?: boolean;
+  volumes?: { drive: number; readOnly: boolean }[];
   machine: JournalMachine | null;
 }
 
+interface Journal {
+  sandboxes: JournalSandbox[];
+  snapshots: { id: string }[];
+  volumes: JournalVolume[];
+}
+
 /** What the host agent has written down. */
-export function readJournal(server: CrashServer): { sandboxes: JournalSandbox[]; snapshots: { id: string }[] } {
+export function readJournal(server: CrashServer): Journal {
   const db = new DatabaseSync(join(server.dataDir, "journal/host.sqlite"), { readOnly: true });
   try {
     const records = <T>(table: string): T[] =>
@@ -26,7 +39,7 @@ export function readJournal(server: CrashServer): { sandboxes: JournalSandbox[];
         .prepare(`SELECT record FROM ${table}`)
         .all()
         .map((row) => JSON.parse(String(row["record"])) as T);
-    return { sandboxes: records("sandboxes"), snapshots: records("snapshots") };
+    return { sandboxes: records("sandboxes"), snapshots: records("snapshots"), volumes: records("volumes") };
   } finally {
     db.close();
   }
@@ -41,6 +54,7 @@ export interface Row {
 export interface Rows {
   sandboxes: Row[];
   snapshots: Row[];
+  volumes: (Row & { size_bytes: string })[];
   /** Keys whose request nobody has answered. */
   openKeys: number;
 }
@@ -57,6 +71,11 @@ export async function readRows(server: CrashServer): Promise<Rows> {
     return {
       sandboxes: await live("sandboxes"),
       snapshots: await live("snapshots"),
+      volumes: (
+        await client.query<Row & { size_bytes: string }>(
+          "select id, wanted, status, size_bytes from volumes where deleted_at is null",
+        )
+      ).rows,
       openKeys: Number(keys.rows[0]?.count ?? 0),
     };
   } finally {

@@ -5,7 +5,7 @@ import { waitFor, type CrashPoint } from "@pandastack/platform";
 import { untilNothingIsNoOnes } from "./belongings.ts";
 import { attempt, untilDone } from "./client.ts";
 import { deeds, provide, type DeedContext, type DeedName } from "./deeds.ts";
-import type { Known, Model } from "./model.ts";
+import type { Known, Model, State } from "./model.ts";
 import { readJournal } from "./records.ts";
 import { killAndWait, parts, type Part } from "./server.ts";
 import type { Way } from "./ways.ts";
@@ -15,10 +15,15 @@ const DEATH_SHOWN_MS = 2_000;
 const REACHED_TIMEOUT_MS = 60_000;
 const KEPT_SANDBOXES = 3;
 const KEPT_SNAPSHOTS = 2;
+const KEPT_VOLUMES = 1;
+/** Fewer than after which a sandbox is not started again. */
+const TOLERATED_DEATHS = 3;
 
 export type Fault =
   | { readonly kind: "point"; readonly point: CrashPoint; readonly times: number; readonly mustBeReached: boolean }
-  | { readonly kind: "kill"; readonly what: Part | "everything"; readonly afterMs: number };
+  | { readonly kind: "kill"; readonly what: Part | "everything"; readonly afterMs: number }
+  /** The machine of a sandbox that runs, perhaps the one that something is being done with. */
+  | { readonly kind: "kill machine"; readonly afterMs: number };
 
 /** One round: something is done, something dies, and when all is up again everything is looked at. */
 export async function playRound(context: DeedContext, way: Exclude<Way, "templates">, fault: Fault): Promise<void> {
@@ -31,6 +36,15 @@ export async function playRound(context: DeedContext, way: Exclude<Way, "templat
       rmSync(join(server.poolDir, "nodes"), { recursive: true, force: true });
     server.arm(fault.point, fault.times);
     await Promise.all([walk(context, way), untilReached(context, fault)]);
+  } else if (fault.kind === "kill machine") {
+    const struck = random.pick(model.in("running"));
+    const pid = machinePid(model, struck);
+    await Promise.all([walk({ ...context, struck }, way), delay(fault.afterMs).then(() => killAndWait(pid))]);
+    // It may have been put to sleep, or deleted, before it could die.
+    const isGone = struck.states.has("gone") && struck.states.size === 1;
+    if (!isGone) struck.states = new Set<State>(["running", "paused", "hibernated", "failed", ...struck.states]);
+    struck.memory = "unsure";
+    struck.deaths += 1;
   } else {
     const strike = delay(fault.afterMs).then(() =>
       fault.what === "everything" ? server.killEverything() : server.kill(fault.what),
@@ -39,11 +53,22 @@ export async function playRound(context: DeedContext, way: Exclude<Way, "templat
   }
   server.disarm();
   await server.untilUp();
+  await model.untilNothingIsDue();
   await model.settle();
   await untilNothingIsNoOnes(server, model.keysGivenUp);
   await model.settle();
+  await makeSure(model);
   await model.verify(model.in("running"));
   await tidyUp(context);
+}
+
+/** One that sleeps, and whose machine may have died before, is woken, so that it can be looked into. */
+async function makeSure(model: Model): Promise<void> {
+  for (const known of model.in("hibernated", "paused")) {
+    if (known.memory === "whole") continue;
+    await untilDone(model.server, { method: "POST", path: `/v1/sandboxes/${known.id}/wake` });
+    known.states = new Set(["running"]);
+  }
 }
 
 async function untilReached({ model }: DeedContext, fault: Fault & { kind: "point" }): Promise<void> {
@@ -68,8 +93,8 @@ async function walk(context: DeedContext, way: Exclude<Way, "templates">): Promi
       return server.kill("host agent");
     case "recoveryFromDeath": {
       const known = random.pick(model.in("running"));
-      known.states = new Set(["failed"]);
       const pid = machinePid(model, known);
+      expectDeath(known);
       await server.kill("host agent");
       return killAndWait(pid);
     }
@@ -88,13 +113,21 @@ async function walk(context: DeedContext, way: Exclude<Way, "templates">): Promi
   }
 }
 
+/** A persistent one is started again from its disk. */
+function expectDeath(known: Known): void {
+  known.states = new Set([known.persistent ? "running" : "failed"]);
+  known.memory = "lost";
+  known.deaths += 1;
+}
+
 /** A machine that dies is told of at once; what was in it is lost, and nothing else. */
 export async function killMachine(model: Model, known: Known): Promise<void> {
   const pid = machinePid(model, known);
   const alive = () => parts.map((part) => model.server.pidOf(part)).join();
   const watching = alive();
-  known.states = new Set(["failed"]);
+  expectDeath(known);
   await killAndWait(pid);
+  if (known.persistent) return untilStartedAgain(model, known);
   const since = performance.now();
   const shown = await waitFor(
     async () => {
@@ -110,6 +143,16 @@ export async function killMachine(model: Model, known: Known): Promise<void> {
     throw new Error(`the death of ${known.id}'s machine was shown after ${Math.round(tookMs)} ms`);
 }
 
+async function untilStartedAgain({ server }: Model, { id }: Known): Promise<void> {
+  await waitFor(
+    async () => {
+      const outcome = await attempt(server, { method: "GET", path: `/v1/sandboxes/${id}` });
+      return outcome.is === "done" && outcome.body.status === "running" && outcome.body.boot_mode === "cold";
+    },
+    { timeoutMs: REACHED_TIMEOUT_MS, intervalMs: 50, message: `${id}, whose machine has died, is not started again` },
+  );
+}
+
 function machinePid(model: Model, known: Known): number {
   const machine = readJournal(model.server).sandboxes.find(({ id }) => id === known.id)?.machine;
   if (!machine) throw new Error(`the journal has no machine for ${known.id}`);
@@ -119,7 +162,9 @@ function machinePid(model: Model, known: Known): number {
 /** Failed ones go; of the others few stay, so that every round costs the same. */
 async function tidyUp({ model, random }: DeedContext): Promise<void> {
   const { server } = model;
-  const doomed = model.in("failed");
+  const doomed = [...model.sandboxes.values()].filter(
+    ({ states, deaths }) => states.has("failed") || deaths >= TOLERATED_DEATHS,
+  );
   const rest = [...model.sandboxes.values()].filter((known) => !doomed.includes(known));
   while (rest.length > KEPT_SANDBOXES) {
     const known = random.pick(rest);
@@ -130,8 +175,23 @@ async function tidyUp({ model, random }: DeedContext): Promise<void> {
     await untilDone(server, { method: "DELETE", path: `/v1/sandboxes/${id}` });
     model.sandboxes.delete(id);
   }
+  const held = new Set([...model.sandboxes.values()].map(({ volume }) => volume));
+  const free = await freeVolumes(model);
+  for (const name of free.filter((one) => !held.has(one)).slice(KEPT_VOLUMES)) {
+    await untilDone(server, { method: "DELETE", path: `/v1/volumes/${name}` });
+    model.volumes.delete(name);
+  }
   for (const id of [...model.snapshots.keys()].slice(KEPT_SNAPSHOTS)) {
     await untilDone(server, { method: "DELETE", path: `/v1/snapshots/${id}` });
     model.snapshots.delete(id);
   }
+}
+
+/** Copies of one may be with sandboxes that do not know of it: children, and those from snapshots. */
+async function freeVolumes({ server }: Model): Promise<string[]> {
+  const rows: { name: string; attached_to: unknown[] }[] = await untilDone(server, {
+    method: "GET",
+    path: "/v1/volumes",
+  });
+  return rows.filter((row) => row.attached_to.length === 0).map((row) => row.name);
 }

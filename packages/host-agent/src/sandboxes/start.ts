@@ -90,6 +90,7 @@ async function bringUp(
     const guest = new GuestClient(connection);
     guest.correctClock(hello);
     await attachments.settle(guest);
+    if (attachments.plans.length > 0) crashPoint("host.machine.volumes-settled");
     return { machine, guest };
   } catch (error) {
     await machine?.stop();

@@ -1,6 +1,7 @@
 import { constants, chmodSync, chownSync, existsSync, linkSync, statSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
+import { crashPoint } from "@pandastack/platform";
 import type { NetworkSlot } from "../../network/slot.ts";
 import { volumeFileName, type VolumePlan } from "../runtime.ts";
 import { PLACEHOLDER_DRIVES } from "./command-line.ts";
@@ -27,6 +28,7 @@ const nodeName = (drive: number): string => `data${drive}`;
 export async function plugVolumes(vmm: Vmm, volumes: readonly VolumePlan[]): Promise<void> {
   for (const plan of volumes) {
     await placeVolume(vmm.files, vmm.record.slot, plan);
+    crashPoint("host.machine.volume-placed");
     await vmm.qmp.command("blockdev-add", {
       driver: "raw",
       "node-name": nodeName(plan.drive),
@@ -38,6 +40,7 @@ export async function plugVolumes(vmm: Vmm, volumes: readonly VolumePlan[]): Pro
       property: "drive",
       value: nodeName(plan.drive),
     });
+    crashPoint("host.machine.volumes-plugged");
   }
 }
 

@@ -24,7 +24,7 @@ export async function hibernateSandbox(
   answering: Answering,
 ): Promise<HostSandbox> {
   const entry = requireEntry(context, options.sandboxId);
-  if (!mayRun("hibernate", entry.record)) return answering([], toHostSandbox(entry.record));
+  if (!mayRun("hibernate", entry.record)) return letSleep(entry, answering);
   if (options.ifQuietForMs !== undefined) requireQuiet(context, entry, options.ifQuietForMs);
   return entry.whileShut(() => hibernate(context, entry, options, answering));
 }
@@ -68,5 +68,14 @@ async function hibernate(
     crashPoint("host.hibernate.stopped");
     await context.slots.release(machine.record.slot);
   });
+  return result;
+}
+
+/** It sleeps already. One whose machine has died was to be started again, and is now wanted asleep. */
+function letSleep(entry: SandboxEntry, answering: Answering): HostSandbox {
+  const { restartDue, ...record } = entry.record;
+  if (!restartDue) return answering([], toHostSandbox(record));
+  const result = answering([{ putSandbox: { id: record.id, record } }], toHostSandbox(record));
+  entry.record = record;
   return result;
 }

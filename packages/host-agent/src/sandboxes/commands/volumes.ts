@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from "node:fs";
 import type { HostCommand, HostVolume } from "@pandastack/contracts/host";
-import { Refusal } from "@pandastack/platform";
+import { Refusal, crashPoint } from "@pandastack/platform";
 import { volumeFile } from "../../files/layout.ts";
 import type { Answering } from "../commit.ts";
 import type { HostContext } from "../context.ts";
@@ -68,8 +68,10 @@ export async function growVolume(
       await requireVolumeRoom(context, sizeBytes - before.sizeBytes, `growing volume "${before.name}"`);
       const path = volumeFile(context.layout, volumeId);
       await withRoomRefused(() => context.volumeImages.grow({ path, sizeBytes }));
+      crashPoint("host.volume.file-grown");
     });
     context.commit([{ putVolume: { id: volumeId, record } }]);
+    crashPoint("host.volume.grown");
     context.volumes.records.set(volumeId, record);
   }
   await growWhereAttached(context, record);
@@ -86,6 +88,7 @@ async function growWhereAttached(context: HostContext, volume: VolumeRecord): Pr
     if (entry.state !== "running" || !attached || attached.sizeBytes >= volume.sizeBytes) return;
     const grown = { ...attached, sizeBytes: volume.sizeBytes };
     await entry.machine.announceVolume(attached.drive);
+    crashPoint("host.volume.announced");
     await growInGuest(await entry.guest(), grown);
     const volumes = entry.record.volumes?.map((one) => (one === attached ? grown : one));
     const record = { ...entry.record, volumes: volumes ?? [] };
@@ -103,6 +106,7 @@ export async function deleteVolume(
   await context.volumes.left([{ volumeId }]);
   context.volumes.requireDetached(volumeId);
   const result = answering([{ removeVolume: volumeId }], {});
+  crashPoint("host.volume.forgotten");
   context.volumes.records.delete(volumeId);
   await context.volumeImages.remove(volumeFile(context.layout, volumeId));
   return result;
@@ -122,6 +126,7 @@ function enter(context: HostContext, given: Omit<VolumeRecord, "createdAt">, ans
     rmSync(volumeFile(context.layout, record.id), { force: true });
     throw error;
   }
+  crashPoint("host.volume.committed");
   context.volumes.records.set(record.id, record);
   return result;
 }

@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type SandboxVolume, VOLUMES_PER_SANDBOX } from "@pandastack/contracts/host";
-import { Refusal, writeFileAtomic } from "@pandastack/platform";
+import { Refusal, crashPoint, writeFileAtomic } from "@pandastack/platform";
 import { volumeFile } from "../../files/layout.ts";
 import type { GuestClient } from "../../guest/client.ts";
 import { volumeFileName, type VolumePlan } from "../../runtimes/runtime.ts";
@@ -128,6 +128,7 @@ export async function beginTouching(context: HostContext, record: SandboxRecord,
     rmSync(mark);
   }
   writeFileAtomic(mark, "");
+  crashPoint("host.volume.touching");
 }
 
 export const copyFromImage = (volume: AttachedVolume, imageDir: string): VolumePlan => ({

@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { fsyncFolder, newHexId } from "@pandastack/platform";
+import { crashPoint, fsyncFolder, newHexId } from "@pandastack/platform";
 import { scratchDir, volumeFile, volumesDir } from "../../files/layout.ts";
 import { asRefusalWhenFull } from "../admission/index.ts";
 import type { HostContext } from "../context.ts";
@@ -31,6 +31,7 @@ export async function placeVolume<T>(
     const made = await withRoomRefused(() => make(path));
     renameSync(path, volumeFile(context.layout, volumeId));
     fsyncFolder(volumesDir(context.layout));
+    crashPoint("host.volume.placed");
     return made;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
