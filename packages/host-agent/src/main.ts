@@ -39,7 +39,10 @@ const stop = (signal: string) => {
   if (isStopping) return;
   isStopping = true;
   const isReplaced = signal === "SIGHUP";
-  log.info({ signal }, isReplaced ? "making room for the next host agent" : "stopping: running sandboxes are hibernated");
+  log.info(
+    { signal },
+    isReplaced ? "making room for the next host agent" : "stopping: running sandboxes are hibernated",
+  );
   void (async () => {
     await app.close();
     await (isReplaced ? leave() : close());

@@ -108,9 +108,17 @@ export class Model {
     if (known.volume !== undefined) this.volumes.get(known.volume)!.mark = mark;
   }
 
-  /** Persistent sandboxes whose machines have died are started again by the host itself. */
+  /** Persistent sandboxes whose machines have died are started again by the host itself, and shown so. */
   async untilNothingIsDue(): Promise<void> {
-    await waitFor(() => readJournal(this.server).sandboxes.every(({ restartDue }) => !restartDue), {
+    const isOver = async (): Promise<boolean> => {
+      const { sandboxes } = readJournal(this.server);
+      if (sandboxes.some(({ restartDue }) => restartDue)) return false;
+      const rows: Json[] = await untilDone(this.server, { method: "GET", path: "/v1/sandboxes" });
+      const states = new Map(rows.map((row): [string, State] => [row.id, row.status]));
+      const cold = sandboxes.filter(({ bootMode }) => bootMode === "cold");
+      return cold.every(({ id, state }) => !states.has(id) || states.get(id) === state);
+    };
+    await waitFor(isOver, {
       timeoutMs: RESTART_TIMEOUT_MS,
       intervalMs: 50,
       message: "a persistent sandbox whose machine has died is not started again",

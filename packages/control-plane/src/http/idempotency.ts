@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "kysely";
 import { crashPoint, Refusal, type Logger } from "@pandastack/platform";
 import type { Database } from "../persistence/database.ts";
-import { ownerIsGone, type Presence } from "../persistence/presence.ts";
+import type { Presence } from "../persistence/presence.ts";
 
 /** Below the 30 s at which clients give up. */
 const WAIT_LIMIT_MS = 25_000;
@@ -128,7 +128,7 @@ async function claim(parts: IdempotencyParts, request: IdempotentRequest, end: n
     if (row.owner === presence.id) return row.seed;
     const { rows } = await sql<{ seed: string }>`
       update idempotency_keys set owner = ${presence.id}
-      where workspace = ${workspace} and key = ${key} and status is null and owner <> ${presence.id} and ${ownerIsGone("owner")}
+      where workspace = ${workspace} and key = ${key} and status is null and owner <> ${presence.id} and ${presence.ownerIsDead("owner")}
       returning seed`.execute(db);
     if (rows[0] !== undefined) return rows[0].seed;
     await waitABit(end);

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import type { Logger } from "@pandastack/platform";
 import type { Database } from "./database.ts";
 import { SteadyClock } from "./steady-clock.ts";
@@ -56,6 +56,11 @@ export class Presence {
     if (this.#steadySince !== undefined) this.#steadySince = performance.now();
   }
 
+  /** SQL for "the control plane named in this column is not alive", where that can be told at this moment. */
+  ownerIsDead(column: string): RawBuilder<boolean> {
+    return sql<boolean>`(${ownerHasLeft(column)} or (${ownerIsGone(column)} and ${this.clock.isSteady()}))`;
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#db.deleteFrom("control_planes").where("id", "=", this.id).execute();
@@ -110,7 +115,7 @@ export const ownerHasLeft = (column: string) =>
     select from control_planes where control_planes.id = ${sql.ref(column)}))`;
 
 /** SQL for "the control plane named in this column is not alive". A missing row is a control plane that has left. */
-export const ownerIsGone = (column: string) =>
+const ownerIsGone = (column: string) =>
   sql<boolean>`(${sql.ref(column)} is null or not exists (
     select from control_planes where control_planes.id = ${sql.ref(column)}
       and control_planes.seen_at > clock_timestamp() - make_interval(secs => ${sql.lit(PRESENCE_TIMEOUT_MS / 1000)})))`;

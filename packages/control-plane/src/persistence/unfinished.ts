@@ -1,6 +1,6 @@
-import { sql, type RawBuilder } from "kysely";
+import { sql } from "kysely";
 import type { Database } from "./database.ts";
-import { ownerHasLeft, ownerIsGone } from "./presence.ts";
+import { ownerHasLeft, type Presence } from "./presence.ts";
 
 /** What one pass takes on: the rest is the next one's, or another control plane's. */
 const CLAIM_LIMIT = 20;
@@ -8,10 +8,8 @@ const CLAIM_LIMIT = 20;
 export type UnfinishedTable = "sandboxes" | "snapshots" | "volumes";
 
 export interface ClaimOptions {
-  /** Whether a silent control plane may be taken for dead; see `Presence.mayJudge`. */
-  readonly mayJudge: boolean;
-  /** SQL: silences can be told by the database's clock at this moment. */
-  readonly isSteady: RawBuilder<boolean>;
+  /** Who may be taken for dead. */
+  readonly presence: Pick<Presence, "mayJudge" | "ownerIsDead">;
   /** Between two attempts at the same row. */
   readonly retrySeconds: number;
   /** Ids that this process began, could not finish, and could not undo. */
@@ -23,9 +21,8 @@ export interface ClaimOptions {
  * so they are undone. Others skip what is claimed here for a while. Answers their ids.
  */
 export async function claimUnfinished(db: Database, table: UnfinishedTable, options: ClaimOptions): Promise<string[]> {
-  const ownerless = options.mayJudge
-    ? sql`(${ownerHasLeft("owner")} or (${ownerIsGone("owner")} and ${options.isSteady}))`
-    : ownerHasLeft("owner");
+  const { presence } = options;
+  const ownerless = presence.mayJudge ? presence.ownerIsDead("owner") : ownerHasLeft("owner");
   const abandoned = sql<boolean>`(status = 'creating' and (${ownerless} or id = any(${options.abandoned})))`;
   // Whatever a host says of a sandbox from before this is out of date.
   const outdate = table === "sandboxes" ? sql`, generation = generation + 1` : sql``;

@@ -120,8 +120,7 @@ export class Reconciler {
   async #finish(table: UnfinishedTable, remove: (parts: SandboxParts, id: string) => Promise<unknown>): Promise<void> {
     const { db, presence, log, abandoned } = this.#parts;
     const ids = await claimUnfinished(db, table, {
-      mayJudge: presence.mayJudge,
-      isSteady: presence.clock.isSteady(),
+      presence,
       retrySeconds: RETRY_SECONDS,
       abandoned: abandoned.ids(),
     });

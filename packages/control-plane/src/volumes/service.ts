@@ -57,13 +57,33 @@ export async function copyVolume(
   }));
 }
 
+/** Lives of one idempotency key, as of a sandbox's create. */
+const ROUNDS_LIMIT = 16;
+
 async function make(
   parts: VolumeParts,
   given: Making & { sizeBytes: number; isSnapshot: boolean },
   commandFor: (volumeId: string) => Extract<HostCommand, { name: "createVolume" | "cloneVolume" }>,
 ): Promise<VolumeRow> {
-  const id = deriveUuid(given.seed, "volume");
-  const operationId = deriveUuid(given.seed, "volume operation");
+  for (let round = 0; round < ROUNDS_LIMIT; round++) {
+    const row = await begin(parts, given, round);
+    // What the same request made before was deleted, by somebody or as unfinished: it is made anew.
+    if (row.wanted === "deleted") continue;
+    return row.status === "ready" ? row : finish(parts, row, commandFor(row.id));
+  }
+  throw new Refusal(
+    "idempotency.conflict",
+    "Idempotency-Key: what this key made was deleted too often; use another key",
+  );
+}
+
+async function begin(
+  parts: VolumeParts,
+  given: Making & { sizeBytes: number; isSnapshot: boolean },
+  round: number,
+): Promise<VolumeRow> {
+  const id = deriveUuid(given.seed, `volume ${round}`);
+  const operationId = deriveUuid(given.seed, `volume operation ${round}`);
   const row = await beginVolume(parts.db, { ...given, id, operationId, owner: parts.presence.id }).catch(
     (error: unknown) => {
       // The row may be there all the same: a lost answer is not a lost statement.
@@ -71,13 +91,18 @@ async function make(
       throw error;
     },
   );
-  if (row.wanted === "deleted")
-    throw new Refusal("idempotency.conflict", "Idempotency-Key: what this key made was deleted; use another key");
   parts.abandoned.remove([id]);
-  if (row.status === "ready") return row;
+  return row;
+}
+
+async function finish(
+  parts: VolumeParts,
+  { id, operation_id: operationId }: VolumeRow,
+  command: Extract<HostCommand, { name: "createVolume" | "cloneVolume" }>,
+): Promise<VolumeRow> {
   crashPoint("control.volume.written");
   try {
-    const host = await parts.host.execute(operationId, commandFor(id));
+    const host = await parts.host.execute(operationId, command);
     crashPoint("control.volume.made");
     const made = await finishVolume(parts.db, host);
     crashPoint("control.volume.finished");
