@@ -1,5 +1,6 @@
-import type { Logger } from "@pandastack/platform";
+import { totalmem } from "node:os";
 import { dirname } from "node:path";
+import type { Logger } from "@pandastack/platform";
 import { openCgroups } from "./cgroups/index.ts";
 import type { HostLayout } from "./files/layout.ts";
 import type { Artifacts } from "./images/artifacts.ts";
@@ -16,8 +17,11 @@ import { openSandboxHost } from "./sandboxes/sandbox-host.ts";
 /** `base`: what the design gives every sandbox; an emulated guest has one CPU, since a second only costs. */
 const MEMORY_MB = 512;
 const CPUS = { kvm: 2, tcg: 1 };
-/** Empty VMMs waiting (`PANDASTACK_VMMS_AHEAD`): enough for a burst, and each costs 20 MB. */
-const DEFAULT_VMMS_AHEAD = 4;
+/**
+ * Empty VMMs waiting (`PANDASTACK_VMMS_AHEAD`): enough for a burst, since a start costs as much of a core as a create does. Each
+ * takes 20 MB, so there is one for every 2 GiB of the host.
+ */
+const DEFAULT_VMMS_AHEAD = Math.max(2, Math.min(8, Math.floor(totalmem() / (2 * 1024 ** 3))));
 const MAX_VMMS_AHEAD = 64;
 /** Network slots waiting beside those that the VMMs hold. */
 const SLOTS_AHEAD = 4;

@@ -46,10 +46,11 @@ export class VmmsAhead {
     return undefined;
   }
 
-  /** Fills up in the background: at once when more than half of them are used up, else when nobody has asked for one for a while. */
+  /** Fills up in the background: at once when the last ones are being used up, else when nobody has asked for one for a while. */
   #refill(): void {
     clearTimeout(this.#calm);
-    if (this.#waiting.length + this.#starting < this.#options.count / 2) return this.#startMissing();
+    const fewest = Math.min(PARALLEL_STARTS, this.#options.count / 2);
+    if (this.#waiting.length + this.#starting < fewest) return this.#startMissing();
     this.#calm = setTimeout(() => this.#startMissing(), CALM_MS).unref();
   }
 
