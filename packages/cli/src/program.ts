@@ -2,6 +2,7 @@ import { Command } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { attachCommand } from "./commands/attach.ts";
 import { auditCommand } from "./commands/audit.ts";
+import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { changeCommands } from "./commands/change.ts";
 import { cpCommand } from "./commands/cp.ts";
 import { createCommand } from "./commands/create.ts";
@@ -67,6 +68,8 @@ export function buildProgram(): Command {
     templateGroup(),
     hostGroup(),
     doctorCommand(),
+    backupCommand(),
+    restoreCommand(),
     tokenGroup(),
     workspaceGroup(),
     auditCommand(),
