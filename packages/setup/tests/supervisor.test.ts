@@ -108,6 +108,17 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
     expect(server.leftovers()).toEqual([]);
   });
 
+  it("leaves everything running when it is told to make room for its successor", async () => {
+    await server.start();
+    const before = (["postgres", "host-agent", "control-plane"] as const).map((name) => server.recordedPid(name));
+    expect(await server.end("SIGUSR2", "process")).toBe(0);
+    expect(before.every(isThere)).toBe(true);
+    await server.start();
+    expect(server.recordedPid("postgres")).toBe(before[0]);
+    expect(before.slice(1).filter(isThere)).toEqual([]);
+    expect(server.notes.at(-1)).toBe("database: pandastack 2");
+  });
+
   it("is taken over after kill -9 of everything", async () => {
     await server.start();
     const pids = (["postgres", "host-agent", "control-plane"] as const).map((name) => server.recordedPid(name));

@@ -21,6 +21,8 @@ export interface RunServerOptions {
 
 const DEFAULT_LISTEN = "127.0.0.1:8080";
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+/** Ends the supervisor alone: what it supervises goes on, and the next start takes it over. For restarts and upgrades. */
+const LEAVE_SIGNAL = "SIGUSR2";
 
 /** The whole life of the process behind `npm start`: lock, set-up, serving until a signal, stopping. Ends the process. */
 export async function runServer(options: RunServerOptions): Promise<void> {
@@ -50,6 +52,11 @@ export async function runServer(options: RunServerOptions): Promise<void> {
   for (const signal of SIGNALS) process.on(signal, () => void stop(0));
   // A server that serves one program, a test run say, ends with it, however that ends.
   if (env["PANDASTACK_STOP_AT_EOF"] === "1") process.stdin.resume().once("end", () => void stop(0));
+  process.on(LEAVE_SIGNAL, () => {
+    if (isStopping) return;
+    say("Leaving; sandboxes and the server's parts go on until the next start takes them over");
+    process.exit(0);
+  });
 
   try {
     const listen = parseListenAddress(

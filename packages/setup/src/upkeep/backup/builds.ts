@@ -1,5 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
+import { neededBuildsFile } from "../../../../host-agent/src/files/layout.ts";
 import { entriesNamedIn, readUsers } from "../../cache/users.ts";
 import { copyTree } from "./copy.ts";
 
@@ -8,8 +9,10 @@ const NOT_KEPT = new Set(["npm", "postgres", "templates"]);
 
 /** `<kind>/<key>` of the builds that a data folder's images may need. */
 export function buildsOf(cacheDir: string, dataDir: string): string[] {
-  const artifacts = join(dataDir, "artifacts.json");
-  const named = existsSync(artifacts) ? entriesNamedIn(cacheDir, JSON.parse(readFileSync(artifacts, "utf8"))) : [];
+  // What a start needs, and what the host agent has written down that stored images need.
+  const named = [join(dataDir, "artifacts.json"), neededBuildsFile({ dataDir })].flatMap((file) =>
+    existsSync(file) ? entriesNamedIn(cacheDir, JSON.parse(readFileSync(file, "utf8"))) : [],
+  );
   const needed = readUsers(cacheDir)
     .users.filter((user) => user.dataDir === dataDir)
     .flatMap(({ needs }) => needs);
