@@ -110,11 +110,13 @@ export class Reconciler {
   async #compareNow(): Promise<void> {
     const { feed } = this.#parts;
     const connection = feed.connection;
-    this.#compareAt = performance.now() + COMPARE_MS;
+    // Due until it is done: one that fails is made again with the next pass.
+    this.#compareAt = 0;
     await compareWithHost(this.#parts);
     // What was compared before a host came back says nothing of what it has now.
-    if (connection !== undefined && connection === feed.connection) this.#isSynced = true;
-    else this.#compareAt = 0;
+    if (connection === undefined || connection !== feed.connection) return;
+    this.#isSynced = true;
+    this.#compareAt = performance.now() + COMPARE_MS;
   }
 
   async #finish(table: UnfinishedTable, remove: (parts: SandboxParts, id: string) => Promise<unknown>): Promise<void> {

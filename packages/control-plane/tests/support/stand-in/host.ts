@@ -46,6 +46,8 @@ export class StandInHost {
   readonly processes = new Map<string, StandInProcess>();
   /** Bytes of the upload that is being received: to see that they arrive as they are sent. */
   uploadedBytes = 0;
+  /** So many of the next lists of its sandboxes fail. */
+  failingLists = 0;
   /** Wait before every piece of an upload is taken. */
   uploadDelayMs = 0;
   /** Ids of the requests that were behind each method and path. */
@@ -138,8 +140,13 @@ export class StandInHost {
     if (resource === "volumes") return json({ volumes: [...this.state.volumes.volumes.values()] });
     if (resource === "snapshots")
       return json({ snapshots: [...this.state.snapshots.values()].map((snapshot) => snapshot.info) });
-    if (resource === "sandboxes" && id === "")
+    if (resource === "sandboxes" && id === "") {
+      if (this.failingLists > 0) {
+        this.failingLists--;
+        throw new Fault("host.unavailable", "not now");
+      }
       return json({ sandboxes: [...this.state.sandboxes.values()].map((sandbox) => sandbox.info) });
+    }
     if (resource !== "sandboxes") throw new Refusal("route.not_found", "no such route");
     if (rest.length === 0) return json(this.state.sandbox(id).info);
     const path = url.searchParams.get("path") ?? "";
