@@ -11,6 +11,8 @@ import { ADMIN_TOKEN } from "../support/server.ts";
 /** Bytes as no client library would send them, and servers inside that mean no good. */
 let inside: Inside;
 const requests: string[] = [];
+/** What is refused half-way may have reached the server inside, also when the next case is on already. */
+const REFUSED = "/refused";
 beforeAll(async () => {
   inside = await Inside.start();
   inside.server.host.ports.listen(4000, () => {});
@@ -19,7 +21,7 @@ afterAll(() => inside.stop());
 beforeEach(() => {
   requests.length = 0;
   inside.handle = (request, response) => {
-    requests.push(`${request.method} ${request.url}`);
+    if (request.url !== REFUSED) requests.push(`${request.method} ${request.url}`);
     request.resume();
     request.once("end", () => response.end("from inside"));
   };
@@ -31,7 +33,9 @@ const head = (line: string, ...headers: string[]) =>
 const statusesIn = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1]));
 
 describe("smuggling", () => {
-  const post = (...headers: string[]) => head(`POST ${inside.base}/a HTTP/1.1`, "Host: localhost", ...headers);
+  const postTo = (path: string, ...headers: string[]) =>
+    head(`POST ${inside.base}${path} HTTP/1.1`, "Host: localhost", ...headers);
+  const post = (...headers: string[]) => postTo("/a", ...headers);
   const HIDDEN = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
 
   test.each([
@@ -52,7 +56,7 @@ describe("smuggling", () => {
     ["a chunk without its end", ["Transfer-Encoding: chunked"], `1\r\nab\r\n0\r\n\r\n${HIDDEN}`],
     ["a NUL in a header", ["X-A: \0b"], HIDDEN],
   ])("%s: refused, and what follows is no request", async (_name, headers, body) => {
-    const text = await say(inside.url, post(...headers) + body);
+    const text = await say(inside.url, postTo(REFUSED, ...headers) + body);
     const statuses = statusesIn(text);
     expect(statuses.length, text).toBeLessThanOrEqual(1);
     expect(
