@@ -15,6 +15,14 @@ const node = (script: string, env: Record<string, string>): ReturnType<typeof sp
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
+/** Sleeps of this run alone: others' tests may run on the same machine. */
+const SLEEP = `sleep ${987_000_000 + process.pid}`;
+const WAIT_MS = 15_000;
+async function sleepers(): Promise<number[]> {
+  const listing = await runTool("ps", ["-eo", "pid=,args="], { life: "plain" });
+  const lines = listing.split("\n").filter((line) => line.trim().endsWith(SLEEP) && !line.includes("sh -c"));
+  return lines.map((line) => Number.parseInt(line, 10));
+}
 const modules = JSON.stringify(join(import.meta.dirname, "../src/tools"));
 
 describe("lock", () => {
@@ -65,16 +73,15 @@ describe("runTool", () => {
     async () => {
       const folder = temporaryFolder();
       // A grandchild in a session of its own, and a mount: what mmdebstrap leaves when it is cut off.
-      const tool = `mount -t tmpfs none ${folder} && setsid sleep 987654 & wait; sleep 987654`;
+      const tool = `mount -t tmpfs none ${folder} && setsid ${SLEEP} & wait; ${SLEEP}`;
       const script = `const { runTool } = await import(${modules} + "/run-tool.ts"); runTool("sh", ["-c", process.env.TOOL]); console.log(1)`;
       const setUp = node(script, { TOOL: tool });
-      const sleepers = async (): Promise<string[]> => {
-        const listing = await runTool("ps", ["-eo", "pid=,args="], { life: "plain" });
-        return listing.split("\n").filter((line) => /\bsleep 987654$/.test(line.trim()) && !line.includes("sh -c"));
-      };
-      await waitFor(async () => (await sleepers()).length > 0, { timeoutMs: 10_000, message: "the tool does not run" });
+      await waitFor(async () => (await sleepers()).length > 0, {
+        timeoutMs: WAIT_MS,
+        message: "the tool does not run",
+      });
       setUp.kill("SIGKILL");
-      await waitFor(async () => (await sleepers()).length === 0, { timeoutMs: 10_000, message: "the tool lives on" });
+      await waitFor(async () => (await sleepers()).length === 0, { timeoutMs: WAIT_MS, message: "the tool lives on" });
       expect(readFileSync("/proc/self/mounts", "utf8")).not.toContain(folder);
     },
   );
@@ -86,17 +93,15 @@ describe("runTool", () => {
     const started = join(temporaryFolder(), "started");
     const tool = runTool("sh", [
       "-c",
-      'grep -c " - xfs /dev/loop" /proc/self/mountinfo; touch "$1"; sleep 987653',
+      `grep -c " - xfs /dev/loop" /proc/self/mountinfo; touch "$1"; ${SLEEP}`,
       "sh",
       started,
     ]);
     const ended = tool.catch((error: unknown) => error);
-    await waitFor(() => existsSync(started), { timeoutMs: 10_000, message: "the tool does not run" });
+    await waitFor(() => existsSync(started), { timeoutMs: WAIT_MS, message: "the tool does not run" });
     await closePool({ dataDir, log });
-    const [sleeper] = (await runTool("pgrep", ["--full", "--exact", "sleep 987653"], { life: "plain" }))
-      .trim()
-      .split("\n");
-    process.kill(Number(sleeper), "SIGKILL");
+    await waitFor(async () => (await sleepers()).length > 0, { timeoutMs: WAIT_MS, message: "it does not sleep" });
+    for (const pid of await sleepers()) process.kill(pid, "SIGKILL");
     await ended;
     expect(kind).toMatch(/loop|folder/);
   });
@@ -105,10 +110,10 @@ describe("runTool", () => {
     const file = join(temporaryFolder(), "done");
     const script = `const { runTool } = await import(${modules} + "/run-tool.ts"); runTool("sh", ["-c", "echo $$ > $OUT.pid; sleep 0.5; echo done > $OUT"], { life: "outlives-us" })`;
     const setUp = node(script, { OUT: file });
-    await waitFor(() => existsSync(`${file}.pid`), { timeoutMs: 10_000, message: "the tool does not run" });
+    await waitFor(() => existsSync(`${file}.pid`), { timeoutMs: WAIT_MS, message: "the tool does not run" });
     setUp.kill("SIGKILL");
-    await waitFor(() => existsSync(file), { timeoutMs: 10_000, message: "the tool did not finish" });
+    await waitFor(() => existsSync(file), { timeoutMs: WAIT_MS, message: "the tool did not finish" });
     const pid = Number(readFileSync(`${file}.pid`, "utf8"));
-    await waitFor(() => processStat(pid) === undefined, { timeoutMs: 10_000, message: "the tool does not end" });
+    await waitFor(() => processStat(pid) === undefined, { timeoutMs: WAIT_MS, message: "the tool does not end" });
   });
 });
