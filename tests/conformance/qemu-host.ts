@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { hostLayout, type HostLayout } from "@pandastack/host-agent/files/layout";
 import { openCgroups, type Cgroups } from "@pandastack/host-agent/cgroups/index";
-import { GUEST_MAC, destroyAll, openNetwork } from "@pandastack/host-agent/network/index";
+import { GUEST_MAC, destroyAll, openNetwork, type Network } from "@pandastack/host-agent/network/index";
 import { closePool, openPool } from "@pandastack/host-agent/pool/index";
 import { probeKvm } from "@pandastack/host-agent/runtimes/qemu/kvm-probe";
 import { QemuRuntime } from "@pandastack/host-agent/runtimes/qemu/runtime";
@@ -12,12 +12,15 @@ import { Runtimes } from "@pandastack/host-agent/runtimes/registry";
 import { NetworkSlots } from "@pandastack/host-agent/sandboxes/network-slots";
 import { openSandboxHost } from "@pandastack/host-agent/sandboxes/sandbox-host";
 import type { SandboxHost } from "@pandastack/host-agent/sandboxes/host";
-import { createLogger, newHexId } from "@pandastack/platform";
+import { createLogger, newHexId, waitFor } from "@pandastack/platform";
 import { asOfAnotherBoot } from "./another-boot.ts";
 import { readArtifacts } from "./artifacts.ts";
 import type { Target } from "./suite/target.ts";
 
 const POOL_GB = "4";
+/** Network slots made ahead, each with two sockets of this process. */
+const SLOTS_AHEAD = 2;
+const STOCK_TIMEOUT_MS = 30_000;
 /** Where servers of this host lease their slots; the same for all of them. */
 const HOST_RUN_DIR = "/run/pandastack";
 
@@ -45,9 +48,9 @@ export async function openQemuHost(): Promise<Target> {
   let cgroups: Cgroups | undefined;
   let opened: SandboxHost | undefined;
 
-  async function open(): Promise<{ host: SandboxHost; runtime: QemuRuntime }> {
+  async function open(): Promise<{ host: SandboxHost; runtime: QemuRuntime; network: Network }> {
     await openPool({ dataDir, log, env: { ...process.env, PANDASTACK_POOL_GB: POOL_GB } });
-    const network = await openNetwork({ serverId, runDir: HOST_RUN_DIR, dataDir, log, prepareCount: 2 });
+    const network = await openNetwork({ serverId, runDir: HOST_RUN_DIR, dataDir, log, prepareCount: SLOTS_AHEAD });
     const slots = new NetworkSlots(network);
     cgroups = await openCgroups({ serverId, poolDir: layout.poolDir, runDir: HOST_RUN_DIR, log });
     const lease = {
@@ -61,7 +64,7 @@ export async function openQemuHost(): Promise<Target> {
     const host = await openSandboxHost({ layout, runtimes, artifacts, slots, mac: GUEST_MAC, log });
     opened = host;
     await host.ready();
-    return { host, runtime };
+    return { host, runtime, network };
   }
 
   async function removeFolders(): Promise<void> {
@@ -85,6 +88,12 @@ export async function openQemuHost(): Promise<Target> {
     folders: [layout.poolDir, layout.runDir],
     vmmMark: poolSource(layout),
     marks: [`ps${serverId}-`, `pandastack_${serverId}`, dataDir],
+    stocked: () =>
+      waitFor(() => agent.network.readyCount >= SLOTS_AHEAD, {
+        timeoutMs: STOCK_TIMEOUT_MS,
+        intervalMs: 5,
+        message: "the network's stock of slots is not full again",
+      }),
     async restart() {
       await agent.host.close("leave");
       await agent.runtime.close();

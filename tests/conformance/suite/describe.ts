@@ -116,6 +116,7 @@ export function describeRuntime(name: string, makeHost: () => Promise<Target>, o
 
 async function runAlone(one: Case, world: World, origin: Origin): Promise<void> {
   const look = (): Inventory => lookOver(world.target);
+  await world.target.stocked?.();
   const before = look();
   try {
     await one.run({ world, origin, box: await world.make(origin) });

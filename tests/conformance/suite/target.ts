@@ -9,6 +9,8 @@ export interface Target {
   readonly vmmMark: string | undefined;
   /** Texts of which every name that this server gives on the host (netns, link, rule, mount, cgroup) holds one. */
   readonly marks: readonly string[];
+  /** Resolves when all that is made ahead is there; what comes later would count as left over. Absent: nothing is made ahead. */
+  stocked?(): Promise<unknown>;
   /** The agent closes and another opens over the same folders; machines live on. */
   restart(): Promise<void>;
   /** The host goes down and comes up again: machines, memory, /run, mounts and links are gone, and its boot id is another. */
