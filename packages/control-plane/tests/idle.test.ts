@@ -134,14 +134,16 @@ describe("a hibernation that", () => {
     const id = await create(IDLE);
     server.host.script("hibernateSandbox", { refuse: "sandbox.in_use" });
     await until(id, "hibernated");
+    const tries = server.host.arrivalsMs["hibernateSandbox"]!;
+    const before = tries.length;
+    server.host.script("hibernateSandbox", ...Array(2).fill({ refuse: "capacity.insufficient_storage" }));
     const full = await create(IDLE);
-    server.host.script("hibernateSandbox", { refuse: "capacity.insufficient_storage" });
-    const refused = () => server.host.state.done["hibernateSandbox"];
-    const before = refused();
-    await delay(2500);
+    await waitFor(() => tries.length === before + 2, { timeoutMs: 10_000, message: "it is not tried again" });
     expect(await statusOf(full)).toBe("running");
-    expect(refused()).toBe(before);
     await until(full, "hibernated");
+    const [first, second, third] = tries.slice(before) as [number, number, number];
+    expect(second - first).toBeGreaterThanOrEqual(1000);
+    expect(third - second).toBeGreaterThanOrEqual(2000);
   });
 
   test("meets a request is followed by a wake, and the request is answered", async () => {

@@ -46,6 +46,8 @@ export class StandInHost {
   readonly processes = new Map<string, StandInProcess>();
   /** Bytes of the upload that is being received: to see that they arrive as they are sent. */
   uploadedBytes = 0;
+  /** When each command came, also those that were refused. */
+  readonly arrivalsMs: Partial<Record<HostCommandName, number[]>> = {};
   /** So many of the next lists of its sandboxes fail. */
   failingLists = 0;
   /** Wait before every piece of an upload is taken. */
@@ -224,6 +226,7 @@ export class StandInHost {
     response.once("close", () => (this.#commands -= 1));
     if (operation.epoch !== undefined && operation.epoch !== this.state.epoch)
       throw new Refusal("host.wrong_epoch", "another epoch");
+    (this.arrivalsMs[operation.command.name] ??= []).push(performance.now());
     const script = this.#scripts.get(operation.command.name)?.shift();
     if (script?.hang === true) return;
     if (script?.delayMs !== undefined) await delay(script.delayMs);
