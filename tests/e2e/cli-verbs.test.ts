@@ -122,6 +122,8 @@ describe("pandastack, beyond the everyday", () => {
     const types = lines((await following).stdout).map((line) => JSON.parse(line).type);
     expect(types).toContain("sandbox.paused");
     expect(types.at(-1)).toBe("sandbox.deleted");
+    const running = lines((await cli("events", id, "--type", "sandbox.running", "--json")).stdout);
+    expect(running.map((line) => JSON.parse(line).type)).toEqual(["sandbox.running"]);
     expect((await cli("events", id, "-n", "1")).stdout).toMatch(/^\S+ {2}\d+ {2}sandbox\.\w+ {2}/);
   });
 
@@ -137,7 +139,8 @@ describe("pandastack, beyond the everyday", () => {
     expect(await json("metrics", id)).toMatchObject({ host_rss_bytes: expect.any(Number) });
     expect((await cli("metrics", id)).stdout).toMatch(/^uptime_seconds +\d+$/m);
     expect((await cli("top", "--once")).stdout).toMatch(new RegExp(`^${id} +running +[\\d.]+ `, "m"));
-    expect(await json("top", id)).toMatchObject([{ id, status: "running" }]);
+    expect((await cli("top", "--once", id)).stdout).toMatch(/^\S+: ready; \d+ running, .* free; pool .* free\n/);
+    expect(await json("top", id)).toMatchObject([{ id, status: "running", idle_seconds: expect.any(Number) }]);
   });
 
   it("fork-tree and promote", async () => {

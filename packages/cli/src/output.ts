@@ -29,7 +29,12 @@ export function formatTable(header: string[], rows: string[][]): string {
 
 /** `3s`, `5m`, `2h`, `4d`: how long ago a moment was. */
 export function formatAge(createdAt: string | undefined, nowMs: number = Date.now()): string {
-  const seconds = Math.max(0, Math.round((nowMs - Date.parse(createdAt ?? "")) / 1000));
+  return formatDuration(Math.round((nowMs - Date.parse(createdAt ?? "")) / 1000));
+}
+
+/** The same of seconds. What is in the future is now. */
+export function formatDuration(given: number): string {
+  const seconds = Math.max(0, given);
   if (Number.isNaN(seconds)) return "-";
   if (seconds < 60) return `${seconds}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;

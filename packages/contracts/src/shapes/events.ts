@@ -41,6 +41,7 @@ export const SandboxMetrics = z
     pid: z.int().describe("The VMM's; 0 while it has none."),
     uptime_seconds: z.int(),
     host_cpu_percent: z.number().describe("Of one core, since it started."),
+    host_cpu_seconds: z.number().describe("Processor time that its machine has taken."),
     host_rss_bytes: z.int(),
     host_vsz_bytes: z.int(),
     threads: z.int(),

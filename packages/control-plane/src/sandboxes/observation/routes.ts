@@ -19,6 +19,7 @@ export function observationHandlers(parts: SandboxParts): Pick<Handlers, Operati
           pid: figures.pid,
           uptime_seconds: Math.max(0, Math.floor(uptimeMs / 1000)),
           host_cpu_percent: uptimeMs > 0 ? Math.round((figures.cpuMs / uptimeMs) * 1000) / 10 : 0,
+          host_cpu_seconds: figures.cpuMs / 1000,
           host_rss_bytes: figures.rssBytes,
           host_vsz_bytes: 0,
           threads: 0,
