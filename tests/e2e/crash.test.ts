@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject } from "vitest";
 import { leftoversOf } from "./support/leftovers.ts";
 import { itWhen } from "./support/not-run.ts";
 import { findBelow, treeOf } from "./support/process-tree.ts";
+import { OUR_CLI, runCli } from "./support/programs.ts";
 import { hasEnded, removeData, type RunningServer, startServer } from "./support/start-server.ts";
 
 const { isFake, dataDir: sharedData } = inject("server");
@@ -58,6 +59,24 @@ describe("kill -9", () => {
       await another.kill();
     });
   }
+
+  withVms("no: an upgrade leaves its machine running, and it is driven again", async () => {
+    const { pid } = await sandbox.metrics();
+    const parts = [/host-agent/, /control-plane/].map((command) => findBelow(server.supervisor.pid!, command));
+    const env = { PANDASTACK_DATA_DIR: server.dataDir };
+    const { exitCode, stdout, stderr } = await runCli(OUR_CLI, ["upgrade", "--json"], { env });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    const steps = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { step: string; from_pid?: number });
+    expect(steps.map(({ step }) => step)).toEqual(["set-up", "host agent", "control plane"]);
+    expect(steps.slice(1).map((step) => step.from_pid)).toEqual(parts);
+    expect(parts.filter(isAlive)).toEqual([]);
+    expect((await sandbox.refresh()).status).toBe("running");
+    await untilItCounts();
+    expect((await sandbox.metrics()).pid).toBe(pid);
+  });
 
   withVms("of everything at once: the next start adopts it", async () => {
     const victims = treeOf(server.supervisor.pid!);

@@ -27,6 +27,7 @@ import { templateGroup } from "./commands/template.ts";
 import { tokenGroup } from "./commands/token.ts";
 import { topCommand } from "./commands/top.ts";
 import { ttlCommand } from "./commands/ttl.ts";
+import { upgradeCommand } from "./commands/upgrade.ts";
 import { volumeGroup } from "./commands/volume.ts";
 import { workspaceGroup } from "./commands/workspace.ts";
 import { EXIT_CODES_HELP } from "./failure.ts";
@@ -74,6 +75,7 @@ export function buildProgram(): Command {
     tokenGroup(),
     workspaceGroup(),
     auditCommand(),
+    upgradeCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command, program));
   return program.addHelpText(

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ const READY_TIMEOUT_MS = 60_000;
 
 /** A data folder, an address, and the server with stand-ins that is started on them, once or several times. */
 export class TestServer {
-  readonly dataDir = mkdtempSync(join(tmpdir(), "pandastack-setup-"));
+  #dataDir = mkdtempSync(join(tmpdir(), "pandastack-setup-"));
   readonly notesFile = join(mkdtempSync(join(tmpdir(), "pandastack-notes-")), "notes");
   readonly port: number;
   readonly postgres: string;
@@ -37,6 +37,17 @@ export class TestServer {
     if (options.isNew !== true)
       cpSync(await emptyCluster(server.postgres), join(server.dataDir, "pg"), { recursive: true });
     return server;
+  }
+
+  get dataDir(): string {
+    return this.#dataDir;
+  }
+
+  /** The data folder gets another path, while nothing runs on it. */
+  async move(): Promise<void> {
+    const place = `${this.#dataDir}-moved`;
+    renameSync(this.#dataDir, place);
+    this.#dataDir = place;
   }
 
   get url(): string {

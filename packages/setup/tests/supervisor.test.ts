@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { processStat } from "../../host-agent/src/processes/proc.ts";
+import { askForUpgrade, type UpgradeStep } from "../src/upkeep/upgrade.ts";
 import { runTool } from "../src/tools/run-tool.ts";
 import { waitFor } from "../src/tools/wait.ts";
 import { removeEmptyCluster, TestServer } from "./running-server.ts";
@@ -126,6 +127,38 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
     for (const pid of pids) process.kill(pid, "SIGKILL");
     await server.start();
     expect(server.lastDatabase).toBe("database: pandastack 2");
+  });
+
+  it("starts its parts anew when it is asked to upgrade, one after the other, and PostgreSQL goes on", async () => {
+    await server.start();
+    const pids = () => (["postgres", "host-agent", "control-plane"] as const).map((name) => server.recordedPid(name));
+    const before = pids();
+    const steps: UpgradeStep[] = [];
+    await askForUpgrade(server.dataDir, (step) => steps.push(step));
+    const after = pids();
+    expect(after[0]).toBe(before[0]);
+    expect(steps).toEqual([
+      { step: "set-up" },
+      { step: "host agent", from_pid: before[1], pid: after[1] },
+      { step: "control plane", from_pid: before[2], pid: after[2] },
+    ]);
+    expect(before.slice(1).filter(isThere)).toEqual([]);
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+    // It was asked to make room, not to put everything to sleep.
+    expect(server.notes).not.toContain("host agent stops");
+    await server.end("SIGTERM");
+    await expect(askForUpgrade(server.dataDir, () => {})).rejects.toThrow(/does not run/);
+    expect(server.leftovers()).toEqual([]);
+  });
+
+  it("goes on where its data folder was moved to", async () => {
+    await server.start();
+    const { id } = server;
+    await server.end("SIGTERM");
+    await server.move();
+    await server.start();
+    expect(server.id).toBe(id);
+    expect(server.notes.at(-1)).toBe("database: pandastack 2");
   });
 
   it("watches an adopted PostgreSQL, too", async () => {

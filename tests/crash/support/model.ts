@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { waitFor } from "@pandastack/platform";
 import { untilDone, type Json } from "./client.ts";
 import { readJournal } from "./records.ts";
-import type { CrashServer } from "./server.ts";
+import { isAlive, type CrashServer } from "./server.ts";
 
 /** Restarts that follow one another wait, and a boot in emulation beside other tests takes its time. */
 const RESTART_TIMEOUT_MS = 120_000;
@@ -108,15 +108,17 @@ export class Model {
     if (known.volume !== undefined) this.volumes.get(known.volume)!.mark = mark;
   }
 
-  /** Persistent sandboxes whose machines have died are started again by the host itself, and shown so. */
-  async untilNothingIsDue(): Promise<void> {
+  /** Deaths are noticed and shown, and persistent sandboxes are started again by the host itself. */
+  async untilDeathsAreOver(): Promise<void> {
     const isOver = async (): Promise<boolean> => {
       const { sandboxes } = readJournal(this.server);
       if (sandboxes.some(({ restartDue }) => restartDue)) return false;
       const rows: Json[] = await untilDone(this.server, { method: "GET", path: "/v1/sandboxes" });
       const states = new Map(rows.map((row): [string, State] => [row.id, row.status]));
-      const cold = sandboxes.filter(({ bootMode }) => bootMode === "cold");
-      return cold.every(({ id, state }) => !states.has(id) || states.get(id) === state);
+      return sandboxes.every(
+        ({ id, state, machine }) =>
+          (machine === null || isAlive(machine.pid)) && (!states.has(id) || states.get(id) === state),
+      );
     };
     await waitFor(isOver, {
       timeoutMs: RESTART_TIMEOUT_MS,

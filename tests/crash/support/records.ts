@@ -19,7 +19,6 @@ export interface JournalSandbox {
   id: string;
   state: string;
   reason: string | null;
-  bootMode: string;
   restartDue?: boolean;
   volumes?: { drive: number; readOnly: boolean }[];
   machine: JournalMachine | null;

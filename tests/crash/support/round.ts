@@ -53,7 +53,7 @@ export async function playRound(context: DeedContext, way: Exclude<Way, "templat
   }
   server.disarm();
   await server.untilUp();
-  await model.untilNothingIsDue();
+  await model.untilDeathsAreOver();
   await model.settle();
   await untilNothingIsNoOnes(server, model.keysGivenUp);
   await model.settle();
