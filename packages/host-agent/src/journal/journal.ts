@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { HostEvent } from "@pandastack/contracts/host";
@@ -35,11 +35,18 @@ export class Journal {
   /** Changes whenever the journal starts anew: commands meant for a former life of this host are refused. */
   readonly epoch: string;
   readonly hostId: string;
+  /**
+   * This is a copy of a journal that an agent has written elsewhere: another file than the one that was settled in. The machines
+   * that it names are the other's, if they live, and whatever it says of their pids must not be acted on.
+   */
+  readonly isCopy: boolean;
+  readonly #file: string;
 
   constructor(dataDir: string) {
     const dir = join(dataDir, "journal");
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    this.#db = new DatabaseSync(join(dir, "host.sqlite"));
+    const path = join(dir, "host.sqlite");
+    this.#db = new DatabaseSync(path);
     this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;");
     this.#db.exec(`
       CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -51,8 +58,17 @@ export class Journal {
     `);
     this.epoch = this.#meta("epoch");
     this.hostId = this.#meta("host_id");
+    const { dev, ino } = statSync(path, { bigint: true });
+    this.#file = `${dev}:${ino}`;
+    const settled = this.#prepare("SELECT value FROM meta WHERE name = 'file'").get();
+    this.isCopy = settled !== undefined && settled["value"] !== this.#file;
     this.#prepare("DELETE FROM operations WHERE finished_at < ?").run(Date.now() - OPERATION_MEMORY_MS);
     this.#prepare("DELETE FROM events WHERE seq <= (SELECT max(seq) FROM events) - ?").run(KEPT_EVENTS);
+  }
+
+  /** From here on what it names is this file's own. After recovery. */
+  settle(): void {
+    this.#prepare("INSERT OR REPLACE INTO meta VALUES ('file', ?)").run(this.#file);
   }
 
   sandboxes<T>(): T[] {

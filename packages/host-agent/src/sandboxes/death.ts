@@ -10,10 +10,15 @@ export const GOOD_LIFE_MS = 60_000;
 const FIRST_PAUSE_MS = 1_000;
 
 export const HOST_RESTARTED = "the host was restarted";
+export const FOLDER_COPIED = "the data folder was copied, or moved to another file system, while its machine ran";
+
+/** What a machine that was lost so had flushed may have been in memory alone, unless its sandbox was persistent. */
+export const isDiskLost = ({ state, reason }: Pick<SandboxRecord, "state" | "reason">): boolean =>
+  state === "failed" && (reason === HOST_RESTARTED || reason === FOLDER_COPIED);
 
 export interface Death {
   readonly reason: string;
-  /** `agent`: the host agent ended it, in a stop. `host`: the host was restarted. Else it ended by itself. */
+  /** `agent`: the host agent ended it, in a stop. `host`: it is of another boot of the host, or of another host. */
   readonly by: "itself" | "agent" | "host";
   /** How long it had lived; undefined where nobody saw it. */
   readonly livedMs?: number;

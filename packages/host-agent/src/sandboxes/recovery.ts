@@ -11,7 +11,7 @@ import { hibernateSandbox } from "./commands/hibernate.ts";
 import { checkVolumeFiles } from "./commands/volumes.ts";
 import { asStep } from "./commit.ts";
 import type { HostContext, SnapshotRecord } from "./context.ts";
-import { afterDeath, HOST_RESTARTED, type Death } from "./death.ts";
+import { afterDeath, FOLDER_COPIED, HOST_RESTARTED, isDiskLost, type Death } from "./death.ts";
 import { keepDisk } from "./disk.ts";
 import { SandboxEntry } from "./entry.ts";
 import { networkOf, OUT_OF_MEMORY, type SandboxRecord } from "./record.ts";
@@ -46,6 +46,7 @@ export async function recover(context: HostContext): Promise<void> {
   checkVolumeFiles(context);
   removeUnnamed(join(context.layout.poolDir, "scratch"), new Set());
   for (const entry of context.entries.values()) tidyFolder(context, entry);
+  context.journal.settle();
   crashPoint("host.recovery.finished");
   for (const entry of context.entries.values()) {
     const slot = entry.record.machine?.slot;
@@ -65,14 +66,14 @@ function slotsInUse(context: HostContext): { slot: NetworkSlot; network: HostNet
  * restart of the host of a sandbox that was not persistent: much of what it had written was in memory, so it is of no use.
  */
 function tidyFolder(context: HostContext, entry: SandboxEntry): void {
-  const { id, state, machine, reason } = entry.record;
+  const { id, state, machine } = entry.record;
   try {
     if (machine) keepDisk(context.layout, entry.record, entry.machine);
   } catch (error) {
     context.log.error({ err: error, sandboxId: id }, "an adopted sandbox's disk has no name of its own");
   }
   if (state !== "hibernated") rmSync(hibernationDir(context.layout, id), { recursive: true, force: true });
-  if (state === "failed" && reason === HOST_RESTARTED) rmSync(sandboxDisk(context.layout, id), { force: true });
+  if (isDiskLost(entry.record)) rmSync(sandboxDisk(context.layout, id), { force: true });
 }
 
 /**
@@ -122,6 +123,8 @@ async function recoverSandbox(context: HostContext, record: SandboxRecord): Prom
 /** One that lives and cannot be driven is of no use, and must not keep the host agent from serving all others. */
 async function findMachine(context: HostContext, record: MachineRecord): Promise<Machine | Death> {
   const runtime = context.runtimes.find(record.runtime)?.runtime;
+  // Whatever has those pids is another server's, which goes on with the original.
+  if (context.journal.isCopy && record.bootId === hostBootId()) return { reason: FOLDER_COPIED, by: "host" };
   // Its processes are strangers then, and end with those.
   if (!runtime) return { reason: `its runtime, "${record.runtime}", is not on this host any more`, by: "agent" };
   if (record.bootId !== hostBootId()) {

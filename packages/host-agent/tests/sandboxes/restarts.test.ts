@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HostCommand } from "@pandastack/contracts/host";
@@ -8,7 +8,7 @@ import { assembleFakeHost } from "../../src/assemble-fake.ts";
 import { hostLayout, type HostLayout } from "../../src/files/layout.ts";
 import { fakeMachines } from "../../src/runtimes/fake/index.ts";
 import type { SandboxHost } from "../../src/sandboxes/host.ts";
-import { DEATHS_LIMIT } from "../../src/sandboxes/death.ts";
+import { DEATHS_LIMIT, FOLDER_COPIED } from "../../src/sandboxes/death.ts";
 
 /** Machines that die one after the other, on the fake runtime. */
 describe("a persistent sandbox whose machine dies", () => {
@@ -85,4 +85,36 @@ describe("a persistent sandbox whose machine dies", () => {
       expect(events().slice(-2)).toEqual(["vm.died", "sandbox.woken"]);
     });
   }
+
+  it("is started from its disk where its data folder was copied, and the original's machine is left alone", async () => {
+    const plain = newSandboxId();
+    const create = { name: "createSandbox", from: { template: "base" }, runtime: "fake", env: {} } as const;
+    await execute({ ...create, sandboxId: plain, persistent: false });
+    await host.close("leave");
+    const living = () => fakeMachines().filter((one) => one.disk.startsWith(root));
+    expect(living()).toHaveLength(2);
+    const original = layout;
+    const dataDir = join(root, "copy");
+    cpSync(original.dataDir, dataDir, { recursive: true });
+    layout = hostLayout({ dataDir, runDir: join(root, "run-copy"), cacheDir });
+    await open();
+    expect(host.sandbox(id)).toMatchObject({ state: "hibernated", reason: FOLDER_COPIED });
+    expect(host.sandbox(plain)).toMatchObject({ state: "failed", reason: FOLDER_COPIED });
+    await execute({ name: "wakeSandbox", sandboxId: id });
+    expect(host.sandbox(id).bootMode).toBe("cold");
+    await host.close("hibernate");
+    expect(living(), "those of the original").toHaveLength(2);
+    layout = original;
+    await open();
+    expect([id, plain].map((one) => host.sandbox(one).state)).toEqual(["running", "running"]);
+  });
+
+  it("goes on where its data folder was moved to", async () => {
+    await host.close("hibernate");
+    const dataDir = join(root, "moved");
+    renameSync(layout.dataDir, dataDir);
+    layout = hostLayout({ dataDir, runDir: join(root, "run"), cacheDir });
+    await open();
+    expect(await execute({ name: "wakeSandbox", sandboxId: id })).toMatchObject({ state: "running", bootMode: "wake" });
+  });
 });
