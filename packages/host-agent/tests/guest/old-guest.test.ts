@@ -29,7 +29,7 @@ class OldGuest {
     const payload = (frame.payload.length > 0 && JSON.parse(frame.payload.toString())) as Record<string, string>;
     if (frame.type === FrameType.hello) {
       const said = JSON.parse(payloadOf(recorded("hello_ok")).toString()) as HelloOk;
-      return [encodeJsonFrame(FrameType.helloOk, 0, { ...said, nonce: payload["nonce"] })].flat() as Buffer[];
+      return [encodeJsonFrame(FrameType.helloOk, 0, { ...said, nonce: payload["nonce"] })];
     }
     if (frame.type !== FrameType.open) return [];
     const op = payload["op"]!;
@@ -41,7 +41,7 @@ class OldGuest {
     if (op === "exec") return RECORDED_EXEC.map(on);
     if (KNOWN.has(op)) return [on("result ok")];
     const error = { code: "unsupported", message: `unknown operation ${op}` };
-    return [encodeJsonFrame(FrameType.result, frame.stream, { error })].flat() as Buffer[];
+    return [encodeJsonFrame(FrameType.result, frame.stream, { error })];
   }
 }
 
