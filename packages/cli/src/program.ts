@@ -17,6 +17,7 @@ import { listCommand } from "./commands/list.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { metricsCommand } from "./commands/metrics.ts";
 import { networkCommand } from "./commands/network.ts";
+import { portForwardCommand } from "./commands/port-forward.ts";
 import { portsCommand } from "./commands/ports.ts";
 import { previewCommand } from "./commands/preview.ts";
 import { psCommand, signalCommand } from "./commands/processes.ts";
@@ -53,6 +54,7 @@ export function buildProgram(): Command {
     signalCommand(),
     cpCommand(),
     portsCommand(),
+    portForwardCommand(),
     networkCommand(),
     previewCommand(),
     logsCommand(),

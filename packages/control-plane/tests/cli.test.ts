@@ -1,6 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { cliJson, runCli } from "./support/cli.ts";
-import { startTestServer, type TestServer } from "./support/server.ts";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { createInterface } from "node:readline";
+import { buffer, text } from "node:stream/consumers";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { waitFor } from "@pandastack/platform";
+import { cliJson, runCli, startCli } from "./support/cli.ts";
+import { startTestServer, type Json, type TestServer } from "./support/server.ts";
 
 /** The command line, one process for each command, beside each other: most of a case's time is the start of a program. */
 let server: TestServer;
@@ -77,5 +83,54 @@ describe("pandastack", { concurrent: true, timeout: 30_000 }, () => {
   ])("%j is refused with what is wrong", async (args, exitCode, named) => {
     const ran = await run(...args);
     expect([ran.exitCode, ran.stderr]).toEqual([exitCode, expect.stringContaining(named)]);
+  });
+});
+
+describe("port-forward", () => {
+  const forward = async (...args: string[]) => {
+    const child = startCli(server.url, ["port-forward", ...args, "--json"]);
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const stderr = text(child.stderr);
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const ports: Json[] = [];
+    for (const arg of args) if (arg.includes(":")) ports.push(JSON.parse((await lines.next()).value as string));
+    const end = async () => {
+      const ended = once(child, "close");
+      child.kill("SIGTERM");
+      return { exitCode: (await ended)[0] as number | null, stderr: await stderr };
+    };
+    return { ports, end };
+  };
+  const dial = async (port: number, content: Buffer): Promise<Buffer> => {
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    socket.end(content);
+    return buffer(socket);
+  };
+
+  test("many connections at once, either side's end of its own, and no answer from a port where nothing listens", async () => {
+    const id = await created();
+    server.host.ports.listen(7000, (socket) => socket.pipe(socket));
+    // Answers when it has heard everything.
+    server.host.ports.listen(7001, async (socket) =>
+      socket.end(
+        createHash("sha256")
+          .update(await buffer(socket))
+          .digest(),
+      ),
+    );
+    await server.api("POST", `/v1/sandboxes/${id}/hibernate`);
+    const { ports, end } = await forward(id, ":7000", ":7001", ":7002");
+    expect(ports.map(({ remote_port: remote }) => remote)).toEqual([7000, 7001, 7002]);
+    const [echo, digest, nothing] = ports.map(({ port }) => port as number);
+    const contents = Array.from({ length: 40 }, (_, n) => randomBytes(n * 10_000));
+    const echoed = await Promise.all(contents.map((content) => dial(echo!, content)));
+    expect(echoed.every((answer, n) => answer.equals(contents[n]!))).toBe(true);
+    const large = randomBytes(8_000_000);
+    expect((await dial(digest!, large)).toString("hex")).toBe(createHash("sha256").update(large).digest("hex"));
+    expect(await dial(nothing!, Buffer.from("x")).catch(() => Buffer.alloc(0))).toEqual(Buffer.alloc(0));
+    const { exitCode, stderr } = await end();
+    expect([exitCode, stderr]).toEqual([0, expect.stringMatching(/^port 7002: .*refused/)]);
+    expect(server.host.state.done["wakeSandbox"]).toBe(1);
+    await waitFor(() => server.host.ports.open.size === 0, { timeoutMs: 5000, message: "connections stay open" });
   });
 });

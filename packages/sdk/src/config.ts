@@ -15,6 +15,12 @@ export interface ClientOptions {
   apiKey?: string | undefined;
   /** Another name of `apiKey`. */
   token?: string | undefined;
+  /**
+   * What host names of previews end in: the server's `PANDASTACK_PREVIEW_HOST_SUFFIX`, and its port where that is not the
+   * scheme's own. Default: `PANDASTACK_PREVIEW_HOST`, else `localhost:<port>` of a server on an address, else its name
+   * without a leading `api.`.
+   */
+  previewHost?: string | undefined;
   /** Longest wait for an answer, in milliseconds, for calls that name none; 0: for ever. Default 60,000. */
   timeoutMs?: number | undefined;
 }
@@ -23,6 +29,7 @@ export interface ResolvedConfig {
   readonly baseUrl: string;
   readonly apiKey: string | undefined;
   readonly timeoutMs: number;
+  readonly previewHost: string;
 }
 
 /** Where `npm start` listens. */
@@ -41,10 +48,19 @@ export function resolveConfig(options: ClientOptions = {}, env: NodeJS.ProcessEn
     file.baseUrl ||
     DEFAULT_BASE_URL;
   return {
+    previewHost: options.previewHost || env["PANDASTACK_PREVIEW_HOST"] || previewHostOf(baseUrl),
     baseUrl: baseUrl.replace(/\/+$/, "").replace(/\/v1$/, ""),
     apiKey: options.apiKey || options.token || env["PANDASTACK_API_KEY"] || env["PANDASTACK_TOKEN"] || file.apiKey,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
   };
+}
+
+/** Names below `localhost` are this machine to every browser; an address has no names below it. */
+function previewHostOf(baseUrl: string): string {
+  if (!URL.canParse(baseUrl)) return "localhost";
+  const { hostname, port } = new URL(baseUrl);
+  const isAddress = /^[\d.]+$|^\[/.test(hostname);
+  return `${isAddress ? "localhost" : hostname.replace(/^api\./, "")}${port === "" ? "" : `:${port}`}`;
 }
 
 /** `$XDG_CONFIG_HOME/pandastack/config.json`, by default under `~/.config`. */

@@ -32,6 +32,7 @@ export type { CreateOptions, VolumeMount } from "./sandbox/create.ts";
 export type { EventOptions } from "./sandbox/events.ts";
 export type { ForkOptions, ForkTreeOptions } from "./sandbox/fork.ts";
 export type { LogOptions } from "./sandbox/logs.ts";
+export type { PortConnection } from "./sandbox/port-connection.ts";
 export { Ports, type PreviewLinkOptions } from "./sandbox/ports.ts";
 export { type ListOptions, Sandbox, type Via } from "./sandbox/sandbox.ts";
 export { Sandboxes } from "./sandbox/sandboxes.ts";

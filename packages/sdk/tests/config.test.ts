@@ -37,3 +37,17 @@ it("reads the file where XDG says, in its older spelling, and survives a broken 
   });
   expect(resolveConfig({}, { HOME: homeWith("{") })).toMatchObject({ apiKey: undefined });
 });
+
+it("knows what hosts of previews end in", () => {
+  const host = (baseUrl: string, previewHost?: string, env: NodeJS.ProcessEnv = {}) =>
+    resolveConfig({ baseUrl, previewHost }, { HOME: "/nowhere", ...env }).previewHost;
+  expect(host("http://127.0.0.1:8080")).toBe("localhost:8080");
+  expect(host("http://[::1]:8080")).toBe("localhost:8080");
+  expect(host("http://localhost")).toBe("localhost");
+  expect(host("https://api.example.com")).toBe("example.com");
+  expect(host("https://panda.example.com:8443/v1")).toBe("panda.example.com:8443");
+  expect(host("https://api.example.com", undefined, { PANDASTACK_PREVIEW_HOST: "p.example" })).toBe("p.example");
+  expect(host("https://api.example.com", "given.example", { PANDASTACK_PREVIEW_HOST: "p.example" })).toBe(
+    "given.example",
+  );
+});

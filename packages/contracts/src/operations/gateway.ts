@@ -71,7 +71,8 @@ export const gatewayOperations = {
     method: "GET",
     path: "/v1/sandboxes/{id}/tcp/{port}",
     tag: TAG,
-    summary: "A TCP connection to a port inside, over a WebSocket: binary messages are its bytes.",
+    summary:
+      'A TCP connection to a port inside, over a WebSocket: binary messages are its bytes, the text `{"end":true}` is the end of yours.',
     role: "member",
     verb: "use",
     isActivity: true,

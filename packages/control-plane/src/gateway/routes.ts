@@ -26,6 +26,7 @@ type Operations =
 
 const DEFAULT_LABEL = "service";
 const DEFAULT_TTL_SECONDS = 3600;
+const END_MESSAGE = JSON.stringify({ end: true });
 
 export function gatewayHandlers(
   parts: SandboxParts,
@@ -113,7 +114,9 @@ export function gatewayHandlers(
 /** Bytes both ways; each side waits for the other. */
 function carry(socket: WebSocket, tunnel: Readable & NodeJS.WritableStream): void {
   keepAlive(socket);
-  socket.on("message", (data) => {
+  socket.on("message", (data, isBinary) => {
+    // The one thing to be said beside bytes: that there are no more, while answers may still come.
+    if (!isBinary) return void (bufferOf(data).toString() === END_MESSAGE && tunnel.end());
     if (tunnel.write(bufferOf(data))) return;
     socket.pause();
     tunnel.once("drain", () => socket.resume());
@@ -122,7 +125,12 @@ function carry(socket: WebSocket, tunnel: Readable & NodeJS.WritableStream): voi
     tunnel.pause();
     socket.send(chunk, { binary: true, compress: false }, () => tunnel.resume());
   });
-  tunnel.once("end", () => socket.close(CloseCode.normal));
+  // A stream that is ending has no drain: what waits for one would never hear the other side's goodbye.
+  tunnel.once("finish", () => socket.resume());
+  tunnel.once("end", () => {
+    socket.resume();
+    socket.close(CloseCode.normal);
+  });
   tunnel.once("error", () => socket.close(CloseCode.internal));
   tunnel.once("close", () => socket.close(CloseCode.internal));
   socket.once("close", () => tunnel.destroy());

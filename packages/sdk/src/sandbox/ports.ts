@@ -1,6 +1,9 @@
 import type { CallOptions, Http } from "../transport/http.ts";
 import { Listing } from "../transport/listing.ts";
+import { connectPort, type PortConnection } from "./port-connection.ts";
 import type { PortInfo, PreviewLink } from "../types.ts";
+
+const LAST_PORT = 65_535;
 
 /** What a signed link opens, and for how long. */
 export interface PreviewLinkOptions extends CallOptions {
@@ -15,9 +18,11 @@ export class Ports {
   readonly #http: Http;
   readonly #path: string;
   readonly #sandboxPath: string;
+  readonly #id: string;
 
-  constructor(http: Http, sandboxPath: string) {
+  constructor(http: Http, sandboxPath: string, id: string) {
     this.#http = http;
+    this.#id = id;
     this.#sandboxPath = sandboxPath;
     this.#path = `${sandboxPath}/ports`;
   }
@@ -36,6 +41,29 @@ export class Ports {
   /** Takes the label away and makes the preview private again. */
   async remove(port: number, options: CallOptions = {}): Promise<void> {
     await this.#http.json("DELETE", `${this.#path}/${port}`, options);
+  }
+
+  /**
+   * The address of a port's own host. Private unless the port is public: a browser wants `createPreviewLink`, a program sends
+   * the API token. Made here, without asking: where the server has a preview domain of its own, say `previewHost` to the client.
+   * @example await fetch(sandbox.ports.url(3000), { headers: { authorization: `Bearer ${token}` } });
+   */
+  url(port: number): string {
+    return `${new URL(this.#http.config.baseUrl).protocol}//${this.host(port)}`;
+  }
+
+  /** Its host name, and port where the server's is not the scheme's own: `3000-<id>.example.com`. */
+  host(port: number): string {
+    if (!Number.isInteger(port) || port < 1 || port > LAST_PORT) throw new RangeError(`${port} is no port`);
+    return `${port}-${this.#id}.${this.#http.config.previewHost}`;
+  }
+
+  /**
+   * A TCP connection to whatever listens on a port, as a stream. Wakes the sandbox.
+   * @example const connection = await sandbox.ports.connect(5432);
+   */
+  connect(port: number, options: CallOptions = {}): Promise<PortConnection> {
+    return connectPort(this.#http, this.#sandboxPath, port, options);
   }
 
   /** A signed link to a server on a port, for people without a token. */

@@ -70,7 +70,7 @@ export class Sandbox {
     this.commands = new Commands(http, this.#path);
     this.files = new Files(http, this.#path, this.commands);
     this.pty = new Pty(http, this.#path);
-    this.ports = new Ports(http, this.#path);
+    this.ports = new Ports(http, this.#path, info.id);
     this.snapshots = new SandboxSnapshots(http, info.id);
   }
 
@@ -210,6 +210,14 @@ export class Sandbox {
     const json = { network: egress === undefined ? undefined : { egress }, egress_mbps: egressMbps };
     this.#info = await this.#http.json<SandboxInfo>("PATCH", this.#path, { ...options, ...REPEATABLE, json });
     return this.#info;
+  }
+
+  /**
+   * Host name of a server in it, for URLs of your own; `ports.url` is the whole address.
+   * @example const address = `https://${sandbox.getHost(3000)}/api`;
+   */
+  getHost(port: number): string {
+    return this.ports.host(port);
   }
 
   /** Its console and what API-started commands wrote there, line by line. */
