@@ -111,13 +111,9 @@ describe("port-forward", () => {
     const id = await created();
     server.host.ports.listen(7000, (socket) => socket.pipe(socket));
     // Answers when it has heard everything.
-    server.host.ports.listen(7001, async (socket) =>
-      socket.end(
-        createHash("sha256")
-          .update(await buffer(socket))
-          .digest(),
-      ),
-    );
+    server.host.ports.listen(7001, (socket) => {
+      void buffer(socket).then((heard) => socket.end(createHash("sha256").update(heard).digest()));
+    });
     await server.api("POST", `/v1/sandboxes/${id}/hibernate`);
     const { ports, end } = await forward(id, ":7000", ":7001", ":7002");
     expect(ports.map(({ remote_port: remote }) => remote)).toEqual([7000, 7001, 7002]);
