@@ -80,6 +80,7 @@ export const crashPoints = [
   "host.recovery.slots-adopted",
   "host.recovery.machines-removed",
   "host.recovery.finished",
+  "host.recovery.builds-noted",
   // Templates.
   "host.bake.begun",
   "host.bake.booted",

@@ -75,6 +75,7 @@ export const wayTo: Record<CrashPoint, Way> = {
   "host.recovery.slots-adopted": "recovery",
   "host.recovery.machines-removed": "recovery",
   "host.recovery.finished": "recovery",
+  "host.recovery.builds-noted": "recovery",
   "host.bake.begun": "templates",
   "host.bake.booted": "templates",
   "host.bake.imaged": "templates",

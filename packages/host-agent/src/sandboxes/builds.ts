@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { writeFileAtomic } from "@pandastack/platform";
+import { crashPoint, writeFileAtomic } from "@pandastack/platform";
 import {
   hibernationDir,
   neededBuildsFile,
@@ -27,6 +27,7 @@ export function rememberBuilds(context: HostContext, artifacts: Artifacts): void
   const images = imageDirs(layout).flatMap((dir) => readManifest(dir)?.needs ?? []);
   const paths = [...new Set([...ofToday, ...machines, ...images])].toSorted();
   writeFileAtomic(neededBuildsFile(layout), JSON.stringify({ paths }, null, 2));
+  crashPoint("host.recovery.builds-noted");
 }
 
 function imageDirs(layout: HostLayout): string[] {
