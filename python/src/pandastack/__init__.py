@@ -1,0 +1,154 @@
+"""The client of a PandaStack server: sandboxes that are microVMs.
+
+`PandaStack` and `Sandbox` for programs that wait, `AsyncPandaStack` and `AsyncSandbox` for asyncio; both are the same otherwise.
+"""
+
+from ._async.accounts import AsyncAudit, AsyncTokens, AsyncWorkspaces
+from ._async.catalogue import AsyncHosts, AsyncTemplates
+from ._async.client import AsyncPandaStack
+from ._async.command import AsyncCommand
+from ._async.commands import AsyncCommands
+from ._async.files import AsyncFiles
+from ._async.ports import AsyncPorts
+from ._async.pty import AsyncPty, AsyncTerminal
+from ._async.sandbox import AsyncSandbox
+from ._async.sandboxes import AsyncSandboxes
+from ._async.snapshots import AsyncSandboxSnapshots, AsyncSnapshots
+from ._async.stream import AsyncStream
+from ._async.volumes import AsyncVolume, AsyncVolumes
+from ._sync.accounts import Audit, Tokens, Workspaces
+from ._sync.catalogue import Hosts, Templates
+from ._sync.client import PandaStack
+from ._sync.command import Command
+from ._sync.commands import Commands
+from ._sync.files import Files
+from ._sync.ports import Ports
+from ._sync.pty import Pty, Terminal
+from ._sync.sandbox import Sandbox
+from ._sync.sandboxes import Sandboxes
+from ._sync.snapshots import SandboxSnapshots, Snapshots
+from ._sync.stream import Stream
+from ._sync.volumes import Volume, Volumes
+from .config import DEFAULT_BASE_URL, config_path
+from .errors import (
+    AuthError,
+    CapacityError,
+    CommandError,
+    ConflictError,
+    ConnectionError,
+    InvalidRequestError,
+    NotFoundError,
+    PandaStackError,
+    TimeoutError,
+)
+from .models import (
+    AttachedVolume,
+    AuditInfo,
+    CreatedTokenInfo,
+    EventInfo,
+    FileInfo,
+    HostInfo,
+    LifecycleInfo,
+    Me,
+    MetricsInfo,
+    NetworkInfo,
+    PortInfo,
+    PreviewLink,
+    ProcessInfo,
+    PromoteResult,
+    SandboxInfo,
+    SnapshotInfo,
+    TemplateInfo,
+    TokenInfo,
+    VolumeInfo,
+    WorkspaceInfo,
+)
+from .network import EgressRules, NetworkPolicy
+from .options import CreateOptions, ForkOptions
+from .requests import VolumeMount
+from .results import CommandEvent, CommandExit, CommandOutput, CommandResult, FileChange, TransferProgress
+from .version import __version__
+
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "AsyncAudit",
+    "AsyncCommand",
+    "AsyncCommands",
+    "AsyncFiles",
+    "AsyncHosts",
+    "AsyncPandaStack",
+    "AsyncPorts",
+    "AsyncPty",
+    "AsyncSandbox",
+    "AsyncSandboxSnapshots",
+    "AsyncSandboxes",
+    "AsyncSnapshots",
+    "AsyncStream",
+    "AsyncTemplates",
+    "AsyncTerminal",
+    "AsyncTokens",
+    "AsyncVolume",
+    "AsyncVolumes",
+    "AsyncWorkspaces",
+    "AttachedVolume",
+    "Audit",
+    "AuditInfo",
+    "AuthError",
+    "CapacityError",
+    "Command",
+    "CommandError",
+    "CommandEvent",
+    "CommandExit",
+    "CommandOutput",
+    "CommandResult",
+    "Commands",
+    "ConflictError",
+    "ConnectionError",
+    "CreateOptions",
+    "CreatedTokenInfo",
+    "EgressRules",
+    "EventInfo",
+    "FileChange",
+    "FileInfo",
+    "Files",
+    "ForkOptions",
+    "HostInfo",
+    "Hosts",
+    "InvalidRequestError",
+    "LifecycleInfo",
+    "Me",
+    "MetricsInfo",
+    "NetworkInfo",
+    "NetworkPolicy",
+    "NotFoundError",
+    "PandaStack",
+    "PandaStackError",
+    "PortInfo",
+    "Ports",
+    "PreviewLink",
+    "ProcessInfo",
+    "PromoteResult",
+    "Pty",
+    "Sandbox",
+    "SandboxInfo",
+    "SandboxSnapshots",
+    "Sandboxes",
+    "SnapshotInfo",
+    "Snapshots",
+    "Stream",
+    "TemplateInfo",
+    "Templates",
+    "Terminal",
+    "TimeoutError",
+    "TokenInfo",
+    "Tokens",
+    "TransferProgress",
+    "Volume",
+    "VolumeInfo",
+    "VolumeMount",
+    "Volumes",
+    "WorkspaceInfo",
+    "Workspaces",
+    "__version__",
+    "config_path",
+]

@@ -1,0 +1,139 @@
+"""Servers and networks that misbehave."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from running_server import StandIn, begins, hangs_up, says
+
+from pandastack import (
+    AsyncPandaStack,
+    CapacityError,
+    ConnectionError,
+    PandaStackError,
+    TimeoutError,
+    __version__,
+)
+from pandastack._async.commands import AsyncCommands
+from pandastack._async.files import AsyncFiles
+
+pytestmark = pytest.mark.anyio
+
+Start = Callable[..., StandIn]
+SANDBOX = f"/sandboxes/{'a' * 20}"
+BUSY = {"error": "full", "code": "capacity.unavailable", "retryable": True}
+
+
+async def test_asks_again_with_the_same_key(stand_in: Start) -> None:
+    server = stand_in(
+        hangs_up, says(503, {"error": "starting", "code": "host.unavailable", "retryable": True}), says(200, {})
+    )
+    async with AsyncPandaStack("pds_x", base_url=server.url) as panda:
+        with pytest.raises(ConnectionError) as caught:
+            await panda.sandboxes.create()
+    # The third answer came, and was no sandbox.
+    assert caught.value.code == "client.bad_answer"
+    keys = [request.headers["idempotency-key"] for request in server.requests]
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+    assert server.requests[0].headers["authorization"] == "Bearer pds_x"
+    assert server.requests[0].headers["user-agent"] == f"pandastack-python/{__version__}"
+
+
+async def test_waits_as_long_as_it_is_told(stand_in: Start) -> None:
+    server = stand_in(says(429, BUSY, {"retry-after": "0.3"}), says(200, []))
+    async with AsyncPandaStack(base_url=server.url) as panda:
+        began = time.monotonic()
+        assert await panda.sandboxes.list() == []
+        assert time.monotonic() - began >= 0.3
+
+
+async def test_says_why_where_there_is_no_time_to_wait(stand_in: Start) -> None:
+    server = stand_in(says(429, BUSY, {"retry-after": "60", "x-request-id": "r1"}))
+    async with AsyncPandaStack(base_url=server.url) as panda:
+        with pytest.raises(CapacityError) as caught:
+            await panda.sandboxes.list(timeout_seconds=5)
+    assert (caught.value.retry_after_seconds, caught.value.request_id) == (60, "r1")
+    assert len(server.requests) == 1
+
+
+async def test_does_not_repeat_what_may_have_been_done(stand_in: Start) -> None:
+    server = stand_in(says(503, {"error": "away", "code": "host.unavailable", "retryable": True}))
+    async with AsyncPandaStack(base_url=server.url) as panda:
+        with pytest.raises(PandaStackError):
+            await panda.tokens.create()
+        assert len(server.requests) == 1
+        # What was refused has done nothing.
+        busy = stand_in(says(429, BUSY, {"retry-after": "0"}))
+        async with AsyncPandaStack(base_url=busy.url) as other:
+            with pytest.raises(CapacityError):
+                await other.tokens.create()
+        assert len(busy.requests) == 4
+
+
+async def test_does_not_repeat_what_will_not_change(stand_in: Start) -> None:
+    server = stand_in(says(507, {"error": "full", "code": "capacity.insufficient_memory", "retryable": False}))
+    async with AsyncPandaStack(base_url=server.url) as panda:
+        with pytest.raises(CapacityError):
+            await panda.sandboxes.list()
+    assert len(server.requests) == 1
+
+
+async def test_gives_up_in_time(stand_in: Start) -> None:
+    server = stand_in(lambda _request, _handler: time.sleep(1))
+    async with AsyncPandaStack(base_url=server.url, timeout_seconds=0.2) as panda:
+        began = time.monotonic()
+        with pytest.raises(TimeoutError, match=r"0\.2 s") as caught:
+            await panda.sandboxes.list()
+        assert time.monotonic() - began < 0.9
+    assert caught.value.code == "client.timeout"
+
+
+async def test_names_a_server_that_is_not_there() -> None:
+    async with AsyncPandaStack(base_url="http://127.0.0.1:9") as panda:
+        with pytest.raises(ConnectionError, match="npm start") as caught:
+            await panda.sandboxes.list(timeout_seconds=0.2)
+        assert caught.value.code == "client.connection"
+        with pytest.raises(ConnectionError):
+            await AsyncCommands(panda.http, SANDBOX).start("cat", stdin=True)
+    for url in ("127.0.0.1:8080", "ftp://here", "http://[::1"):
+        async with AsyncPandaStack(base_url=url) as nowhere:
+            with pytest.raises(PandaStackError) as wrong:
+                await nowhere.sandboxes.list()
+            assert wrong.value.code == "client.bad_url"
+
+
+async def test_knows_who_is_no_server_of_ours(stand_in: Start) -> None:
+    page = stand_in(lambda _request, handler: handler.send(200, b"<html>"))
+    async with AsyncPandaStack(base_url=page.url) as panda:
+        with pytest.raises(ConnectionError) as caught:
+            await panda.sandboxes.list()
+        assert caught.value.code == "client.bad_answer"
+        with pytest.raises(PandaStackError) as refused:
+            await AsyncCommands(panda.http, SANDBOX).start("cat", stdin=True)
+        assert refused.value.code in ("http.200", "client.connection")
+
+
+async def test_says_how_to_find_a_command_whose_output_broke_off(stand_in: Start) -> None:
+    frame = 'event: stdout\ndata: {"chunk":"part"}\n\n'
+    server = stand_in(begins("text/event-stream", frame, {"x-pandastack-process": "c_1"}))
+    async with AsyncPandaStack(base_url=server.url) as panda:
+        pieces: list[str] = []
+        with pytest.raises(ConnectionError, match="c_1") as caught:
+            await AsyncCommands(panda.http, SANDBOX).run("x", on_stdout=pieces.append)
+    assert pieces == ["part"]
+    assert caught.value.details == {"command_id": "c_1"}
+    # Asking again would run it twice.
+    assert len(server.requests) == 1
+
+
+async def test_never_takes_half_a_file_for_a_whole_one(stand_in: Start) -> None:
+    server = stand_in(begins("application/octet-stream", "half"))
+    async with AsyncPandaStack(base_url=server.url) as panda:
+        files = AsyncFiles(panda.http, SANDBOX, AsyncCommands(panda.http, SANDBOX))
+        with pytest.raises(ConnectionError):
+            await files.read_bytes("/x", timeout_seconds=0.5)
+        with pytest.raises(ConnectionError):
+            await files.read_stream("/x").to_list()

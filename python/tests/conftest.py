@@ -1,0 +1,64 @@
+"""One real server for all tests: control plane, PostgreSQL and host agent, with a runtime that makes sandboxes up."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from running_server import Answer, Server, StandIn
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SERVE = REPOSITORY / "packages/control-plane/tests/support/serve.ts"
+STOP_TIMEOUT_SECONDS = 30
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    node = os.environ.get("PANDASTACK_NODE", "node")
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [node, str(SERVE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+        with process:
+            assert process.stdout is not None
+            assert process.stdin is not None
+            line = process.stdout.readline()
+            if not line.startswith("{"):
+                log.seek(0)
+                pytest.fail(f"the server did not start: {line}{log.read()}")
+            yield Server(**json.loads(line))
+            process.stdin.close()
+            process.wait(STOP_TIMEOUT_SECONDS)
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is set on this machine is not what is tested."""
+    for name in os.environ:
+        if name.startswith("PANDASTACK_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nowhere")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def stand_in() -> Iterator[Callable[..., StandIn]]:
+    """Starts servers that answer as they are told."""
+    started: list[StandIn] = []
+
+    def start(*answers: Answer) -> StandIn:
+        started.append(StandIn(*answers))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.close()
