@@ -83,11 +83,18 @@ export function runStage(stage: Stage, cwd: string, prefix?: string): Promise<nu
 const LAST_OUTPUT_MS = 5_000;
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
-export function summary(outcomes: readonly StageOutcome[]): string {
+/** What this machine cannot run, and why. */
+export interface NotRun {
+  readonly name: string;
+  readonly reason: string;
+}
+
+export function summary(outcomes: readonly StageOutcome[], notRun: readonly NotRun[] = []): string {
   const rows = outcomes.map(({ name, exitCode, durationMs }) => {
     const verdict = exitCode === 0 ? "passed" : `FAILED (exit code ${exitCode})`;
     return `  ${name.padEnd(24)} ${seconds(durationMs).padStart(9)}  ${verdict}`;
   });
+  rows.push(...notRun.map(({ name, reason }) => `  ${name.padEnd(24)} ${"".padStart(9)}  not run: ${reason}`));
   const failed = outcomes.filter((outcome) => outcome.exitCode !== 0).length;
   return ["", "── summary", ...rows, failed === 0 ? "all passed" : `${failed} of ${outcomes.length} failed`, ""].join(
     "\n",

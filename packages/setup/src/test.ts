@@ -4,12 +4,14 @@
  */
 import { join } from "node:path";
 import { cargoCommand } from "./artifacts/guest-agent.ts";
+import { pythonTools } from "./artifacts/python-tools.ts";
 import { openCache } from "./cache/cache.ts";
 import { findNpmCli } from "./host/npm.ts";
 import { reporterFor, setUp } from "./set-up.ts";
 import { readSettings } from "./settings.ts";
 import { hasHostCertificates } from "./artifacts/rootfs/guest-ca.ts";
 import { runStage, runStages, type Stage, summary } from "./stages.ts";
+import { runSteps } from "./steps/run-steps.ts";
 import { StepFailed } from "./steps/step.ts";
 
 // Guests are to reach package registries in tests, also where TLS is inspected.
@@ -28,16 +30,31 @@ function vitest(name: string, args: readonly string[]): Stage {
   return { name, file: process.execPath, args: [file, "run", ...args] };
 }
 
+const PYTHON_CLIENT = "Python client";
+
+function pythonClient(python: string): Stage {
+  const folder = join(settings.repository, "python");
+  // The server that its tests start is run with this Node.
+  const env = { PANDASTACK_NODE: process.execPath, PYTHONDONTWRITEBYTECODE: "1" };
+  return {
+    name: PYTHON_CLIENT,
+    file: python,
+    args: ["-m", "pytest", "--rootdir", folder, "-c", join(folder, "pyproject.toml"), folder],
+    env,
+  };
+}
+
 async function test(): Promise<number> {
   await setUp(settings, reporterFor(settings));
   if (chosen.length > 0) return runStage(vitest("tests", chosen), settings.repository);
-  const agent = await cargoCommand(openCache(settings.cacheDir), join(settings.repository, "native/guest-agent"), [
-    "test",
-    "--quiet",
-  ]);
+  const cache = openCache(settings.cacheDir);
+  const agent = await cargoCommand(cache, join(settings.repository, "native/guest-agent"), ["test", "--quiet"]);
+  const tools = pythonTools({ cache, repository: settings.repository });
+  await runSteps([tools.step], reporterFor(settings));
+  const python = tools.outcome();
   const stages = [
     { name: "types, lint and format", file: process.execPath, args: [findNpmCli(), "run", "--silent", "check"] },
-    { name: "guest agent", ...agent },
+    [{ name: "guest agent", ...agent }, ...("python" in python ? [pythonClient(python.python)] : [])],
     [
       vitest(
         "machines",
@@ -50,7 +67,8 @@ async function test(): Promise<number> {
     ],
   ];
   const outcomes = await runStages(stages, settings.repository);
-  process.stdout.write(summary(outcomes));
+  const notRun = "python" in python ? [] : [{ name: PYTHON_CLIENT, reason: python.missing }];
+  process.stdout.write(summary(outcomes, notRun));
   return outcomes.every((outcome) => outcome.exitCode === 0) ? 0 : 1;
 }
 

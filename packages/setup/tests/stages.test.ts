@@ -54,3 +54,10 @@ it("ends although something that a stage left running holds its output open", { 
   expect(written).toContain("leaves │ left\n");
   expect(performance.now() - began).toBeLessThan(11_000);
 });
+
+it("says what was not run, and why", () => {
+  const outcomes = [{ name: "first", exitCode: 0, durationMs: 1000 }];
+  expect(summary(outcomes, [{ name: "other", reason: "there is no Python" }])).toMatch(
+    / {2}first .*passed\n {2}other +not run: there is no Python\nall passed/,
+  );
+});
