@@ -175,6 +175,11 @@ export class GuestClient implements Guest {
     }
   }
 
+  /** The host's clock was put to another time. */
+  tellTime(): void {
+    this.#setClock();
+  }
+
   #setClock(): void {
     // A guest whose agent is too old to know this keeps the time of its HELLO.
     this.#call("clock.set", { time_ns: wallClockNs() }).catch(() => {});

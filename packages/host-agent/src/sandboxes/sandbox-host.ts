@@ -32,6 +32,7 @@ import {
   totalMemoryBytes,
 } from "./admission/index.ts";
 import { rememberBuilds } from "./builds.ts";
+import { ClockWatch } from "./clock-watch.ts";
 import { closeSandboxes } from "./close.ts";
 import { hibernateSandbox } from "./commands/hibernate.ts";
 import { perform } from "./commands/perform.ts";
@@ -81,6 +82,7 @@ class LocalSandboxHost implements SandboxHost {
   readonly #refusals: RefusalWatch;
   readonly #pressure: PressureWatch;
   readonly #restarts: Restarts;
+  readonly #clock: ClockWatch;
   readonly #queue = new KeyedQueue();
   readonly #feed = new EventFeed();
   readonly #background = new Set<Promise<void>>();
@@ -140,6 +142,7 @@ class LocalSandboxHost implements SandboxHost {
       relax: () => this.#preparation.goOn(),
     });
     this.#restarts = new Restarts(this.#context);
+    this.#clock = new ClockWatch(this.#context);
   }
 
   async start(): Promise<void> {
@@ -147,6 +150,7 @@ class LocalSandboxHost implements SandboxHost {
     rememberBuilds(this.#context, this.#options.artifacts);
     for (const entry of this.#context.entries.values()) this.#restarts.schedule(entry);
     this.#refusals.start();
+    this.#clock.start();
     this.#context.traffic.start();
     this.#pressure.start();
     this.#ready = this.#preparation.run();
@@ -253,6 +257,7 @@ class LocalSandboxHost implements SandboxHost {
   async close(how: "leave" | "hibernate"): Promise<void> {
     this.#closing.abort();
     this.#restarts.close();
+    this.#clock.close();
     this.#context.traffic.stop();
     await this.#pressure.close();
     await this.#refusals.close();

@@ -29,7 +29,8 @@ export async function wakeSandbox(context: HostContext, sandboxId: string, answe
   const { memoryMb } = source.kind === "memory" ? source.manifest : entry.record;
   using _room = await context.admission.reserve({ machines: { count: 1, memoryMb } });
   // One that has failed has let go of its volumes, and others may have them by now.
-  const release = entry.state === "failed" ? volumes.claim(sandboxId, entry.record.volumes ?? []) : () => {};
+  const writable = (entry.record.volumes ?? []).filter((volume) => !volume.readOnly);
+  const release = entry.state === "failed" ? volumes.claim(sandboxId, writable) : () => {};
   try {
     const { started, attachments } = await start(context, entry.record, source);
     crashPoint("host.wake.started");
