@@ -3,16 +3,18 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { hostLayout, type HostLayout } from "@pandastack/host-agent/files/layout";
+import type { Artifacts } from "@pandastack/host-agent/images/artifacts";
 import { openCgroups, type Cgroups } from "@pandastack/host-agent/cgroups/index";
 import { GUEST_MAC, destroyAll, openNetwork, type Network } from "@pandastack/host-agent/network/index";
 import { closePool, openPool } from "@pandastack/host-agent/pool/index";
 import { probeKvm } from "@pandastack/host-agent/runtimes/qemu/kvm-probe";
 import { QemuRuntime } from "@pandastack/host-agent/runtimes/qemu/runtime";
 import { Runtimes } from "@pandastack/host-agent/runtimes/registry";
+import type { MachineSize, Runtime } from "@pandastack/host-agent/runtimes/runtime";
 import { NetworkSlots } from "@pandastack/host-agent/sandboxes/network-slots";
 import { openSandboxHost } from "@pandastack/host-agent/sandboxes/sandbox-host";
 import type { SandboxHost } from "@pandastack/host-agent/sandboxes/host";
-import { createLogger, newHexId, waitFor } from "@pandastack/platform";
+import { createLogger, newHexId, waitFor, type Logger } from "@pandastack/platform";
 import { asOfAnotherBoot } from "./another-boot.ts";
 import { readArtifacts } from "./artifacts.ts";
 import type { Target } from "./suite/target.ts";
@@ -31,11 +33,48 @@ export function missingForMachines(): string | undefined {
   return undefined;
 }
 
-/** A whole host agent over QEMU: own data folder, pool, network, server id. Hardware isolation where KVM works, else emulation. */
-export async function openQemuHost(): Promise<Target> {
+/** The parts of a host that a runtime is made with. */
+export interface HostParts {
+  readonly artifacts: Artifacts;
+  readonly layout: HostLayout;
+  readonly cgroups: Cgroups;
+  readonly slots: NetworkSlots;
+  readonly log: Logger;
+}
+
+export interface MadeRuntime {
+  readonly runtime: Runtime & { close?(): Promise<void> };
+  readonly size: MachineSize;
+}
+
+/** A host agent over QEMU. Hardware isolation where KVM works, else emulation. */
+export function openQemuHost(): Promise<Target> {
+  let kvm: boolean | undefined;
+  return openMachineHost({
+    name: "qemu",
+    async make({ slots, ...parts }) {
+      kvm ??= (
+        await probeKvm({
+          ...parts,
+          acquireSlot: () => slots.acquire(),
+          releaseSlot: (slot) => slots.release(slot),
+        })
+      ).works;
+      return { runtime: new QemuRuntime({ ...parts, kvm }), size: { cpus: kvm ? 2 : 1, memoryMb: 512 } };
+    },
+    markOf: ({ layout }) => poolSource(layout),
+  });
+}
+
+/** A whole host agent over a runtime with processes: own data folder, pool, network, server id. */
+export async function openMachineHost(options: {
+  name: string;
+  make: (parts: HostParts) => Promise<MadeRuntime>;
+  markOf: (server: { layout: HostLayout; serverId: string }) => string;
+}): Promise<Target> {
   const artifacts = await readArtifacts();
   const serverId = `t${newHexId(3)}`;
-  const dataDir = await mkdtemp(join(tmpdir(), "pandastack-qemu-"));
+  const dataDir = await mkdtemp(join(tmpdir(), `pandastack-${options.name}-`));
   const layout = hostLayout({
     dataDir,
     runDir: join(HOST_RUN_DIR, serverId),
@@ -44,22 +83,15 @@ export async function openQemuHost(): Promise<Target> {
   await mkdir(join(layout.runDir, "m"), { recursive: true, mode: 0o711 });
   const log = createLogger("conformance");
   log.level = process.env["PANDASTACK_LOG_LEVEL"] ?? "error";
-  let kvm: boolean | undefined;
   let cgroups: Cgroups | undefined;
   let opened: SandboxHost | undefined;
 
-  async function open(): Promise<{ host: SandboxHost; runtime: QemuRuntime; network: Network }> {
+  async function open(): Promise<{ host: SandboxHost; runtime: MadeRuntime["runtime"]; network: Network }> {
     await openPool({ dataDir, log, env: { ...process.env, PANDASTACK_POOL_GB: POOL_GB } });
     const network = await openNetwork({ serverId, runDir: HOST_RUN_DIR, dataDir, log, prepareCount: SLOTS_AHEAD });
     const slots = new NetworkSlots(network);
     cgroups = await openCgroups({ serverId, poolDir: layout.poolDir, runDir: HOST_RUN_DIR, log });
-    const lease = {
-      acquireSlot: () => slots.acquire(),
-      releaseSlot: (slot: Parameters<NetworkSlots["release"]>[0]) => slots.release(slot),
-    };
-    kvm ??= (await probeKvm({ artifacts, layout, cgroups, log, ...lease })).works;
-    const runtime = new QemuRuntime({ artifacts, layout, cgroups, kvm });
-    const size = { cpus: kvm ? 2 : 1, memoryMb: 512 };
+    const { runtime, size } = await options.make({ artifacts, layout, cgroups, slots, log });
     const runtimes = new Runtimes([{ runtime, size, ahead: 0 }]);
     const host = await openSandboxHost({ layout, runtimes, artifacts, slots, mac: GUEST_MAC, log });
     opened = host;
@@ -86,7 +118,7 @@ export async function openQemuHost(): Promise<Target> {
       return agent.host;
     },
     folders: [layout.poolDir, layout.runDir],
-    vmmMark: poolSource(layout),
+    vmmMark: options.markOf({ layout, serverId }),
     marks: [`ps${serverId}-`, `pandastack_${serverId}`, dataDir],
     stocked: () =>
       waitFor(() => agent.network.readyCount >= SLOTS_AHEAD, {
@@ -96,14 +128,14 @@ export async function openQemuHost(): Promise<Target> {
       }),
     async restart() {
       await agent.host.close("leave");
-      await agent.runtime.close();
+      await agent.runtime.close?.();
       agent = await open();
     },
     async reboot() {
       const living = agent.host.sandboxes().filter(({ state }) => state === "running" || state === "paused");
       const pids = await Promise.all(living.map(async ({ id }) => (await agent.host.usage(id)).pid));
       await agent.host.close("leave");
-      await agent.runtime.close();
+      await agent.runtime.close?.();
       for (const pid of pids) process.kill(pid, "SIGKILL");
       await cgroups?.close();
       await destroyAll({ serverId, runDir: HOST_RUN_DIR });
@@ -118,7 +150,7 @@ export async function openQemuHost(): Promise<Target> {
     },
     async close() {
       await agent.host.close("hibernate");
-      await agent.runtime.close();
+      await agent.runtime.close?.();
       await removeFolders();
     },
     programs: { echoServer: (port) => `exec python3 -c '${ECHO_SERVER.replace("PORT", String(port))}'` },

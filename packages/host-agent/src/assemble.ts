@@ -1,22 +1,18 @@
 import { totalmem } from "node:os";
 import { dirname } from "node:path";
 import type { Logger } from "@pandastack/platform";
+import { assembleRuntimes } from "./assemble-runtimes.ts";
 import { openCgroups } from "./cgroups/index.ts";
 import type { HostLayout } from "./files/layout.ts";
 import type { Artifacts } from "./images/artifacts.ts";
 import { GUEST_MAC, openNetwork, readNetworks } from "./network/index.ts";
 import { closePool, openPool } from "./pool/index.ts";
 import { probeKvm } from "./runtimes/qemu/kvm-probe.ts";
-import { QemuRuntime } from "./runtimes/qemu/runtime.ts";
-import { Runtimes } from "./runtimes/registry.ts";
 import type { SandboxHost } from "./sandboxes/host.ts";
 import { NetworkSlots } from "./sandboxes/network-slots.ts";
 import { acquireShut } from "./sandboxes/slots.ts";
 import { openSandboxHost } from "./sandboxes/sandbox-host.ts";
 
-/** `base`: what the design gives every sandbox; an emulated guest has one CPU, since a second only costs. */
-const MEMORY_MB = 512;
-const CPUS = { kvm: 2, tcg: 1 };
 /**
  * Empty VMMs waiting (`PANDASTACK_VMMS_AHEAD`): enough for a burst, since a start costs as much of a core as a create does. Each
  * takes 20 MB, so there is one for every 2 GiB of the host.
@@ -61,9 +57,7 @@ export async function assembleHost(options: {
     acquireSlot: () => acquireShut(slots),
     releaseSlot: (slot) => slots.release(slot),
   });
-  const runtime = new QemuRuntime({ artifacts, layout, cgroups, kvm: kvm.works });
-  const size = { cpus: kvm.works ? CPUS.kvm : CPUS.tcg, memoryMb: MEMORY_MB };
-  const runtimes = new Runtimes([{ runtime, size, ahead: vmmsAhead() }]);
+  const { runtimes, close } = assembleRuntimes({ artifacts, layout, cgroups, kvm: kvm.works, ahead: vmmsAhead() });
   const host = await openSandboxHost({
     layout,
     runtimes,
@@ -76,11 +70,11 @@ export async function assembleHost(options: {
     host,
     leave: async () => {
       await host.close("leave");
-      await runtime.close();
+      await close();
     },
     close: async () => {
       await host.close("hibernate");
-      await runtime.close();
+      await close();
       await cgroups.close();
       await closePool({ dataDir: layout.dataDir, log });
     },

@@ -85,7 +85,9 @@ function vmmProcesses(mark: string): string[] {
   for (const pid of list("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
       const { uid } = statSync(`/proc/${pid}`);
-      if (uid < FIRST_VMM_UID || !readFileSync(`/proc/${pid}/mountinfo`, "utf8").includes(mark)) continue;
+      if (uid < FIRST_VMM_UID) continue;
+      const places = ["mountinfo", "cgroup"].map((name) => readFileSync(`/proc/${pid}/${name}`, "utf8"));
+      if (!places.some((text) => text.includes(mark))) continue;
       found.push(`a machine: ${readFileSync(`/proc/${pid}/comm`, "utf8").trim()}`);
     } catch {
       // Gone while we looked.

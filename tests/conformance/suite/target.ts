@@ -5,7 +5,7 @@ export interface Target {
   readonly host: SandboxHost;
   /** Folders in which a removed sandbox leaves nothing: the pool and the run folder. */
   readonly folders: readonly string[];
-  /** A text in /proc/PID/mountinfo of this server's VMMs and of no one else's; undefined when the runtime has no processes. */
+  /** A text in /proc/PID/mountinfo or /proc/PID/cgroup of this server's VMMs and of no one else's; undefined when the runtime has no processes. */
   readonly vmmMark: string | undefined;
   /** Texts of which every name that this server gives on the host (netns, link, rule, mount, cgroup) holds one. */
   readonly marks: readonly string[];

@@ -23,13 +23,20 @@ impl Agent {
             .int("memory_available_bytes", memory_bytes(&memory, "MemAvailable:"))
             .int("disk_total_bytes", disk_total)
             .int("disk_used_bytes", disk_used)
-            .int("processes", tasks.unwrap_or(0))
+            .int("processes", tasks.filter(|count| *count > 0).unwrap_or_else(processes))
             .raw("load1", load1.as_bytes())
             .int("uptime_ms", uptime.split_whitespace().next().map_or(0, seconds_to_ms))
             .finish();
         self.finish(stream, Ok(answer));
         Ok(())
     }
+}
+
+/// Where the kernel does not count them (gVisor).
+fn processes() -> i64 {
+    let is_process = |name: &std::ffi::OsStr| name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter(|entry| is_process(&entry.file_name())).count() as i64
 }
 
 fn is_cpu(line: &str) -> bool {

@@ -15,6 +15,10 @@ pub fn list() -> OpResult {
     let mut ports = ListWriter::new();
     for listener in listeners {
         let pid = owners.get(&listener.inode);
+        // Our own, over TCP: of no concern to anyone but the host.
+        if pid == Some(&std::process::id()) {
+            continue;
+        }
         let name = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
         let port = ObjectWriter::new()
             .int("port", listener.port.into())

@@ -51,6 +51,8 @@ fn listening_ports_have_owners() {
     let port = listener.local_addr().unwrap().port();
     let outcome = host.call("ports", json!({}));
     let ports = outcome.ok()["ports"].as_array().unwrap();
+    let agents_own = guest.address.rsplit_once(':').unwrap().1.parse::<u64>().unwrap();
+    assert!(ports.iter().all(|entry| entry["port"] != agents_own));
     let ours = ports.iter().find(|entry| entry["port"] == port).unwrap();
     assert_eq!(
         (ours["address"].as_str(), ours["pid"].as_u64()),

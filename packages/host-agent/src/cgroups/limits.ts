@@ -4,6 +4,9 @@ import type { Controller } from "./hierarchies.ts";
 export interface Limited {
   readonly cpus: number;
   readonly memoryMb: number;
+  /** What the process that runs the guest may use beside its memory, and how many tasks. Absent: what a VMM needs. */
+  readonly overheadMb?: number;
+  readonly maxTasks?: number;
 }
 
 /** A file of a cgroup and what is written into it. Optional ones are missing on some kernels; the limit holds without them. */
@@ -35,7 +38,8 @@ const V1_SHARES = 1024;
 const V2_WEIGHT = 100;
 const V2_MAX_WEIGHT = 10_000;
 
-export const memoryLimitBytes = (size: Limited): number => (size.memoryMb + VMM_MEMORY_OVERHEAD_MB) * MIB;
+export const memoryLimitBytes = (size: Limited): number =>
+  (size.memoryMb + (size.overheadMb ?? VMM_MEMORY_OVERHEAD_MB)) * MIB;
 
 /** `device`: major and minor number of the pool's disk, as `7:0`. */
 export function machineSettings(version: 1 | 2, controller: Controller, size: Limited, device: string): Setting[] {
@@ -68,7 +72,7 @@ export function machineSettings(version: 1 | 2, controller: Controller, size: Li
             { file: "memory.oom.group", value: "1", optional: true },
           ];
     case "pids":
-      return [{ file: "pids.max", value: String(VMM_MAX_TASKS) }];
+      return [{ file: "pids.max", value: String(size.maxTasks ?? VMM_MAX_TASKS) }];
     case "io":
       return version === 1
         ? [

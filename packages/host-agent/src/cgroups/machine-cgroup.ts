@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { applySettings, removeCgroup } from "./folder.ts";
+import { applySettings, processesIn, removeCgroup } from "./folder.ts";
 import type { Hierarchy } from "./hierarchies.ts";
 import { machineSettings, type Limited } from "./limits.ts";
 
@@ -40,6 +40,12 @@ export class MachineCgroup {
   /** Takes in a process that was started outside. */
   enter(pid: number): void {
     for (const { folder } of this.#places) writeFileSync(join(folder, "cgroup.procs"), String(pid));
+  }
+
+  /** Pids of what is in it. */
+  processes(): number[] {
+    const [place] = this.#places;
+    return place ? processesIn(place.folder) : [];
   }
 
   /** Whether the kernel has ended a process here because it went over the memory limit. Asked before `remove`. */

@@ -16,3 +16,4 @@ export {
 } from "./addresses.ts";
 export { TAP } from "./names.ts";
 export { carriedPackets } from "./slots/carried.ts";
+export { readyGuestNetns } from "./slots/guest-netns.ts";

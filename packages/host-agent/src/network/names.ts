@@ -11,6 +11,8 @@ const SERVER_ID = /^[a-z0-9]{1,9}$/;
 /** The tap's name, the same inside every slot, and the slot's end of the veth pair. */
 export const TAP = "tap0";
 export const UPLINK = "up0";
+/** In a slot that has a second netns for its guest: the guest's link there. */
+export const GUEST_LINK = "eth0";
 
 export function assertServerId(serverId: string): void {
   invariant(SERVER_ID.test(serverId), `a server id of 1 to 9 characters of a-z0-9, not ${JSON.stringify(serverId)}`);
@@ -25,12 +27,18 @@ export function slotPrefix(serverId: string): string {
 /** Name of the slot's netns and of the host side of its veth pair. */
 export const slotName = (serverId: string, number: number): string => `${slotPrefix(serverId)}${number.toString(36)}`;
 
-/** The slot number in a name that `slotName` made for this server, or undefined. */
+const GUEST_SUFFIX = ".g";
+
+/** The netns in which the guest's own network stack sits, where it does not sit behind a tap. */
+export const guestNetnsName = (slotNetns: string): string => `${slotNetns}${GUEST_SUFFIX}`;
+
+/** The slot number in a name that `slotName` or `guestNetnsName` made for this server, or undefined. */
 export function slotNumberOfName(serverId: string, name: string): number | undefined {
   const prefix = slotPrefix(serverId);
   if (!name.startsWith(prefix)) return undefined;
-  const number = Number.parseInt(name.slice(prefix.length), 36);
-  return isSlotNumber(number) && slotName(serverId, number) === name ? number : undefined;
+  const own = name.endsWith(GUEST_SUFFIX) ? name.slice(0, -GUEST_SUFFIX.length) : name;
+  const number = Number.parseInt(own.slice(prefix.length), 36);
+  return isSlotNumber(number) && slotName(serverId, number) === own ? number : undefined;
 }
 
 /** The server's nft table on the host, of family inet. */

@@ -5,6 +5,8 @@ export interface ProcessStat {
   /** Clock ticks since boot (field 22): with the pid, unmistakable until the next boot. */
   readonly startTime: string;
   readonly cpuTicks: number;
+  /** Of children that have ended and were waited for. */
+  readonly childTicks: number;
   readonly rssPages: number;
 }
 
@@ -22,6 +24,7 @@ export function processStat(pid: number): ProcessStat | undefined {
     state: fields[0]!,
     startTime: fields[19]!,
     cpuTicks: Number(fields[11]) + Number(fields[12]),
+    childTicks: Number(fields[13]) + Number(fields[14]),
     rssPages: Number(fields[21]),
   };
 }

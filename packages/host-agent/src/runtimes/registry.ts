@@ -51,8 +51,21 @@ export class Runtimes {
     );
   }
 
-  choose(wanted: RuntimeChoice): RuntimeEntry {
-    if (wanted === "auto") return this.default;
+  /** `auto` is the best that can do what is needed: a sandbox that is to last, or has volumes, needs disks. */
+  choose(wanted: RuntimeChoice, needs: { disk: boolean; volumes: boolean }): RuntimeEntry {
+    const entry = this.#choose(wanted, needs);
+    if (!needs.volumes || entry.runtime.isDiskless !== true) return entry;
+    const choice = choiceOf(entry.runtime.name);
+    const other = this.all.find(({ runtime }) => runtime.isDiskless !== true);
+    const hint = other === undefined ? "" : `; "${choiceOf(other.runtime.name)}" can`;
+    throw new Refusal("runtime.unavailable", `a sandbox of the runtime "${choice}" cannot have volumes${hint}`);
+  }
+
+  #choose(wanted: RuntimeChoice, needs: { disk: boolean; volumes: boolean }): RuntimeEntry {
+    if (wanted === "auto") {
+      const needsDisk = needs.disk || needs.volumes;
+      return (needsDisk ? this.all.find(({ runtime }) => runtime.isDiskless !== true) : undefined) ?? this.default;
+    }
     const names = CHOSEN[wanted];
     const entry = this.all.find(({ runtime }) => names.includes(runtime.name));
     if (entry) return entry;

@@ -59,6 +59,9 @@ export interface Runtime {
   /** The root disk's name in an image's folder: where an image's memory cannot be restored, its disk can be booted. */
   readonly imageDisk: string;
 
+  /** Its machines' files are part of their memory: they take no volumes, and leave nothing when they die. */
+  readonly isDiskless?: true;
+
   /** How volumes' images are made. Absent: ext4, as every runtime with a kernel has them. */
   readonly volumeImages?: VolumeImages;
 
@@ -142,6 +145,8 @@ export interface RunningMachine {
   readonly machine: Machine;
   /** The byte stream to the guest agent, connected; guest parser at a frame boundary. */
   readonly channel: Duplex;
+  /** What the agent asks for on this channel. From the refresh on it is the machine's own. */
+  readonly token?: string;
 }
 
 export interface SnapshotOptions {
@@ -173,8 +178,10 @@ export interface ExitReason {
 
 export interface Machine {
   readonly record: MachineRecord;
-  /** The writable root disk's path. */
-  readonly disk: string;
+  /** The writable root disk's path, where there is one. */
+  readonly disk?: string;
+  /** Where the agent can be reached by others than the host: what it is to ask for, told it by the first refresh. */
+  readonly token?: string;
   /** Settles when the VMM's process is gone, whoever ended it. */
   readonly exited: Promise<ExitReason>;
   /** A new connection to the guest agent. At most one is open at a time: opening a second closes the first. */
@@ -189,6 +196,8 @@ export interface Machine {
   stop(): Promise<void>;
   /** Most that an image's memory would take on the pool if it were made now. */
   imageBytes(): number;
+  /** This process is about to end and the machine lives on: closes what was open to look at it. */
+  leave?(): void;
   /** Host-side figures. */
   usage(): Promise<{ pid: number; rssBytes: number; cpuMs: number }>;
   consoleLog(): Promise<string>;

@@ -14,6 +14,7 @@ export function keepDisk(
   sandbox: Pick<SandboxRecord, "id" | "persistent" | "volumes">,
   machine: Machine,
 ): void {
+  if (machine.disk === undefined) return;
   const folder = sandboxDir(layout, sandbox.id);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   keep(machine.disk, sandboxDisk(layout, sandbox.id));

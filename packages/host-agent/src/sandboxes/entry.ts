@@ -105,8 +105,14 @@ export class SandboxEntry {
   }
 
   async #connect(): Promise<GuestClient> {
-    const connection = new GuestConnection(await this.machine.connect());
-    const hello = await connection.hello({ resync: true, timeoutMs: RECONNECT_TIMEOUT_MS });
+    const { machine } = this;
+    const connection = new GuestConnection(await machine.connect());
+    const { token } = machine;
+    const hello = await connection.hello({
+      resync: token === undefined,
+      timeoutMs: RECONNECT_TIMEOUT_MS,
+      ...(token === undefined ? {} : { token }),
+    });
     this.#guest = new GuestClient(connection);
     this.#guest.correctClock(hello);
     return this.#guest;

@@ -150,9 +150,10 @@ async function findMachine(context: HostContext, record: MachineRecord): Promise
  * the disks and volumes that they had are used again.
  */
 async function killStrangers(context: HostContext, kept: readonly MachineRecord[]): Promise<void> {
-  const spared = new Set(kept.map((machine) => machine.pid));
-  const uids = new Set(context.slots.heldUids());
-  const strangers = () => processesOfUsers(uids).filter((pid) => !spared.has(pid));
+  // All of a slot's processes are its one machine's: a gVisor machine has many, of which some are nobody's children.
+  const spared = new Set(kept.map(({ slot }) => slot.uid));
+  const uids = new Set(context.slots.heldUids().filter((uid) => !spared.has(uid)));
+  const strangers = () => processesOfUsers(uids);
   for (const pid of strangers()) {
     context.log.warn({ pid }, "ending a machine that belongs to no sandbox");
     killProcess(pid);

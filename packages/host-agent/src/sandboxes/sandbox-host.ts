@@ -267,7 +267,7 @@ class LocalSandboxHost implements SandboxHost {
     await this.#preparation.close();
     await Promise.all(this.#background);
     await this.#options.slots.close(how === "hibernate" ? "remove" : "leave");
-    for (const entry of this.#context.entries.values()) entry.leaveMachine();
+    for (const entry of this.#context.entries.values()) entry.leaveMachine()?.leave?.();
     this.#journal.close();
   }
 

@@ -83,7 +83,8 @@ async function bringUp(
     const hello = await connection.hello({
       resync: false,
       timeoutMs: how.answerTimeoutMs,
-      refresh: identityOf(plan, options),
+      ...(running.token === undefined ? {} : { token: running.token }),
+      refresh: identityOf(plan, { ...options, token: machine.token }),
     });
     markStep("hello");
     crashPoint("host.machine.answered");
@@ -110,7 +111,7 @@ export async function undoStart(slots: SlotSource, started: Started): Promise<vo
 /** What no two machines may share, even when they are copies of one memory. */
 function identityOf(
   plan: MachinePlan,
-  options: { sandboxId: string; env: Readonly<Record<string, string>> },
+  options: { sandboxId: string; env: Readonly<Record<string, string>>; token: string | undefined },
 ): GuestRefresh {
   return {
     generation: plan.machineId,
@@ -118,7 +119,7 @@ function identityOf(
     hostname: options.sandboxId,
     machine_id: newHexId(16),
     boot_id: randomUUID(),
-    token: newHexId(16),
+    token: options.token ?? newHexId(16),
     env: { ...options.env },
     reset_connections: true,
     hooks: true,

@@ -49,7 +49,13 @@ export async function bakeTemplate(options: {
     const rootDisk = runtime.rootImage === undefined ? join(work, "disk") : options.rootfs;
     if (rootDisk !== options.rootfs)
       await run("cp", ["--sparse=always", "--", options.rootfs, rootDisk], { timeoutMs: COPY_TIMEOUT_MS });
-    const { machine, channel } = await runtime.boot({ machineId: newHexId(6), slot, size, rootDisk, durable: false });
+    const { machine, channel, token } = await runtime.boot({
+      machineId: newHexId(6),
+      slot,
+      size,
+      rootDisk,
+      durable: false,
+    });
     try {
       const client = new GuestClient(new GuestConnection(channel));
       const began = performance.now();
@@ -57,6 +63,7 @@ export async function bakeTemplate(options: {
         .hello({
           resync: false,
           timeoutMs: BOOT_TIMEOUT_MS,
+          ...(token === undefined ? {} : { token }),
           refresh: { generation: "bake", entropy: randomBytes(64).toString("base64"), hostname: "pandastack" },
         })
         .catch(async (error: unknown) => {
@@ -68,7 +75,7 @@ export async function bakeTemplate(options: {
       log.info({ ms: Math.round(performance.now() - began) }, "template booted");
       crashPoint("host.bake.booted");
       await warmUp(client, log);
-      await rehearse(client);
+      await rehearse(client, machine.token);
       await settle(machine);
       await client.quiesce();
       await machine.snapshot({ imageDir: options.imageDir, resume: false, durable: true });
@@ -84,18 +91,19 @@ export async function bakeTemplate(options: {
 }
 
 /** Says HELLO as after a restore, so that what the agent needs for its answer has been allocated and touched once. */
-async function rehearse(client: GuestClient): Promise<void> {
+async function rehearse(client: GuestClient, token: string | undefined): Promise<void> {
   for (const generation of ["rehearsal-1", "rehearsal-2"]) {
     await client.connection.hello({
       resync: false,
       timeoutMs: WARM_UP_TIMEOUT_MS,
+      ...(token === undefined ? {} : { token }),
       refresh: {
         generation,
         entropy: randomBytes(64).toString("base64"),
         hostname: "pandastack",
         machine_id: newHexId(16),
         boot_id: randomUUID(),
-        token: newHexId(16),
+        token: token ?? newHexId(16),
         env: {},
         reset_connections: true,
         hooks: true,

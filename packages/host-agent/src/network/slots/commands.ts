@@ -1,5 +1,5 @@
 import { GATEWAY_IP, GATEWAY_MAC, GUEST_IP, GUEST_MAC, GUEST_PREFIX_LENGTH, slotAddresses } from "../addresses.ts";
-import { slotName, TAP, UPLINK } from "../names.ts";
+import { GUEST_LINK, slotName, TAP, UPLINK } from "../names.ts";
 
 /** `ip -batch` text for the host: the netns and the veth pair, its host side up. */
 export function outsideCommands(serverId: string, number: number, options: { hasIpv6: boolean }): string {
@@ -32,6 +32,26 @@ export const gatewayCommands = (): string[] => [
   `addr add ${GATEWAY_IP}/${GUEST_PREFIX_LENGTH} dev ${TAP}`,
   `neigh replace ${GUEST_IP} lladdr ${GUEST_MAC} nud permanent dev ${TAP}`,
 ];
+
+/**
+ * For a guest whose network stack takes the packets from a link of its own (gVisor): `ip -batch` text that puts one end of a veth
+ * pair in the tap's place, where all rules hold for it by name, and the other, as `eth0`, into a netns that has nothing else.
+ */
+export const vethCommands = (guestNetns: string): string =>
+  lines([
+    `link del ${TAP}`,
+    `link add ${TAP} type veth peer name ${GUEST_LINK} address ${GUEST_MAC} netns ${guestNetns}`,
+    ...gatewayCommands(),
+  ]);
+
+/** The guest's end: what runsc takes over, address and route included, when it makes a container; so they are said each time. */
+export const guestLinkCommands = (): string =>
+  lines([
+    "link set lo up",
+    `link set ${GUEST_LINK} up`,
+    `addr replace ${GUEST_IP}/${GUEST_PREFIX_LENGTH} dev ${GUEST_LINK}`,
+    `route replace default via ${GATEWAY_IP}`,
+  ]);
 
 /**
  * Makes a slot: $1 the `ip` batch for the host, $2 the netns's path, $3 the `ip` batch for its inside, $4 its nft text. A

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { waitFor } from "@pandastack/platform";
 import { CommandFailed, run } from "../../processes/run.ts";
-import { slotName, slotNumberOfName, TAP, UPLINK } from "../names.ts";
+import { guestNetnsName, slotName, slotNumberOfName, TAP, UPLINK } from "../names.ts";
 import { insideCommands, MAKE_SCRIPT, outsideCommands } from "./commands.ts";
 import { shapingCommand } from "./shaping.ts";
 import { slotRules } from "./rules.ts";
@@ -32,7 +32,9 @@ function makeArguments(serverId: string, number: number, policy: string): string
 /** Removes slots whatever state they are in. Resolves when their links are gone, so that the numbers may be used again. */
 export async function removeSlots(serverId: string, numbers: readonly number[]): Promise<void> {
   const names = numbers.map((number) => slotName(serverId, number));
-  const namespaces = names.filter((name) => existsSync(`${NETNS_DIR}/${name}`));
+  const namespaces = names
+    .flatMap((name) => [name, guestNetnsName(name)])
+    .filter((name) => existsSync(`${NETNS_DIR}/${name}`));
   if (namespaces.length > 0) await ipAll(namespaces.map((name) => `netns del ${name}`));
   try {
     // Waiting is cheaper than `link del`, which holds the kernel's network lock for tens of milliseconds each.

@@ -25,12 +25,6 @@ const UPLINK_IN = `iifname "${UPLINK}"`;
  */
 export function slotRules(number: number, maxConnections = MAX_CONNECTIONS_PER_SLOT): string {
   const { hostIp } = slotAddresses(number);
-  const guard = chain("ingress", [
-    `type filter hook ingress device "${TAP}" priority -500; policy drop;`,
-    `ether saddr != ${GUEST_MAC} drop`,
-    `ip saddr ${GUEST_IP} accept`,
-    `arp saddr ether ${GUEST_MAC} arp saddr ip { 0.0.0.0, ${GUEST_IP} } accept`,
-  ]);
   const slot = [
     ...closedSet(),
     ...["allowed", "denied", "opened"].flatMap((set) => block(`set ${set}`, ["type ipv4_addr", "flags interval"])),
@@ -90,5 +84,18 @@ export function slotRules(number: number, maxConnections = MAX_CONNECTIONS_PER_S
       `oifname "${TAP}" icmp type { destination-unreachable, time-exceeded } accept`,
     ]),
   ];
-  return ["table netdev guard {", ...indent(guard), "}", "table ip slot {", ...indent(slot), "}", ""].join("\n");
+  return [guardRules(), "table ip slot {", ...indent(slot), "}", ""].join("\n");
 }
+
+/** What a guest may send at all. Bound to the device: one that takes the tap's place needs it again, see `guardAgain`. */
+function guardRules(): string {
+  const guard = chain("ingress", [
+    `type filter hook ingress device "${TAP}" priority -500; policy drop;`,
+    `ether saddr != ${GUEST_MAC} drop`,
+    `ip saddr ${GUEST_IP} accept`,
+    `arp saddr ether ${GUEST_MAC} arp saddr ip { 0.0.0.0, ${GUEST_IP} } accept`,
+  ]);
+  return ["table netdev guard {", ...indent(guard), "}"].join("\n");
+}
+
+export const guardAgain = (): string => `table netdev guard\ndelete table netdev guard\n${guardRules()}\n`;

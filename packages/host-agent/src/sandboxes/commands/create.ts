@@ -137,7 +137,10 @@ interface SourceImage {
 async function imageFor(context: HostContext, command: Create): Promise<SourceImage> {
   const { runtimes, templates } = context;
   if ("template" in command.from) {
-    const entry = runtimes.choose(command.runtime);
+    const entry = runtimes.choose(command.runtime, {
+      disk: command.persistent,
+      volumes: (command.volumes ?? []).length > 0,
+    });
     const { dir, manifest } = await templates.image(command.from.template, entry);
     return { dir, manifest, runtime: entry.runtime, snapshotId: null, coldWhy: null };
   }

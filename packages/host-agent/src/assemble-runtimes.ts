@@ -1,0 +1,49 @@
+import { availableParallelism } from "node:os";
+import type { Cgroups } from "./cgroups/index.ts";
+import type { HostLayout } from "./files/layout.ts";
+import type { Artifacts } from "./images/artifacts.ts";
+import { findRunsc } from "./runtimes/gvisor/builds.ts";
+import { GvisorRuntime } from "./runtimes/gvisor/runtime.ts";
+import { QemuRuntime } from "./runtimes/qemu/runtime.ts";
+import { type RuntimeEntry, Runtimes } from "./runtimes/registry.ts";
+
+/** `base`: what the design gives every sandbox; an emulated guest has one CPU, since a second only costs. */
+const MEMORY_MB = 512;
+const CPUS = { kvm: 2, tcg: 1, gvisor: 2 };
+
+export interface RuntimesOptions {
+  readonly artifacts: Artifacts;
+  readonly layout: HostLayout;
+  readonly cgroups: Cgroups;
+  /** Whether a guest booted on KVM. */
+  readonly kvm: boolean;
+  /** Machines of a runtime that wait, prepared and empty. */
+  readonly ahead: number;
+}
+
+/** The runtimes of a real host. The first is what `auto` means, and is made ready first: what an operator says, else microVMs. */
+export function assembleRuntimes(options: RuntimesOptions): { runtimes: Runtimes; close: () => Promise<void> } {
+  const { artifacts, layout, cgroups, kvm, ahead } = options;
+  const qemu = new QemuRuntime({ artifacts, layout, cgroups, kvm });
+  const size = { cpus: kvm ? CPUS.kvm : CPUS.tcg, memoryMb: MEMORY_MB };
+  const microvm: RuntimeEntry = { runtime: qemu, size, ahead };
+  return { runtimes: inOrder(microvm, gvisorEntry(options), artifacts.gvisorMissing), close: () => qemu.close() };
+}
+
+function inOrder(
+  microvm: RuntimeEntry,
+  gvisor: RuntimeEntry | undefined,
+  missing = "set-up has made no runsc",
+): Runtimes {
+  if (!gvisor) return new Runtimes([microvm], [{ name: "gvisor", isolation: "gvisor", reason: missing }]);
+  const isGvisorFirst = process.env["PANDASTACK_RUNTIME"] === "gvisor";
+  return new Runtimes(isGvisorFirst ? [gvisor, microvm] : [microvm, gvisor]);
+}
+
+function gvisorEntry({ artifacts, layout, cgroups, ahead }: RuntimesOptions): RuntimeEntry | undefined {
+  if (!artifacts.gvisor) return undefined;
+  const { key, runsc: path, sidecars: isRecent } = artifacts.gvisor;
+  const findBuild = (wanted: string) => findRunsc(layout.cacheDir, wanted);
+  const runtime = new GvisorRuntime({ build: { key, path, isRecent }, findBuild, layout, cgroups });
+  return { runtime, size: { cpus: Math.min(CPUS.gvisor, availableParallelism()), memoryMb: MEMORY_MB }, ahead };
+}

@@ -1,0 +1,96 @@
+import { closeSync, readFileSync } from "node:fs";
+import { waitFor, crashPoint } from "@pandastack/platform";
+import type { MachineCgroup } from "../../cgroups/index.ts";
+import { hostBootId } from "../../files/host-boot.ts";
+import { isAlive, killProcess, processStat } from "../../processes/proc.ts";
+import type { MachinePlan, MachineRecord } from "../runtime.ts";
+import { openConsole, readConsole } from "./console.ts";
+import { pidPath, runscRoot, type MachineFiles } from "./machine-files.ts";
+import { execute, runscCommand, type RunscBuild } from "./runsc.ts";
+import { withoutPools } from "./without-pools.ts";
+
+const EXIT_TIMEOUT_MS = 10_000;
+
+/** A sandbox's process and the way to command it. */
+export interface Container {
+  readonly record: MachineRecord;
+  readonly files: MachineFiles;
+  readonly build: RunscBuild;
+  readonly cgroup: MachineCgroup;
+}
+
+/** What the journal keeps of a machine beside its process. */
+export interface GvisorState extends Record<string, unknown> {
+  readonly runscKey: string;
+  readonly erofs: string;
+  /** What the agent asks a host for, from the machine's first HELLO on. */
+  readonly token: string;
+}
+
+export const stateOf = (record: MachineRecord): GvisorState => record.state as GvisorState;
+
+/** Makes a container out of the bundle in its folder: a sandbox process without a guest, in its cgroup from its first instruction. */
+export async function createContainer(options: {
+  plan: MachinePlan;
+  files: MachineFiles;
+  build: RunscBuild;
+  cgroup: MachineCgroup;
+  state: GvisorState;
+  /** Of a build that is not the one of today. */
+  buildKey?: string;
+}): Promise<Container> {
+  const { plan, files, build, cgroup } = options;
+  const { machineId, slot, size } = plan;
+  const argv = ["create", "--bundle", files.dir, "--pid-file", pidPath(files), machineId];
+  const console = openConsole(files);
+  try {
+    await execute(cgroup.joining(withoutPools(runscCommand(build, runscRoot(files), argv))), console);
+  } catch (error) {
+    throw new Error(`the sandbox's process did not start: ${readConsole(files).slice(-2000)}`, { cause: error });
+  } finally {
+    closeSync(console);
+  }
+  crashPoint("host.machine.started");
+  const pid = readPid(files)!;
+  const stat = processStat(pid);
+  if (!stat) throw new Error(`the sandbox's process is gone: ${readConsole(files).slice(-2000)}`);
+  const record: MachineRecord = {
+    runtime: "gvisor",
+    machineId,
+    slot,
+    size: { cpus: size.cpus, memoryMb: size.memoryMb },
+    pid,
+    pidStartTime: stat.startTime,
+    bootId: hostBootId(),
+    ...(options.buildKey === undefined ? {} : { buildKey: options.buildKey }),
+    needs: [build.path, options.state.erofs],
+    state: options.state,
+  };
+  return { record, files, build, cgroup };
+}
+
+/** A command about a container that is there. */
+export function command(container: Container, ...argv: readonly string[]): Promise<void> {
+  const { build, files } = container;
+  return execute(runscCommand(build, runscRoot(files), argv));
+}
+
+/** The pid that runsc wrote down; undefined when it had not come that far. */
+export function readPid(files: MachineFiles): number | undefined {
+  try {
+    return Number(readFileSync(pidPath(files), "utf8")) || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Ends the process at once, which ends all that it runs, and waits until it is gone. */
+export async function killContainer(record: MachineRecord): Promise<void> {
+  if (record.bootId !== hostBootId() || !isAlive(record.pid, record.pidStartTime)) return;
+  killProcess(record.pid);
+  await waitFor(() => !isAlive(record.pid, record.pidStartTime), {
+    timeoutMs: EXIT_TIMEOUT_MS,
+    intervalMs: 1,
+    message: `the sandbox's process ${record.pid} did not end after SIGKILL`,
+  });
+}

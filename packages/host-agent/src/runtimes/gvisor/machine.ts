@@ -1,0 +1,142 @@
+import { open, readdir, rename, rm, truncate } from "node:fs/promises";
+import { join } from "node:path";
+import { mkdirSync } from "node:fs";
+import type { Duplex } from "node:stream";
+import { crashPoint } from "@pandastack/platform";
+import type { ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
+import { connectAgent } from "./agent-channel.ts";
+import { readConsole } from "./console.ts";
+import { command, killContainer, stateOf, type Container } from "./container.ts";
+import { CHECKPOINT_FILES, writeImage } from "./image.ts";
+import { Life } from "./life.ts";
+import { removeMachineFiles } from "./machine-files.ts";
+import { cpuMs, guestMemoryBytes, sandboxMemoryBytes } from "./memory.ts";
+import { CONTAINER_LAYOUT } from "./spec.ts";
+
+/** Of a checkpoint under way, in the image's folder. */
+const UNFINISHED = "unfinished";
+
+/** A guest that runs (or is paused) on the sentry. */
+export class GvisorMachine implements Machine {
+  readonly record: MachineRecord;
+  readonly exited: Promise<ExitReason>;
+  readonly #container: Container;
+  readonly #life: Life;
+  #channel: Duplex | undefined;
+  #isPaused = false;
+
+  constructor(container: Container, options: { isPaused?: boolean } = {}) {
+    this.#container = container;
+    this.#isPaused = options.isPaused ?? false;
+    this.record = container.record;
+    this.#life = new Life(container);
+    this.exited = this.#life.ended.then(() => ({
+      kind: "exited",
+      code: null,
+      signal: null,
+      ranOutOfMemory: container.cgroup.ranOutOfMemory(),
+      log: readConsole(container.files).slice(-2000),
+    }));
+  }
+
+  get token(): string {
+    return stateOf(this.record).token;
+  }
+
+  async connect(): Promise<Duplex> {
+    this.#channel?.destroy();
+    this.#channel = await connectAgent(this.record.slot.hostIp, () => this.#life.isOver);
+    return this.#channel;
+  }
+
+  async pause(): Promise<void> {
+    if (this.#isPaused) return;
+    await command(this.#container, "pause", this.record.machineId);
+    this.#isPaused = true;
+  }
+
+  async resume(): Promise<void> {
+    if (!this.#isPaused) return;
+    await command(this.#container, "resume", this.record.machineId);
+    this.#isPaused = false;
+  }
+
+  /**
+   * A checkpoint that the machine survives in any case, also one that found the disk full: it is written aside and takes its name
+   * when it is whole. One that is not to go on is paused before.
+   */
+  async snapshot(options: SnapshotOptions): Promise<SnapshotOutcome> {
+    const { imageDir } = options;
+    const { runscKey, erofs, token } = stateOf(this.record);
+    writeImage(imageDir, { layout: CONTAINER_LAYOUT, runscKey, erofs, token });
+    options.onLaidOut?.();
+    crashPoint("host.image.laid-out");
+    const began = performance.now();
+    if (!options.resume) await this.pause();
+    crashPoint("host.image.stopped");
+    const unfinished = join(imageDir, UNFINISHED);
+    mkdirSync(unfinished, { mode: 0o700 });
+    try {
+      await command(
+        this.#container,
+        "checkpoint",
+        "--image-path",
+        unfinished,
+        "--leave-running",
+        this.record.machineId,
+      );
+    } catch (error) {
+      // Emptied first: the sentry may hold them open for a while.
+      for (const name of await readdir(unfinished)) await truncate(join(unfinished, name));
+      await rm(unfinished, { recursive: true, force: true });
+      throw error;
+    }
+    const pausedMs = options.resume && !this.#isPaused ? performance.now() - began : 0;
+    crashPoint("host.image.written");
+    for (const name of CHECKPOINT_FILES) await rename(join(unfinished, name), join(imageDir, name));
+    await rm(unfinished, { recursive: true });
+    if (options.durable) await Promise.all(CHECKPOINT_FILES.map((name) => flush(join(imageDir, name))));
+    return { pausedMs, dirtyBytes: guestMemoryBytes(this.record.pid) };
+  }
+
+  announceVolume(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    this.#channel?.destroy();
+    await killContainer(this.record);
+    crashPoint("host.machine.killed");
+    this.#life.leave();
+    await this.#container.cgroup.remove();
+    removeMachineFiles(this.#container.files);
+  }
+
+  leave(): void {
+    this.#channel?.destroy();
+    this.#life.leave();
+  }
+
+  imageBytes(): number {
+    return guestMemoryBytes(this.record.pid);
+  }
+
+  usage(): Promise<{ pid: number; rssBytes: number; cpuMs: number }> {
+    const { pid } = this.record;
+    const pids = new Set([pid, ...this.#container.cgroup.processes()]);
+    return Promise.resolve({ pid, rssBytes: sandboxMemoryBytes(pid), cpuMs: cpuMs([...pids]) });
+  }
+
+  consoleLog(): Promise<string> {
+    return Promise.resolve(readConsole(this.#container.files));
+  }
+}
+
+async function flush(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,197 @@
+import { crashPoint, markStep, newHexId } from "@pandastack/platform";
+import type { Cgroups, CgroupStatus } from "../../cgroups/index.ts";
+import { hostBootId } from "../../files/host-boot.ts";
+import { machineRunDir, type HostLayout } from "../../files/layout.ts";
+import { readyGuestNetns } from "../../network/index.ts";
+import { cpuFeatures } from "../../processes/cpu-features.ts";
+import { isAlive, killProcess } from "../../processes/proc.ts";
+import type {
+  BootPlan,
+  Machine,
+  MachinePlan,
+  MachineRecord,
+  RestorePlan,
+  RunningMachine,
+  Runtime,
+} from "../runtime.ts";
+import { command, createContainer, killContainer, readPid, stateOf, type Container } from "./container.ts";
+import { readImage } from "./image.ts";
+import { makeMachineFiles, removeMachineFiles, rootDir, writeConfig, type MachineFiles } from "./machine-files.ts";
+import { GvisorMachine } from "./machine.ts";
+import type { RunscBuild } from "./runsc.ts";
+import { CONTAINER_LAYOUT, containerSpec } from "./spec.ts";
+import { isPaused } from "./state.ts";
+
+/** The sentry with its buffers and page tables, beside the guest's memory. */
+const SENTRY_MEMORY_MB = 192;
+/** Threads of the sentry and one process for each of the guest's. */
+const SENTRY_MAX_TASKS = 4_096;
+const TOKEN_BYTES = 16;
+
+export interface GvisorOptions {
+  readonly build: RunscBuild;
+  /** Builds of before, which stored checkpoints need; undefined when one is gone. */
+  readonly findBuild: (key: string) => RunscBuild | undefined;
+  readonly layout: HostLayout;
+  readonly cgroups: Cgroups;
+}
+
+/** gVisor: the guest's kernel is a program of its own, in user mode, with none of the host's files and no device. */
+export class GvisorRuntime implements Runtime {
+  readonly name = "gvisor" as const;
+  readonly isolation = "gvisor" as const;
+  readonly rootImage = "erofs" as const;
+  /** There is none: an image's disk is in its memory. */
+  readonly imageDisk = "disk";
+  readonly isDiskless = true as const;
+  readonly buildKey: string;
+  readonly cpuFeatures = cpuFeatures();
+  readonly #options: GvisorOptions;
+  /** Containers that wait for their restore. They hold no guest. */
+  readonly #prepared = new Map<string, Promise<Container>>();
+
+  constructor(options: GvisorOptions) {
+    this.#options = options;
+    this.buildKey = buildKeyOf(options.build);
+  }
+
+  canLoad(buildKey: string): boolean {
+    const suffix = `-${CONTAINER_LAYOUT}`;
+    const key = buildKey.endsWith(suffix) ? buildKey.slice(0, -suffix.length) : undefined;
+    return key !== undefined && (key === this.#options.build.key || this.#options.findBuild(key) !== undefined);
+  }
+
+  async boot(plan: BootPlan): Promise<RunningMachine> {
+    return this.#undoing(plan, async () => {
+      const token = newHexId(TOKEN_BYTES);
+      const container = await this.#create(plan, { build: this.#options.build, erofs: plan.rootDisk, token });
+      await command(container, "start", plan.machineId);
+      return this.#running(container, token);
+    });
+  }
+
+  async prepare(plan: RestorePlan): Promise<MachineRecord> {
+    const created = this.#createFor(plan);
+    this.#prepared.set(plan.machineId, created);
+    created.catch(() => this.#prepared.delete(plan.machineId));
+    return (await created).record;
+  }
+
+  async restore(plan: RestorePlan, mayRun?: Promise<unknown>): Promise<RunningMachine> {
+    const waiting = this.#prepared.get(plan.machineId);
+    this.#prepared.delete(plan.machineId);
+    return this.#undoing(plan, async () => {
+      const container = await (waiting ?? this.#createFor(plan));
+      markStep("container");
+      crashPoint("host.machine.loaded");
+      await mayRun;
+      const { dir } = container.files;
+      await command(container, "restore", "--detach", "--image-path", plan.imageDir, "--bundle", dir, plan.machineId);
+      markStep("restore");
+      crashPoint("host.machine.resumed");
+      return this.#running(container, readImage(plan.imageDir).token);
+    });
+  }
+
+  async discard(plan: MachinePlan): Promise<void> {
+    const container = await this.#prepared.get(plan.machineId)?.catch(() => undefined);
+    if (container) await this.destroy(container.record);
+  }
+
+  async adopt(record: MachineRecord): Promise<Machine | undefined> {
+    if (record.bootId !== hostBootId() || !isAlive(record.pid, record.pidStartTime)) return undefined;
+    const files = this.#files(record);
+    const build = this.#build(stateOf(record).runscKey);
+    const container = { record, files, build, cgroup: this.#options.cgroups.adopt(limitedOf(record)) };
+    return new GvisorMachine(container, { isPaused: await isPaused(container) });
+  }
+
+  async destroy(record: MachineRecord): Promise<void> {
+    this.#prepared.delete(record.machineId);
+    await killContainer(record);
+    await this.#options.cgroups.of(record.machineId).remove();
+    removeMachineFiles(this.#files(record));
+  }
+
+  get limits(): CgroupStatus {
+    return this.#options.cgroups.status;
+  }
+
+  ranOutOfMemory(record: MachineRecord): boolean {
+    return this.#options.cgroups.of(record.machineId).ranOutOfMemory();
+  }
+
+  removeUnnamed(kept: ReadonlySet<string>): Promise<void> {
+    return this.#options.cgroups.removeUnnamed(kept);
+  }
+
+  /** A container for an image, of which nothing but `gvisor.json` has to be there yet. */
+  #createFor(plan: RestorePlan): Promise<Container> {
+    const { runscKey, erofs } = readImage(plan.imageDir);
+    return this.#undoing(plan, () =>
+      this.#create(plan, { build: this.#build(runscKey), erofs, token: newHexId(TOKEN_BYTES) }),
+    );
+  }
+
+  async #create(
+    plan: MachinePlan,
+    { build, erofs, token }: { build: RunscBuild; erofs: string; token: string },
+  ): Promise<Container> {
+    const { machineId, slot, size } = plan;
+    const files = this.#files(plan);
+    const [netns] = await Promise.all([readyGuestNetns(slot), makeMachineFiles(files)]);
+    writeConfig(files, containerSpec({ slot, size, erofs, rootDir: rootDir(files), netns, token }));
+    const cgroup = this.#options.cgroups.make(machineId, limitedOf(plan).size);
+    crashPoint("host.machine.cgroup-made");
+    const isOfToday = build.key === this.#options.build.key;
+    return createContainer({
+      plan,
+      files,
+      build,
+      cgroup,
+      state: { runscKey: build.key, erofs, token },
+      ...(isOfToday ? {} : { buildKey: buildKeyOf(build) }),
+    });
+  }
+
+  async #running(container: Container, token: string): Promise<RunningMachine> {
+    const machine = new GvisorMachine(container);
+    try {
+      return { machine, channel: await machine.connect(), token };
+    } catch (error) {
+      await machine.stop();
+      throw error;
+    }
+  }
+
+  #build(key: string): RunscBuild {
+    const { build, findBuild } = this.#options;
+    const found = key === build.key ? build : findBuild(key);
+    if (!found) throw new Error(`the build ${key} of runsc, which this checkpoint needs, is not on this host`);
+    return found;
+  }
+
+  #files(machine: { machineId: string }): MachineFiles {
+    return { dir: machineRunDir(this.#options.layout, machine.machineId) };
+  }
+
+  async #undoing<T>(plan: MachinePlan, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const files = this.#files(plan);
+      const pid = readPid(files);
+      if (pid !== undefined) killProcess(pid);
+      await this.#options.cgroups.of(plan.machineId).remove();
+      removeMachineFiles(files);
+      throw error;
+    }
+  }
+}
+
+export const buildKeyOf = ({ key }: Pick<RunscBuild, "key">): string => `${key}-${CONTAINER_LAYOUT}`;
+
+const limitedOf = <T extends Pick<MachinePlan, "size">>(machine: T) => ({
+  ...machine,
+  size: { ...machine.size, overheadMb: SENTRY_MEMORY_MB, maxTasks: SENTRY_MAX_TASKS },
+});

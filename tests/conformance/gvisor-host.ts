@@ -1,0 +1,20 @@
+import { findRunsc } from "@pandastack/host-agent/runtimes/gvisor/builds";
+import { GvisorRuntime } from "@pandastack/host-agent/runtimes/gvisor/runtime";
+import { openMachineHost } from "./qemu-host.ts";
+import type { Target } from "./suite/target.ts";
+
+const SIZE = { cpus: 2, memoryMb: 512 };
+
+/** A host agent over gVisor. */
+export const openGvisorHost = (): Promise<Target> =>
+  openMachineHost({
+    name: "gvisor",
+    async make({ artifacts, layout, cgroups }) {
+      const { gvisor } = artifacts;
+      if (!gvisor) throw new Error("set-up has made no runsc");
+      const build = { key: gvisor.key, path: gvisor.runsc, isRecent: gvisor.sidecars };
+      const findBuild = (key: string) => findRunsc(layout.cacheDir, key);
+      return { runtime: new GvisorRuntime({ build, findBuild, layout, cgroups }), size: SIZE };
+    },
+    markOf: ({ serverId }) => `pandastack_${serverId}`,
+  });
