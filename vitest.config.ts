@@ -41,9 +41,8 @@ export default defineConfig({
         exclude: ["packages/control-plane/tests/**", "packages/host-agent/tests/network/**", "**/node_modules/**"],
         testTimeout: 20_000,
       }),
-      // Network namespaces, rules and links of the real kernel: needs root, takes seconds.
+      // Network namespaces, rules and links of the real kernel, a world for each file: needs root, takes seconds.
       project("network", ["packages/host-agent/tests/network/**/*.test.ts"], {
-        fileParallelism: false,
         testTimeout: 60_000,
         hookTimeout: 60_000,
       }),

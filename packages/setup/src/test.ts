@@ -2,6 +2,7 @@
  * `npm test`: sets the machine up, then every test there is. `npm test -- --project unit` (or any other arguments of vitest)
  * runs only that.
  */
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { cargoCommand } from "./artifacts/guest-agent.ts";
 import { pythonTools } from "./artifacts/python-tools.ts";
@@ -25,9 +26,18 @@ const chosen = process.argv.slice(2);
  */
 const BESIDE = ["conformance-qemu", "conformance-gvisor", "crash"];
 
+/** Files of tests at a time, in projects that allow it: most of their time they wait for periods and processes. */
+const WORKERS = Math.max(3, availableParallelism() - 1);
+
 function vitest(name: string, args: readonly string[]): Stage {
-  const file = join(settings.repository, "node_modules/vitest/vitest.mjs");
-  return { name, file: process.execPath, args: [file, "run", ...args] };
+  const modules = join(settings.repository, "node_modules");
+  return {
+    name,
+    file: process.execPath,
+    args: [join(modules, "vitest/vitest.mjs"), "run", ...args],
+    // Tests start hundreds of processes of the same code: each of them would compile it.
+    env: { NODE_COMPILE_CACHE: join(modules, ".cache/compile") },
+  };
 }
 
 const PYTHON_CLIENT = "Python client";
@@ -60,10 +70,7 @@ async function test(): Promise<number> {
         "machines",
         BESIDE.map((name) => `--project=${name}`),
       ),
-      vitest(
-        "the rest",
-        BESIDE.map((name) => `--project=!${name}`),
-      ),
+      vitest("the rest", [`--maxWorkers=${WORKERS}`, ...BESIDE.map((name) => `--project=!${name}`)]),
     ],
   ];
   const outcomes = await runStages(stages, settings.repository);
