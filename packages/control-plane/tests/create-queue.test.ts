@@ -52,11 +52,17 @@ describe("more creates than the host takes", () => {
     server = await startTestServer({ limits: limitsWith({ sandboxes: 1000 }), hostWorkLimit: 1 });
     await server.api("POST", "/v1/workspaces", { slug: "small" });
     const { token } = (await server.api("POST", "/v1/workspaces/small/tokens", {})).body;
-    server.host.script("createSandbox", { delayMs: 3000 }, ...many(40, { delayMs: 25 }));
+    const { promise: crowded, resolve: go } = Promise.withResolvers<void>();
+    server.host.script("createSandbox", { after: crowded }, ...many(40, { delayMs: 25 }));
     let crowdDone = 0;
     const crowd = Array.from({ length: 40 }, () => server.api("POST", "/v1/sandboxes").then(() => (crowdDone += 1)));
-    await waitFor(() => server.controlPlane.parts.work.depth === 39, { timeoutMs: 2900, message: "no crowd" });
-    expect((await server.api("POST", "/v1/sandboxes", {}, { token })).status).toBe(201);
+    const waiting = (count: number) =>
+      waitFor(() => server.controlPlane.parts.work.depth === count, { timeoutMs: 15_000, message: "no crowd" });
+    await waiting(39);
+    const other = server.api("POST", "/v1/sandboxes", {}, { token });
+    await waiting(40);
+    go();
+    expect((await other).status).toBe(201);
     expect(crowdDone).toBeLessThan(10);
     await Promise.all(crowd);
   });

@@ -70,8 +70,9 @@ describe("the database away for half a minute", () => {
       body: JSON.stringify({ cmd: "sleep 28; echo used" }),
     }).then((response) => response.text());
     // Under way on the host when the database goes: its answer cannot be written down.
-    host.script("createSandbox", { delayMs: 800 }, { delayMs: 800 });
-    host.script("createSnapshot", { delayMs: 800 });
+    const { promise: after, resolve: go } = Promise.withResolvers<void>();
+    host.script("createSandbox", { after }, { after });
+    host.script("createSnapshot", { after });
     const withKey = { headers: { "idempotency-key": "across-the-outage" } };
     const underWay = [
       server.api("POST", "/v1/sandboxes", {}),
@@ -79,10 +80,11 @@ describe("the database away for half a minute", () => {
       server.api("POST", `/v1/sandboxes/${kept}/snapshots`),
     ];
     await waitFor(() => host.requests.filter((one) => one === "POST /v1/operations").length >= 5, {
-      timeoutMs: 700,
+      timeoutMs: 10_000,
       message: "not under way",
     });
     await postgres.stop("SIGKILL");
+    go();
     const begun = performance.now();
 
     for (const reply of await Promise.all(underWay)) expectAway(reply);

@@ -67,12 +67,12 @@ test("the clock of a restored guest is old until it is told the time", async () 
   const { machine, guest } = await bench.boot();
   const image = await bench.image(machine, guest, false);
   const old = Date.now();
-  await waitFor(() => Date.now() - old > 150, { timeoutMs: 5000, message: "time passes" });
+  await waitFor(() => Date.now() - old > 500, { timeoutMs: 5000, message: "time passes" });
   const { guest: restored } = await bench.restore(image);
-  expect(
-    Math.abs(Number((await run(restored, "date +%s%3N")).stdout) - Date.now()),
-    "HELLO brings the time",
-  ).toBeLessThan(50);
+  const before = Date.now();
+  const said = Number((await run(restored, "date +%s%3N")).stdout);
+  expect(before - said, "HELLO brings the time").toBeLessThan(250);
+  expect(said).toBeLessThanOrEqual(Date.now() + 1);
 });
 
 test("a boot from a disk starts with its files and a new memory", async () => {

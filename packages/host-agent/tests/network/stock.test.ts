@@ -27,10 +27,10 @@ describe("the stock", () => {
     const stock = new Stock({ ...quiet, make });
     stock.fill();
     pending.splice(0).forEach(({ finish }) => finish());
-    await waitFor(() => stock.readyCount === 2, { timeoutMs: 1000, message: "not filled" });
+    await waitFor(() => stock.readyCount === 2, { timeoutMs: 10_000, message: "not filled" });
     await expect(stock.take()).resolves.toBe(0);
     expect(pending).toHaveLength(0);
-    await waitFor(() => pending.length === 1, { timeoutMs: 1000, message: "not filled again" });
+    await waitFor(() => pending.length === 1, { timeoutMs: 10_000, message: "not filled again" });
   });
 
   it("never makes more than it may at a time", async () => {
@@ -47,7 +47,7 @@ describe("the stock", () => {
       },
     });
     stock.fill();
-    await waitFor(() => stock.readyCount === 20, { timeoutMs: 1000, message: "not filled" });
+    await waitFor(() => stock.readyCount === 20, { timeoutMs: 10_000, message: "not filled" });
     expect(most).toBe(3);
   });
 
@@ -58,7 +58,7 @@ describe("the stock", () => {
     const second = stock.take();
     pending[0]!.fail(new Error("no luck"));
     await expect(first).rejects.toThrow("no luck");
-    await waitFor(() => pending.length === 2, { timeoutMs: 1000, message: "gave up" });
+    await waitFor(() => pending.length === 2, { timeoutMs: 10_000, message: "gave up" });
     pending[1]!.finish();
     await expect(second).resolves.toBe(0);
   });
@@ -67,13 +67,13 @@ describe("the stock", () => {
     let isBroken = true;
     let attempts = 0;
     const make = (): Promise<number> => (++attempts, isBroken ? Promise.reject(new Error("no")) : Promise.resolve(1));
-    const stock = new Stock({ ...quiet, concurrency: 1, retryAfterMs: 30, make });
+    const stock = new Stock({ ...quiet, concurrency: 1, retryAfterMs: 300, make });
     stock.fill();
-    await waitFor(() => attempts === 1, { timeoutMs: 1000, message: "never tried" });
+    await waitFor(() => attempts === 1, { timeoutMs: 10_000, message: "never tried" });
     await nextTurn();
     expect(attempts).toBe(1);
     isBroken = false;
-    await waitFor(() => stock.readyCount === 2, { timeoutMs: 2000, message: "not filled" });
+    await waitFor(() => stock.readyCount === 2, { timeoutMs: 10_000, message: "not filled" });
   });
 
   it("hands over everything when it closes, what was under way included", async () => {

@@ -29,6 +29,8 @@ export interface Script {
   readonly refuse?: ErrorCode;
   readonly retryAfterSeconds?: number;
   readonly delayMs?: number;
+  /** Wait for this before doing it. */
+  readonly after?: Promise<unknown>;
   /** Do it, then lose the connection without an answer. */
   readonly loseAnswer?: boolean;
   /** Neither do it nor answer. */
@@ -230,6 +232,7 @@ export class StandInHost {
     const script = this.#scripts.get(operation.command.name)?.shift();
     if (script?.hang === true) return;
     if (script?.delayMs !== undefined) await delay(script.delayMs);
+    await script?.after;
     if (script?.refuse !== undefined)
       throw new Refusal(
         script.refuse,
