@@ -120,6 +120,22 @@ describe.skipIf(missing)("a policy by address", { timeout: TIMEOUT_MS }, () => {
     expect(await shaping()).not.toMatch(/tbf/);
   });
 
+  it("lets through as much as it says, within a quarter, also after a change; without a limit far more", async () => {
+    await it_.outside.call("sink", 5001);
+    const mbps = async (): Promise<number> => {
+      await it_.guest.call("pour", NAMED, 5001, 1500);
+      return it_.outside.call<number>("pouredMbps");
+    };
+    for (const limit of [20, 4]) {
+      await it_.allow("open", limit);
+      const measured = await mbps();
+      expect(measured, `${limit} Mbit/s`).toBeGreaterThan(limit * 0.75);
+      expect(measured, `${limit} Mbit/s`).toBeLessThan(limit * 1.25);
+    }
+    await it_.allow("open");
+    expect(await mbps()).toBeGreaterThan(40);
+  });
+
   it("is counted, and remembers what it refused", async () => {
     await it_.allow({ allow: [NAMED] });
     const before = await it_.figures();

@@ -3,6 +3,7 @@ import { Resolver } from "node:dns/promises";
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { withTimeout } from "@pandastack/platform";
 import { serveMethods } from "./rpc.ts";
 
@@ -92,6 +93,41 @@ function exchange(address: string, port: number, hex: string): Promise<string> {
   });
 }
 
+/** When bytes came, and how many: of whoever pours them here. */
+const poured: { atMs: number; bytes: number }[] = [];
+
+/** Takes all that comes and says nothing. */
+async function sink(port: number): Promise<void> {
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.on("data", (data) => poured.push({ atMs: performance.now(), bytes: data.length }));
+  });
+  server.listen(port, "::");
+  await once(server, "listening");
+}
+
+/** Sends as much as it can for so long. */
+async function pour(address: string, port: number, forMs: number): Promise<void> {
+  const socket = connect({ host: address, port });
+  socket.on("error", () => undefined);
+  await once(socket, "connect");
+  const piece = Buffer.alloc(65_536);
+  const end = performance.now() + forMs;
+  while (performance.now() < end && !socket.destroyed) {
+    if (!socket.write(piece)) await Promise.race([once(socket, "drain"), delay(forMs)]);
+  }
+  socket.destroy();
+}
+
+/** Megabits a second that came, without the first moment, in which a burst is let through. */
+function pouredMbps(): number {
+  const SETTLED_MS = 300;
+  const first = poured[0]?.atMs ?? 0;
+  const counted = poured.splice(0).filter(({ atMs }) => atMs >= first + SETTLED_MS);
+  const seconds = ((counted.at(-1)?.atMs ?? 0) - first - SETTLED_MS) / 1000;
+  return (counted.reduce((sum, { bytes }) => sum + bytes, 0) * 8) / 1e6 / seconds;
+}
+
 const requests: string[] = [];
 
 /** Answers every request with its Host header. */
@@ -143,6 +179,9 @@ serveMethods({
   serveHttp,
   requests: () => requests.splice(0),
   converse,
+  sink,
+  pour,
+  pouredMbps,
   hold,
   drop: () => {
     for (const { socket } of held.values()) socket.destroy();
