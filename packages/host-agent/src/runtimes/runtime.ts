@@ -190,6 +190,11 @@ export interface Machine {
   resume(): Promise<void>;
   /** Image of memory, devices and disk at one instant. Works on a paused machine too (which then stays paused). */
   snapshot(options: SnapshotOptions): Promise<SnapshotOutcome>;
+  /**
+   * Whether what the guest flushes reaches the pool's disk, from now on and, where it does, also what it has flushed up to here.
+   * Runtimes whose machines keep what they were started with leave it out: then it is so from the next start on.
+   */
+  setDurable?(durable: boolean): Promise<void>;
   /** Tells the guest how large a volume's file has become. */
   announceVolume(drive: number): Promise<void>;
   /** Ends the process at once and removes the machine's sockets and jail; the disk stays. */

@@ -1,5 +1,5 @@
 import type { HostContext } from "./context.ts";
-import { afterDeath } from "./death.ts";
+import { settleDeath } from "./death.ts";
 import type { SandboxEntry } from "./entry.ts";
 
 /** Hibernations side by side: each writes a sandbox's changed memory to disk. */
@@ -23,7 +23,7 @@ export async function closeSandboxes(
         context.log.error({ err: error, sandboxId: id }, "a sandbox could not be hibernated and ends");
         await flush(context, entry);
         const reason = "it could not be hibernated when the platform was stopped";
-        const { record, change } = afterDeath(entry.record, { reason, by: "agent" });
+        const { record, change } = settleDeath(context.layout, entry.record, { reason, by: "agent" });
         context.commit([change]);
         entry.record = record;
         const machine = entry.leaveMachine();

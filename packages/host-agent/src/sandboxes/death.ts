@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import type { HostSandboxState } from "@pandastack/contracts/host";
+import { sandboxDisk, type HostLayout } from "../files/layout.ts";
 import type { Change } from "../journal/journal.ts";
 import type { SandboxRecord } from "./record.ts";
 
@@ -26,16 +28,24 @@ export interface Death {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
+/** What becomes of a sandbox of this host whose machine is gone. */
+export const settleDeath = (layout: HostLayout, record: SandboxRecord, death: Death) =>
+  afterDeath(record, death, existsSync(sandboxDisk(layout, record.id)));
+
 /**
- * What becomes of a sandbox whose machine is gone, with its memory. A persistent one sleeps without memory: its next use starts
+ * What becomes of a sandbox whose machine is gone, with its memory. A persistent one that has a disk sleeps without memory: its next use starts
  * it from its disk, and so does the host by itself where the machine died by itself. The others have failed.
  *
- *                 persistent                        else
+ *                 persistent, with a disk           else
  *     itself      hibernated, restarted             failed
  *     agent       hibernated                        failed
  *     host        hibernated                        failed, without a disk: what it had flushed went to memory
  */
-export function afterDeath(record: SandboxRecord, death: Death): { record: SandboxRecord; change: Change } {
+export function afterDeath(
+  record: SandboxRecord,
+  death: Death,
+  hasDisk: boolean,
+): { record: SandboxRecord; change: Change } {
   const { deaths: before = 0, restartDue: _due, ...rest } = record;
   const { reason, by, livedMs = 0, details = {} } = death;
   const end = (state: HostSandboxState, more: Partial<SandboxRecord>, type: string) => {
@@ -46,7 +56,7 @@ export function afterDeath(record: SandboxRecord, death: Death): { record: Sandb
       change: { putSandbox: { id: record.id, record: after }, event: { sandboxId: record.id, type, payload } },
     };
   };
-  if (!record.persistent) return end("failed", {}, "vm.died");
+  if (!record.persistent || !hasDisk) return end("failed", {}, "vm.died");
   if (by === "host") return end("hibernated", {}, "recover.hibernated");
   if (by === "agent") return end("hibernated", {}, "vm.died");
   const deaths = livedMs >= GOOD_LIFE_MS ? 1 : before + 1;

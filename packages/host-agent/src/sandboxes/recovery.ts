@@ -11,7 +11,7 @@ import { hibernateSandbox } from "./commands/hibernate.ts";
 import { checkVolumeFiles } from "./commands/volumes.ts";
 import { asStep } from "./commit.ts";
 import type { HostContext, SnapshotRecord } from "./context.ts";
-import { afterDeath, FOLDER_COPIED, HOST_RESTARTED, isDiskLost, type Death } from "./death.ts";
+import { settleDeath, FOLDER_COPIED, HOST_RESTARTED, isDiskLost, type Death } from "./death.ts";
 import { keepDisk } from "./disk.ts";
 import { SandboxEntry } from "./entry.ts";
 import { networkOf, OUT_OF_MEMORY, type SandboxRecord } from "./record.ts";
@@ -20,7 +20,7 @@ import type { VolumeRecord } from "./volumes/registry.ts";
 const STRANGERS_TIMEOUT_MS = 10_000;
 
 /**
- * Takes up what a former agent left: machines that live are adopted, of sandboxes whose machine is gone `afterDeath` says what
+ * Takes up what a former agent left: machines that live are adopted, of sandboxes whose machine is gone `settleDeath` says what
  * becomes, and whatever the journal does not name is removed. After a restart of the host no machine lives. No input but the
  * journal and what is there; safe to be killed and repeated.
  */
@@ -101,7 +101,7 @@ async function recoverSandbox(context: HostContext, record: SandboxRecord): Prom
   }
   const machine = await findMachine(context, record.machine);
   if ("reason" in machine) {
-    const after = afterDeath(record, machine);
+    const after = settleDeath(context.layout, record, machine);
     context.commit([after.change]);
     crashPoint("host.recovery.failed-one");
     context.entries.set(record.id, new SandboxEntry(after.record));

@@ -2,7 +2,7 @@ import { Refusal } from "@pandastack/platform";
 import { wakeSandbox } from "./commands/wake.ts";
 import { asStep } from "./commit.ts";
 import type { HostContext } from "./context.ts";
-import { afterDeath, pauseBeforeRestartMs } from "./death.ts";
+import { settleDeath, pauseBeforeRestartMs } from "./death.ts";
 import type { SandboxEntry } from "./entry.ts";
 
 /** Where the host has no room at this moment. That is no fault of the sandbox's. */
@@ -55,7 +55,7 @@ export class Restarts {
       log.error({ err: error, sandboxId: id }, "a sandbox whose machine had died could not be started again");
       if (error instanceof Refusal && error.code.startsWith("capacity.")) return this.#after(id, NO_ROOM_PAUSE_MS);
       const text = error instanceof Error ? error.message : String(error);
-      const { record, change } = afterDeath(entry.record, {
+      const { record, change } = settleDeath(this.#context.layout, entry.record, {
         reason: `it could not be started again: ${text}`,
         by: "itself",
       });

@@ -39,7 +39,7 @@ import { perform } from "./commands/perform.ts";
 import { shown } from "./commands/volumes.ts";
 import { asStep, type Commit } from "./commit.ts";
 import { requireEntry, type HostContext } from "./context.ts";
-import { afterDeath } from "./death.ts";
+import { settleDeath } from "./death.ts";
 import type { SandboxEntry } from "./entry.ts";
 import { EventFeed } from "./event-feed.ts";
 import type { SandboxHost } from "./host.ts";
@@ -288,7 +288,12 @@ class LocalSandboxHost implements SandboxHost {
         log.error({ sandboxId: entry.record.id, ...exit }, "a machine died");
         const details = { exit_code: exit.code, signal: exit.signal, out_of_memory: exit.ranOutOfMemory };
         const livedMs = performance.now() - since;
-        const { record, change } = afterDeath(entry.record, { reason, by: "itself", livedMs, details });
+        const { record, change } = settleDeath(this.#context.layout, entry.record, {
+          reason,
+          by: "itself",
+          livedMs,
+          details,
+        });
         this.#context.commit([change]);
         crashPoint("host.death.committed");
         entry.record = record;

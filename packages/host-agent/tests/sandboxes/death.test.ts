@@ -36,16 +36,22 @@ const record = (more: Partial<SandboxRecord>): SandboxRecord => ({
 describe("what becomes of a sandbox whose machine is gone", () => {
   it("fails where it is not persistent, whoever ended the machine", () => {
     for (const by of ["itself", "agent", "host"] as const) {
-      const { record: after, change } = afterDeath(record({ persistent: false }), { reason: "why", by });
+      const { record: after, change } = afterDeath(record({ persistent: false }), { reason: "why", by }, true);
       expect(after).toMatchObject({ state: "failed", reason: "why", machine: null });
       expect(after.restartDue).toBeUndefined();
       expect(change.event).toMatchObject({ type: "vm.died", payload: { reason: "why", restart: false } });
     }
   });
 
+  it("fails where it has no disk to start from", () => {
+    const { record: after } = afterDeath(record({}), { reason: "why", by: "itself" }, false);
+    expect(after).toMatchObject({ state: "failed", reason: "why" });
+    expect(after).not.toHaveProperty("restartDue");
+  });
+
   it("is started again by itself only where the machine died by itself", () => {
     const due = (by: "itself" | "agent" | "host") => {
-      const { record: after, change } = afterDeath(record({}), { reason: HOST_RESTARTED, by });
+      const { record: after, change } = afterDeath(record({}), { reason: HOST_RESTARTED, by }, true);
       expect(after).toMatchObject({ state: "hibernated", reason: HOST_RESTARTED });
       return [after.restartDue === true, change.event?.type];
     };
@@ -58,17 +64,17 @@ describe("what becomes of a sandbox whose machine is gone", () => {
     let current = record({});
     const pauses: number[] = [];
     for (let death = 1; death < DEATHS_LIMIT; death++) {
-      current = afterDeath(current, { reason: "why", by: "itself", livedMs: GOOD_LIFE_MS - 1 }).record;
+      current = afterDeath(current, { reason: "why", by: "itself", livedMs: GOOD_LIFE_MS - 1 }, true).record;
       expect(current).toMatchObject({ state: "hibernated", deaths: death, restartDue: true });
       pauses.push(pauseBeforeRestartMs(death));
     }
     expect(pauses).toEqual([0, 1000, 2000, 4000]);
-    const { record: last, change } = afterDeath(current, { reason: "why", by: "itself", livedMs: 0 });
+    const { record: last, change } = afterDeath(current, { reason: "why", by: "itself", livedMs: 0 }, true);
     expect(last.state).toBe("failed");
     expect(last.reason).toContain("why, as the 4 before it");
     expect(last).not.toHaveProperty("restartDue");
     expect(change.event?.payload).toMatchObject({ restart: false });
-    const again = afterDeath(current, { reason: "why", by: "itself", livedMs: GOOD_LIFE_MS });
+    const again = afterDeath(current, { reason: "why", by: "itself", livedMs: GOOD_LIFE_MS }, true);
     expect(again.record).toMatchObject({ state: "hibernated", deaths: 1 });
   });
 });

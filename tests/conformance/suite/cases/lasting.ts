@@ -70,6 +70,25 @@ alone(
 );
 
 alone(
+  "one that is made persistent while it runs outlives its machine, and one that is made the opposite does not",
+  async ({ box, world }) => {
+    const setPersistent = (persistent: boolean) =>
+      world.execute({ name: "setPersistent", sandboxId: box.id, persistent });
+    await box.text("echo before > /root/file; sync");
+    expect(await setPersistent(true)).toMatchObject({ persistent: true });
+    await box.text("echo after >> /root/file; sync");
+    await world.kill(box);
+    await untilCold(world, box);
+    expect(await box.text("cat /root/file")).toBe("before\nafter");
+    expect(await setPersistent(false)).toMatchObject({ persistent: false });
+    expect(await box.text("cat /root/file; sync")).toBe("before\nafter");
+    await world.kill(box);
+    await waitFor(() => world.state(box) === "failed", { timeoutMs: 20_000, message: "it has not failed" });
+  },
+  { ...ONCE, timeoutMs: 120_000 },
+);
+
+alone(
   "a sandbox that has failed can be woken, and has what it had written to its disk",
   async ({ world }) => {
     const data = await world.volume("data");

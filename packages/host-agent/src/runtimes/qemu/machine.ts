@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import { waitFor, crashPoint } from "@pandastack/platform";
 import { isAlive, ownMemoryBytes, processStat } from "../../processes/proc.ts";
 import type { ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
+import { rootDisk } from "./command-line.ts";
 import { Console } from "./console.ts";
 import { resumeWhenPoolHasRoom } from "./full-disk.ts";
 import { DEVICES, DISK, MEMORY, removeMachineFiles } from "./machine-files.ts";
@@ -105,6 +106,11 @@ export class QemuMachine implements Machine {
     const files = [image.memory, image.devices, image.disk, ...volumes.map(({ to }) => to)];
     if (options.durable) await Promise.all(files.map(flush));
     return { pausedMs, dirtyBytes };
+  }
+
+  async setDurable(durable: boolean): Promise<void> {
+    await this.#vmm.qmp.command("blockdev-reopen", { options: [rootDisk(durable)] });
+    if (durable) await flush(this.disk);
   }
 
   announceVolume(drive: number): Promise<void> {
