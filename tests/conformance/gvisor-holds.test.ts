@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -135,6 +134,8 @@ describe.skipIf(missingForMachines() !== undefined)("gVisor holds", () => {
   test("a hundred lives and deaths leave no file, mount, cgroup or netns", { timeout: 180_000 }, async () => {
     await world.tidy();
     const look = () => lookThrough(target);
+    // Slots that wait, and those of sandboxes before, are made and removed beside all else.
+    await target.stocked?.();
     const before = look();
     const lane = async (): Promise<void> => {
       for (let cycle = 0; cycle < CYCLES / SIDE_BY_SIDE; cycle++) {
@@ -147,7 +148,7 @@ describe.skipIf(missingForMachines() !== undefined)("gVisor holds", () => {
       }
     };
     await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lane));
+    await target.stocked?.();
     await expectNothingLeft({ before, look, marks: target.marks }, "a hundred sandboxes");
-    expect(existsSync(target.folders[1]!)).toBe(true);
   });
 });

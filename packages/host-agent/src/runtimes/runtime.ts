@@ -50,6 +50,9 @@ export interface Runtime {
    */
   prepare?(plan: RestorePlan): Promise<MachineRecord>;
 
+  /** Images for which this is the same take what was prepared for one another. Absent: each only its own. */
+  preparedAlike?(imageDir: string): string;
+
   /** Takes back a `prepare` or `prepareBlank` that no `restore` will use up. */
   discard?(plan: MachinePlan): Promise<void>;
 

@@ -26,12 +26,14 @@ export class Stock {
   readonly #options: StockOptions;
   readonly #ready: VmmsAhead | undefined;
   readonly #blanks: VmmsAhead | undefined;
+  readonly #preparedFor: string | undefined;
 
   constructor(options: StockOptions) {
     const { runtime, slots, imageDir, count, log } = options;
     const { cpus, memoryMb } = options.size;
     const common = { runtime, slots, size: { cpus, memoryMb }, log };
     this.#options = options;
+    this.#preparedFor = runtime.preparedAlike?.(imageDir);
     if (runtime.prepare) {
       const start = runtime.prepare.bind(runtime);
       this.#ready = new VmmsAhead({ ...common, count, start: (plan) => start({ ...plan, imageDir, durable: false }) });
@@ -47,8 +49,13 @@ export class Stock {
     const { imageDir, size } = this.#options;
     if (wanted.size.cpus !== size.cpus || wanted.size.memoryMb !== size.memoryMb) return undefined;
     const isDefault = wanted.imageDir === imageDir && !wanted.durable;
-    const plan = isDefault ? this.#ready?.take() : this.#blanks?.take();
+    const plan = isDefault || this.#isAlike(wanted.imageDir) ? this.#ready?.take() : this.#blanks?.take();
     return plan && { ...plan, imageDir: wanted.imageDir, durable: wanted.durable };
+  }
+
+  #isAlike(imageDir: string): boolean {
+    const { runtime } = this.#options;
+    return runtime.preparedAlike?.(imageDir) === this.#preparedFor && this.#preparedFor !== undefined;
   }
 
   async fill(): Promise<void> {

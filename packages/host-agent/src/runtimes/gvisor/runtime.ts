@@ -70,7 +70,15 @@ export class GvisorRuntime implements Runtime {
     });
   }
 
+  /** A container knows its root file system and its build, and nothing of the memory that it will have. */
+  preparedAlike(imageDir: string): string {
+    const { runscKey, erofs } = readImage(imageDir);
+    return `${runscKey} ${erofs}`;
+  }
+
   async prepare(plan: RestorePlan): Promise<MachineRecord> {
+    const waiting = this.#prepared.get(plan.machineId);
+    if (waiting) return (await waiting).record;
     const created = this.#createFor(plan);
     this.#prepared.set(plan.machineId, created);
     created.catch(() => this.#prepared.delete(plan.machineId));
