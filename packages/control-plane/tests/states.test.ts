@@ -153,6 +153,15 @@ describe("states", () => {
     expect((await server.api("DELETE", `/v1/sandboxes/${id}`)).status).toBe(204);
   });
 
+  test("one whose machine dies and is started again before anyone looks is shown with its new machine", async () => {
+    const id = await create();
+    server.host.state.dieAndStartAgain(id);
+    const shown = async () => (await server.api("GET", `/v1/sandboxes/${id}`)).body;
+    // Long before all rows are compared with the host.
+    await waitFor(async () => (await shown()).boot_mode === "cold", { timeoutMs: 5000, message: "it is not shown" });
+    expect(await shown()).toMatchObject({ status: "running", boot_mode: "cold", guest_ip: "10.200.9.9" });
+  });
+
   test("a sandbox that its host has lost is failed, not forgotten", async () => {
     const id = await create();
     server.host.state.sandboxes.delete(id);

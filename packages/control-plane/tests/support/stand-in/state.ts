@@ -105,6 +105,14 @@ export class StandInState {
     for (const listener of this.listeners) listener(event);
   }
 
+  /** Its machine dies and it is started from its disk, told of in one go. */
+  dieAndStartAgain(id: string): void {
+    const sandbox = this.sandbox(id);
+    sandbox.info = { ...sandbox.info, bootMode: "cold", guestIp: "10.200.9.9", bootMs: 4000 };
+    this.emit(id, "vm.died", { signal: "SIGKILL", restart: true });
+    this.emit(id, "sandbox.woken", { wake_ms: 4000, boot_mode: "cold" });
+  }
+
   /** As the host does it after a crash of the machine. */
   die(id: string): void {
     const sandbox = this.sandbox(id);
