@@ -3,7 +3,7 @@ import { networkInterfaces } from "node:os";
 import { describe, expect } from "vitest";
 import { api, run, sandboxForTest, server } from "../e2e/support/api.ts";
 import { itWhen } from "../e2e/support/not-run.ts";
-import { freePort } from "../e2e/support/start-server.ts";
+import { freePort } from "../../packages/platform/tests/support/free-port.ts";
 import { reachedFromInside } from "./support/from-inside.ts";
 import { hostReaches, listenBehindHost } from "./support/private-listener.ts";
 

@@ -1,7 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -11,6 +10,7 @@ import { ADMIN_TOKEN, apiOf } from "./support/server.ts";
 import { collect, readEvents } from "./support/server-sent-events.ts";
 import { StandInHost } from "./support/stand-in/host.ts";
 import { TestSocket } from "./support/sockets.ts";
+import { freePort } from "../../platform/tests/support/free-port.ts";
 
 const repository = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "");
 const program = "packages/control-plane/src/main.ts";
@@ -40,14 +40,6 @@ afterAll(async () => {
   await host.close();
   await database.drop();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function start(command: string[], env: Record<string, string> = {}): Promise<string> {
   const port = await freePort();

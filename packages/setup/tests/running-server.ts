@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openCache } from "../src/cache/cache.ts";
@@ -8,6 +7,7 @@ import { obtainPostgres } from "../src/artifacts/postgres.ts";
 import { postgres } from "../src/supervisor/postgres.ts";
 import { mountsBelow } from "../src/tools/remove-tree.ts";
 import { waitFor } from "../src/tools/wait.ts";
+import { freePort } from "../../platform/tests/support/free-port.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../../..");
 const READY_TIMEOUT_MS = 60_000;
@@ -181,12 +181,4 @@ function emptyCluster(programs: string): Promise<string> {
     return join(dataDir, "pg");
   })();
   return made;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

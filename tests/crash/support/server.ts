@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { waitFor, type CrashPoint } from "@pandastack/platform";
 import { leftoversOf } from "../../e2e/support/leftovers.ts";
-import { freePort, removeData, startServer, type RunningServer } from "../../e2e/support/start-server.ts";
+import { freePort } from "../../../packages/platform/tests/support/free-port.ts";
+import { removeData, startServer, type RunningServer } from "../../e2e/support/start-server.ts";
 
 export const parts = ["host agent", "control plane", "PostgreSQL"] as const;
 export type Part = (typeof parts)[number];

@@ -11,10 +11,10 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { waitFor } from "@pandastack/platform";
+import { freePort } from "../../../packages/platform/tests/support/free-port.ts";
 
 export const REPOSITORY = join(import.meta.dirname, "../../..");
 
@@ -130,15 +130,6 @@ function tokenOf(dataDir: string): string {
 export function hostHasExtraCas(): boolean {
   const folder = "/usr/local/share/ca-certificates";
   return existsSync(folder) && readdirSync(folder, { recursive: true }).some((name) => String(name).endsWith(".crt"));
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
 }
 
 export function removeData(dataDir: string): void {

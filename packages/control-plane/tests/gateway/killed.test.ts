@@ -2,11 +2,11 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync } from "node:fs";
 import { createServer } from "node:http";
-import { createServer as createTcpServer, type AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { waitFor } from "@pandastack/platform";
+import { freePort } from "../../../platform/tests/support/free-port.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { ADMIN_TOKEN, apiOf } from "../support/server.ts";
 import { StandInHost } from "../support/stand-in/host.ts";
@@ -64,7 +64,7 @@ async function start(): Promise<void> {
       ({ ok }) => ok,
       () => false,
     );
-  await waitFor(isReady, { timeoutMs: 20_000, message: "the control plane is not ready" });
+  await waitFor(isReady, { timeoutMs: 45_000, message: "the control plane is not ready" });
 }
 
 async function kill(): Promise<void> {
@@ -79,10 +79,7 @@ beforeAll(async () => {
   [database, host] = [await createTestDatabase(), new StandInHost()];
   await startHost();
   host.ports.serve(3000, inside);
-  const free = createTcpServer().listen(0, "127.0.0.1");
-  await once(free, "listening");
-  ({ port } = free.address() as AddressInfo);
-  free.close();
+  port = await freePort();
   await start();
 });
 afterAll(async () => {
@@ -123,7 +120,7 @@ test("20 times kill -9 and start, under requests to a preview: each is right, or
   try {
     for (let cycle = 0; cycle < CYCLES; cycle++) {
       const goal = right + BETWEEN;
-      await waitFor(() => right >= goal, { timeoutMs: 20_000, message: `cycle ${cycle}: no answers any more` });
+      await waitFor(() => right >= goal, { timeoutMs: 45_000, message: `cycle ${cycle}: no answers any more` });
       // A start takes seconds on a busy machine; all of it is to fit into forty.
       if (cycle % 4 === 0) {
         await kill();

@@ -5,11 +5,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { waitFor } from "@pandastack/platform";
 import { FakeHostAgent } from "./fake-host.ts";
 import { TestPostgres } from "./postgres.ts";
+import { freePort } from "../../../platform/tests/support/free-port.ts";
 
 const TOKEN = "pds_00000000000000000000000000000000";
 /** The control plane does not serve as root. A uid that nothing else here runs as. */
@@ -63,13 +63,4 @@ try {
   await agent.remove();
   await postgres.stop();
   postgres.remove();
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

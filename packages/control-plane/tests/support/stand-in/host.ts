@@ -13,7 +13,6 @@ import {
   HostOperation,
   type HostCommandName,
 } from "@pandastack/contracts/host";
-import type { ErrorCode } from "@pandastack/contracts";
 import { figuresOf } from "./figures.ts";
 import { drained, readText } from "./bodies.ts";
 import { requireUser, runCommand, StandInProcess } from "./commands.ts";
@@ -21,21 +20,8 @@ import { sendEndless } from "./endless.ts";
 import { serveProcess } from "./process-socket.ts";
 import { entryOf, fileOperation, listFiles, readFile, writeFile } from "./files.ts";
 import { StandInPorts } from "./ports.ts";
+import type { Script } from "./script.ts";
 import { StandInState, type StandInSandbox } from "./state.ts";
-
-/** What should go wrong with the next command of a name. */
-export interface Script {
-  /** Answer with this refusal instead of doing it. */
-  readonly refuse?: ErrorCode;
-  readonly retryAfterSeconds?: number;
-  readonly delayMs?: number;
-  /** Wait for this before doing it. */
-  readonly after?: Promise<unknown>;
-  /** Do it, then lose the connection without an answer. */
-  readonly loseAnswer?: boolean;
-  /** Neither do it nor answer. */
-  readonly hang?: boolean;
-}
 
 /** The host agent's HTTP API on a Unix socket, with nothing behind it. It can be stopped and started: its state is its journal. */
 export class StandInHost {

@@ -1,0 +1,15 @@
+import type { ErrorCode } from "@pandastack/contracts";
+
+/** What should go wrong with the next command of a name. */
+export interface Script {
+  /** Answer with this refusal instead of doing it. */
+  readonly refuse?: ErrorCode;
+  readonly retryAfterSeconds?: number;
+  readonly delayMs?: number;
+  /** Wait for this before doing it. */
+  readonly after?: Promise<unknown>;
+  /** Do it, then lose the connection without an answer. */
+  readonly loseAnswer?: boolean;
+  /** Neither do it nor answer. */
+  readonly hang?: boolean;
+}
