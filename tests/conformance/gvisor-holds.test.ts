@@ -47,6 +47,7 @@ describe.skipIf(missingForMachines() !== undefined)("gVisor holds", () => {
     expect(Number(await box.text("awk '/^MemTotal/ { print $2 }' /proc/meminfo")) * 1024).toBe(memoryMb * MIB);
     expect(Number(await box.text("nproc"))).toBe(cpus);
     expect(await box.text("uname -r")).toMatch(/gvisor/);
+    await box.text("python3 -c 'import socket as s; s.socket(s.AF_INET, s.SOCK_RAW, s.IPPROTO_ICMP)'");
   });
 
   test("a writable layer that is full says so and ends nothing", async () => {

@@ -3,3 +3,4 @@ export { growPool } from "./grow.ts";
 export { openPool, type Pool } from "./open.ts";
 export { reflinkFile, supportsReflink } from "./reflink.ts";
 export { diskUsage, poolSpace, type PoolSpace } from "./space.ts";
+export { poolMounts } from "./mounts.ts";

@@ -64,7 +64,12 @@ export async function bakeTemplate(options: {
           resync: false,
           timeoutMs: BOOT_TIMEOUT_MS,
           ...(token === undefined ? {} : { token }),
-          refresh: { generation: "bake", entropy: randomBytes(64).toString("base64"), hostname: "pandastack" },
+          refresh: {
+            generation: "bake",
+            entropy: randomBytes(64).toString("base64"),
+            hostname: "pandastack",
+            ...(machine.token === undefined ? {} : { token: machine.token }),
+          },
         })
         .catch(async (error: unknown) => {
           throw new Error(

@@ -157,7 +157,8 @@ export class GvisorRuntime implements Runtime {
       files,
       build,
       cgroup,
-      state: { runscKey: build.key, erofs, token },
+      // Not the one in its environment, which everyone inside can read.
+      state: { runscKey: build.key, erofs, token: newHexId(TOKEN_BYTES) },
       ...(isOfToday ? {} : { buildKey: buildKeyOf(build) }),
     });
   }
