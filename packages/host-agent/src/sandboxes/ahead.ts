@@ -14,6 +14,8 @@ export interface AheadOptions {
   readonly slots: SlotSource;
   readonly size: MachineSize;
   readonly count: number;
+  /** With fewer than so many left the next are started at once, else when nobody has asked for one for a while. */
+  readonly urgentBelow: number;
   readonly start: (plan: MachinePlan) => Promise<MachineRecord>;
   readonly log: Logger;
 }
@@ -46,11 +48,10 @@ export class VmmsAhead {
     return undefined;
   }
 
-  /** Fills up in the background: at once when the last ones are being used up, else when nobody has asked for one for a while. */
+  /** Fills up in the background. */
   #refill(): void {
     clearTimeout(this.#calm);
-    const fewest = Math.min(PARALLEL_STARTS, this.#options.count / 2);
-    if (this.#waiting.length + this.#starting < fewest) return this.#startMissing();
+    if (this.#waiting.length + this.#starting < this.#options.urgentBelow) return this.#startMissing();
     this.#calm = setTimeout(() => this.#startMissing(), CALM_MS).unref();
   }
 

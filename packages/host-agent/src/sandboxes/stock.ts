@@ -3,8 +3,10 @@ import type { RestorePlan, Runtime } from "../runtimes/runtime.ts";
 import { VmmsAhead } from "./ahead.ts";
 import type { SlotSource } from "./slots.ts";
 
-/** Blanks that wait: for a wake, a restored snapshot or the first two children of a fork. */
-const BLANKS = 2;
+/** With fewer left in a burst of creates the next are started beside it. */
+const LAST_READY = 2;
+/** Blanks that wait, for each VMM that waits for the default template: for wakes, restored snapshots and the first children of a fork. */
+const BLANK_SHARE = 0.5;
 
 export interface StockOptions {
   readonly runtime: Runtime;
@@ -36,11 +38,17 @@ export class Stock {
     this.#preparedFor = runtime.preparedAlike?.(imageDir);
     if (runtime.prepare) {
       const start = runtime.prepare.bind(runtime);
-      this.#ready = new VmmsAhead({ ...common, count, start: (plan) => start({ ...plan, imageDir, durable: false }) });
+      this.#ready = new VmmsAhead({
+        ...common,
+        count,
+        urgentBelow: Math.min(LAST_READY, count / 2),
+        start: (plan) => start({ ...plan, imageDir, durable: false }),
+      });
     }
     if (runtime.prepareBlank) {
       const start = runtime.prepareBlank.bind(runtime);
-      this.#blanks = new VmmsAhead({ ...common, count: Math.min(count, BLANKS), start });
+      // Never at once: a fork takes them all while its parent stands still, and its children are waited for next.
+      this.#blanks = new VmmsAhead({ ...common, count: Math.ceil(count * BLANK_SHARE), urgentBelow: 0, start });
     }
   }
 

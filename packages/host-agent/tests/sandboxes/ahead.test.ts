@@ -1,23 +1,38 @@
 import { createLogger } from "@pandastack/platform";
-import { expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { processStat } from "../../src/processes/proc.ts";
 import type { MachineRecord } from "../../src/runtimes/runtime.ts";
 import { VmmsAhead } from "../../src/sandboxes/ahead.ts";
 import { PlainSlots } from "../../src/sandboxes/plain-slots.ts";
 
-it("lets go of machines that wait, starts none while it rests, and goes on", async () => {
-  const log = createLogger("test");
-  log.level = "silent";
-  let [started, destroyed] = [0, 0];
-  const alive = { pid: process.pid, pidStartTime: processStat(process.pid)!.startTime };
-  const ahead = new VmmsAhead({
+const log = createLogger("test");
+log.level = "silent";
+const alive = { pid: process.pid, pidStartTime: processStat(process.pid)!.startTime };
+let started = 0;
+let destroyed = 0;
+
+function keep(count: number, urgentBelow: number): VmmsAhead {
+  return new VmmsAhead({
     runtime: { destroy: () => Promise.resolve(void destroyed++) } as never,
     slots: new PlainSlots(),
     size: { cpus: 1, memoryMb: 512 },
-    count: 3,
+    count,
+    urgentBelow,
     start: (plan) => Promise.resolve({ ...plan, ...alive, started: ++started } as unknown as MachineRecord),
     log,
   });
+}
+
+beforeEach(() => {
+  [started, destroyed] = [0, 0];
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+it("lets go of machines that wait, starts none while it rests, and goes on", async () => {
+  const ahead = keep(3, 1);
   await ahead.fill();
   expect(await ahead.rest()).toBe(3);
   expect([started, destroyed]).toEqual([3, 3]);
@@ -28,5 +43,30 @@ it("lets go of machines that wait, starts none while it rests, and goes on", asy
   ahead.goOn();
   await ahead.fill();
   expect(ahead.take()).toMatchObject({ size: { memoryMb: 512 } });
+  await ahead.close();
+});
+
+it("starts the next beside a burst only when the last ones are taken, and the rest once it is over", async () => {
+  const ahead = keep(8, 2);
+  await ahead.fill();
+  for (let n = 0; n < 6; n++) expect(ahead.take()).toBeDefined();
+  await vi.advanceTimersByTimeAsync(400);
+  expect(started).toBe(8);
+  expect(ahead.take()).toBeDefined();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(started).toBe(10);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(started).toBe(15);
+  await ahead.close();
+});
+
+it("starts none beside a fork that takes them all", async () => {
+  const ahead = keep(2, 0);
+  await ahead.fill();
+  for (let n = 0; n < 4; n++) expect(ahead.take() !== undefined).toBe(n < 2);
+  await vi.advanceTimersByTimeAsync(400);
+  expect(started).toBe(2);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(started).toBe(4);
   await ahead.close();
 });
