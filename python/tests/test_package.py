@@ -44,6 +44,7 @@ SCHEMAS: dict[type[models.Model], str] = {
     models.CreatedTokenInfo: "CreatedToken",
     models.WorkspaceInfo: "Workspace",
     models.AuditInfo: "AuditEntry",
+    models.IsolationInfo: "WorkspaceIsolation",
 }
 
 

@@ -51,6 +51,21 @@ def test_arguments_go_before_the_environment_and_that_before_the_file(tmp_path: 
     assert resolve_config(env=env).api_key is None
 
 
+def test_knows_what_hosts_of_previews_end_in() -> None:
+    def host(base_url: str, preview_host: str | None = None, **env: str) -> str:
+        return resolve_config(
+            base_url=base_url, preview_host=preview_host, env={"HOME": "/nowhere", **env}
+        ).preview_host
+
+    assert host("http://127.0.0.1:8080") == "localhost:8080"
+    assert host("http://[::1]:8080") == "localhost:8080"
+    assert host("http://localhost") == "localhost"
+    assert host("https://api.example.com") == "example.com"
+    assert host("https://panda.example.com:8443/v1") == "panda.example.com:8443"
+    assert host("https://api.example.com", PANDASTACK_PREVIEW_HOST="p.example") == "p.example"
+    assert host("https://api.example.com", "given.example", PANDASTACK_PREVIEW_HOST="p.example") == "given.example"
+
+
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [

@@ -9,6 +9,7 @@ from ._async.client import AsyncPandaStack
 from ._async.command import AsyncCommand
 from ._async.commands import AsyncCommands
 from ._async.files import AsyncFiles
+from ._async.port_connection import AsyncPortConnection
 from ._async.ports import AsyncPorts
 from ._async.pty import AsyncPty, AsyncTerminal
 from ._async.sandbox import AsyncSandbox
@@ -22,6 +23,7 @@ from ._sync.client import PandaStack
 from ._sync.command import Command
 from ._sync.commands import Commands
 from ._sync.files import Files
+from ._sync.port_connection import PortConnection
 from ._sync.ports import Ports
 from ._sync.pty import Pty, Terminal
 from ._sync.sandbox import Sandbox
@@ -77,6 +79,7 @@ __all__ = [
     "AsyncFiles",
     "AsyncHosts",
     "AsyncPandaStack",
+    "AsyncPortConnection",
     "AsyncPorts",
     "AsyncPty",
     "AsyncSandbox",
@@ -123,6 +126,7 @@ __all__ = [
     "NotFoundError",
     "PandaStack",
     "PandaStackError",
+    "PortConnection",
     "PortInfo",
     "Ports",
     "PreviewLink",

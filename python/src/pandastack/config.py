@@ -23,6 +23,7 @@ class Config:
     base_url: str
     api_key: str | None
     timeout_seconds: float
+    preview_host: str
 
     def __repr__(self) -> str:
         """Without the token: this ends up in logs."""
@@ -33,6 +34,7 @@ def resolve_config(
     api_key: str | None = None,
     base_url: str | None = None,
     timeout_seconds: float | None = None,
+    preview_host: str | None = None,
     env: Mapping[str, str] = os.environ,
 ) -> Config:
     """Arguments win over the environment, the environment over the file that `npm start` writes."""
@@ -40,11 +42,23 @@ def resolve_config(
     url = base_url or env.get("PANDASTACK_API_URL") or env.get("PANDASTACK_API")
     url = url or _text(file, "baseUrl", "apiUrl", "base_url", "api_url") or DEFAULT_BASE_URL
     key = api_key or env.get("PANDASTACK_API_KEY") or env.get("PANDASTACK_TOKEN")
+    url = re.sub(r"/v1$", "", url.rstrip("/"))
     return Config(
-        base_url=re.sub(r"/v1$", "", url.rstrip("/")),
+        base_url=url,
         api_key=key or _text(file, "apiKey", "token", "api_key"),
         timeout_seconds=DEFAULT_TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds,
+        preview_host=preview_host or env.get("PANDASTACK_PREVIEW_HOST") or _preview_host_of(url),
     )
+
+
+def _preview_host_of(base_url: str) -> str:
+    """Names below `localhost` are this machine to every browser; an address has no names below it."""
+    match = re.match(r"https?://(?:[^/@]*@)?(\[[^\]]*\]|[^/:]*)(:\d+)?", base_url)
+    if match is None:
+        return "localhost"
+    name, port = match.group(1), match.group(2) or ""
+    is_address = re.fullmatch(r"[\d.]+|\[.*\]", name) is not None
+    return ("localhost" if is_address else name.removeprefix("api.")) + port
 
 
 def config_path(env: Mapping[str, str] = os.environ) -> Path:

@@ -143,6 +143,8 @@ class MetricsInfo(Model):
     pid: int
     uptime_seconds: int
     host_cpu_percent: float
+    """Of one core, since it started."""
+    host_cpu_seconds: float
     host_rss_bytes: int
     host_vsz_bytes: int
     threads: int
@@ -307,6 +309,12 @@ class WorkspaceInfo(Model):
     slug: str
     name: str
     created_at: datetime
+
+
+class IsolationInfo(Model):
+    """What has to isolate a workspace's sandboxes."""
+
+    isolation: str
 
 
 class AuditInfo(Model):

@@ -28,7 +28,7 @@ class CreateOptions(CreationOptions, total=False):
     from_snapshot: str | None
     """A snapshot's id: starts as that was, memory and all; the template is then the snapshot's."""
     runtime: str | None
-    """`auto` (the server's choice), `microvm`, …"""
+    """`auto` (the server's choice, and the default), `microvm`, `gvisor`."""
     ttl_seconds: int | None
     """Idle time after which it is removed; 0: never. Default: the server's, an hour."""
     persistent: bool | None

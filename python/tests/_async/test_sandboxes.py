@@ -183,6 +183,23 @@ async def test_names_ports(sandbox: AsyncSandbox) -> None:
     assert [port.port for port in await sandbox.ports.list()] == [3000]
     link = await sandbox.ports.create_preview_link(3000, ttl_seconds=60, paths=["/docs"])
     assert (link.port, link.paths) == (3000, ["/docs"])
+    await sandbox.ports.revoke_preview_links(token=link.token)
+    await sandbox.ports.revoke_preview_links()
+    assert sandbox.ports.url(3000) == f"http://{sandbox.get_host(3000)}"
+    assert sandbox.get_host(3000).startswith(f"3000-{sandbox.id}.localhost:")
+    assert added.preview_url.rstrip("/") == sandbox.ports.url(3000)
+    with pytest.raises(ValueError, match="no port"):
+        sandbox.ports.host(0)
+    async with await sandbox.ports.connect(3000) as connection:
+        await connection.send(b"x" * 20_000)
+        await connection.end()
+        received = b""
+        while piece := await connection.receive():
+            received += piece
+    assert received == b"x" * 20_000
+    with pytest.raises(PandaStackError) as refused:
+        await sandbox.ports.connect(3001)
+    assert refused.value.code == "port.connection_refused"
     await sandbox.ports.remove(3000)
     assert [port.label for port in await sandbox.ports.list()] == [None]
     await server.kill()
@@ -224,6 +241,8 @@ async def test_tells_what_there_is(panda: AsyncPandaStack) -> None:
     await panda.workspaces.create(slug, name="Team")
     assert slug in [each.slug for each in await panda.workspaces.list()]
     assert await panda.workspaces.tokens(slug).list() == []
+    await panda.workspaces.set_isolation(slug, "kernel")
+    assert await panda.workspaces.isolation(slug) == "kernel"
 
 
 async def test_says_what_is_wrong(panda: AsyncPandaStack, server: Server) -> None:

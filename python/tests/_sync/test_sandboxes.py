@@ -178,6 +178,23 @@ def test_names_ports(sandbox: Sandbox) -> None:
     assert [port.port for port in sandbox.ports.list()] == [3000]
     link = sandbox.ports.create_preview_link(3000, ttl_seconds=60, paths=["/docs"])
     assert (link.port, link.paths) == (3000, ["/docs"])
+    sandbox.ports.revoke_preview_links(token=link.token)
+    sandbox.ports.revoke_preview_links()
+    assert sandbox.ports.url(3000) == f"http://{sandbox.get_host(3000)}"
+    assert sandbox.get_host(3000).startswith(f"3000-{sandbox.id}.localhost:")
+    assert added.preview_url.rstrip("/") == sandbox.ports.url(3000)
+    with pytest.raises(ValueError, match="no port"):
+        sandbox.ports.host(0)
+    with sandbox.ports.connect(3000) as connection:
+        connection.send(b"x" * 20_000)
+        connection.end()
+        received = b""
+        while piece := connection.receive():
+            received += piece
+    assert received == b"x" * 20_000
+    with pytest.raises(PandaStackError) as refused:
+        sandbox.ports.connect(3001)
+    assert refused.value.code == "port.connection_refused"
     sandbox.ports.remove(3000)
     assert [port.label for port in sandbox.ports.list()] == [None]
     server.kill()
@@ -219,6 +236,8 @@ def test_tells_what_there_is(panda: PandaStack) -> None:
     panda.workspaces.create(slug, name="Team")
     assert slug in [each.slug for each in panda.workspaces.list()]
     assert panda.workspaces.tokens(slug).list() == []
+    panda.workspaces.set_isolation(slug, "kernel")
+    assert panda.workspaces.isolation(slug) == "kernel"
 
 
 def test_says_what_is_wrong(panda: PandaStack, server: Server) -> None:

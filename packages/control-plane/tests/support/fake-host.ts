@@ -34,7 +34,7 @@ export class FakeHostAgent {
       },
       stdio: ["ignore", "ignore", "inherit"],
     });
-    await waitFor(() => existsSync(this.socketPath), { timeoutMs: 20_000, message: "the host agent does not listen" });
+    await waitFor(() => existsSync(this.socketPath), { timeoutMs: 60_000, message: "the host agent does not listen" });
   }
 
   async kill(signal: NodeJS.Signals): Promise<void> {

@@ -88,7 +88,7 @@ export class TestPostgres {
           () => true,
           () => false,
         ),
-      { timeoutMs: 20_000, message: "PostgreSQL did not start" },
+      { timeoutMs: 60_000, message: "PostgreSQL did not start" },
     );
   }
 

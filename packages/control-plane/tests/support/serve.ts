@@ -15,7 +15,7 @@ const TOKEN = "pds_00000000000000000000000000000000";
 /** The control plane does not serve as root. A uid that nothing else here runs as. */
 const RUN_AS = 70_078;
 const isRoot = process.getuid?.() === 0;
-const READY_TIMEOUT_MS = 30_000;
+const READY_TIMEOUT_MS = 90_000;
 const program = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
 const postgres = new TestPostgres();

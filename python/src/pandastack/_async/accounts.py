@@ -6,7 +6,7 @@ import builtins
 from collections.abc import AsyncGenerator
 from datetime import datetime
 
-from ..models import AuditInfo, CreatedTokenInfo, Me, TokenInfo, WorkspaceInfo, parse, parse_list
+from ..models import AuditInfo, CreatedTokenInfo, IsolationInfo, Me, TokenInfo, WorkspaceInfo, parse, parse_list
 from ..requests import given, segment
 from .http import AsyncHttp, Call
 from .stream import AsyncStream
@@ -67,6 +67,18 @@ class AsyncWorkspaces:
     def tokens(self, slug: str) -> AsyncTokens:
         """The tokens of one."""
         return AsyncTokens(self._http, f"/workspaces/{segment(slug)}/tokens")
+
+    async def isolation(self, slug: str, *, timeout_seconds: float | None = None) -> str:
+        """What has to isolate its sandboxes: `any` or `kernel`."""
+        call = Call(timeout_seconds=timeout_seconds)
+        return parse(
+            IsolationInfo, await self._http.json("GET", f"/workspaces/{segment(slug)}/isolation", call)
+        ).isolation
+
+    async def set_isolation(self, slug: str, isolation: str, *, timeout_seconds: float | None = None) -> None:
+        """`kernel`: sandboxes that are made from now on have kernels of their own, so that gVisor is refused."""
+        call = Call(json={"isolation": isolation}, is_repeatable=True, timeout_seconds=timeout_seconds)
+        await self._http.json("PATCH", f"/workspaces/{segment(slug)}/isolation", call)
 
 
 class AsyncAudit:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import time
 from contextlib import suppress
 from typing import Any
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed
 
-from ..errors import ConnectionError, PandaStackError, TimeoutError, error_of_answer, error_of_body, parse_json
+from ..errors import ConnectionError, TimeoutError, error_of_body, parse_json
 from ..requests import Json
 from ..results import CommandExit, CommandOutput
-from ..version import USER_AGENT
-from .http import SILENCE_LIMIT_SECONDS, AsyncHttp, connection_error, no_answer
-from .local import ClientConnection, open_socket, receive, wait_for_pong
+from .http import AsyncHttp
+from .local import ClientConnection
+from .sockets import connect, receive_message
 
 # Input goes in messages well below what the server takes in one.
 INPUT_PIECE_BYTES = 64 * 1024
-_PONG_SECONDS = 20.0
-_MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
 
 
 class AsyncConnection:
@@ -78,49 +75,17 @@ async def open_connection(
     http: AsyncHttp, sandbox: str, opening: Json, timeout_seconds: float | None = None
 ) -> AsyncConnection:
     """Starts a process with all its streams, or joins one. `opening` is the first message."""
-    url = http.url(f"{sandbox}/processes/connect").replace("http", "ws", 1)
     limit = http.config.timeout_seconds if timeout_seconds is None else timeout_seconds
     end = time.monotonic() + limit if limit > 0 else float("inf")
+    socket = await connect(http, f"{sandbox}/processes/connect", limit)
     try:
-        limits = (limit or None, _MESSAGE_LIMIT_BYTES)
-        socket = await open_socket(url, http.authorization(), USER_AGENT, http.tls, limits)
-    except InvalidStatus as error:
-        answer = error.response
-        headers = {name.lower(): value for name, value in answer.headers.raw_items()}
-        raise error_of_answer(answer.status_code, headers, bytes(answer.body or b"")) from error
-    except InvalidURI as error:
-        raise PandaStackError(f"{url} is no address: {error}", code="client.bad_url") from error
-    except OSError as error:
-        if isinstance(error, builtins.TimeoutError):
-            raise no_answer(http.config.base_url, limit) from error
-        raise connection_error(http.config.base_url, error) from error
-    except (InvalidHandshake, ConnectionClosed, EOFError) as error:
-        raise connection_error(http.config.base_url, error) from error
-    try:
-        await socket.send(json.dumps(opening))
+        with suppress(ConnectionClosed):
+            # Where the server has closed it, it has said why.
+            await socket.send(json.dumps(opening))
         return await _wait_for_start(socket, end)
     except BaseException:
         await socket.close()
         raise
-
-
-async def receive_message(socket: ClientConnection, end: float) -> str | bytes | None:
-    """The next one; None: the connection has ended. TimeoutError beyond `end`."""
-    while True:
-        left = end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("it took longer than its limit", code="client.timeout")
-        try:
-            return await receive(socket, min(left, SILENCE_LIMIT_SECONDS))
-        except ConnectionClosed:
-            return None
-        except builtins.TimeoutError:
-            if left <= SILENCE_LIMIT_SECONDS:
-                continue
-        with suppress(ConnectionClosed):
-            if not await wait_for_pong(socket, _PONG_SECONDS):
-                text = f"the server has said nothing for {SILENCE_LIMIT_SECONDS:g} s"
-                raise ConnectionError(text, code="client.connection")
 
 
 async def _wait_for_start(socket: ClientConnection, end: float) -> AsyncConnection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -52,6 +53,7 @@ class AsyncHttp:
         self.config = config
         self.tls = _tls_context() if config.base_url.startswith("https:") else None
         self._client: httpx.AsyncClient | None = None
+        self._opening = threading.Lock()
         self._holders = 0
 
     async def json(self, method: str, path: str, call: Call | None = None) -> Any:
@@ -166,11 +168,12 @@ class AsyncHttp:
         return headers
 
     def _open_client(self) -> httpx.AsyncClient:
-        if self._client is None:
-            # As many commands at a time as the caller likes: the server says where it has enough.
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-            self._client = httpx.AsyncClient(verify=self.tls or False, limits=limits)
-        return self._client
+        with self._opening:
+            if self._client is None:
+                # As many commands at a time as the caller likes: the server says where it has enough.
+                limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
+                self._client = httpx.AsyncClient(verify=self.tls or False, limits=limits)
+            return self._client
 
 
 class _Late(Exception):

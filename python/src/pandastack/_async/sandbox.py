@@ -65,7 +65,7 @@ class AsyncSandbox:
         """Another name of `files`."""
         self.pty = AsyncPty(http, self._path)
         """Terminals in it."""
-        self.ports = AsyncPorts(http, self._path)
+        self.ports = AsyncPorts(http, info.id)
         """What listens in it."""
         self.snapshots = AsyncSandboxSnapshots(http, info.id)
         """Copies of it at one instant, that others can start from."""
@@ -164,6 +164,10 @@ class AsyncSandbox:
             on_stderr=on_stderr,
             check=check,
         )
+
+    def get_host(self, port: int) -> str:
+        """Host name of a server in it, for URLs of your own; `ports.url` is the whole address."""
+        return self.ports.host(port)
 
     async def snapshot(
         self, *, idempotency_key: str | None = None, timeout_seconds: float | None = None

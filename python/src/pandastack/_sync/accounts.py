@@ -7,7 +7,7 @@ import builtins
 from collections.abc import Generator
 from datetime import datetime
 
-from ..models import AuditInfo, CreatedTokenInfo, Me, TokenInfo, WorkspaceInfo, parse, parse_list
+from ..models import AuditInfo, CreatedTokenInfo, IsolationInfo, Me, TokenInfo, WorkspaceInfo, parse, parse_list
 from ..requests import given, segment
 from .http import Call, Http
 from .stream import Stream
@@ -66,6 +66,16 @@ class Workspaces:
     def tokens(self, slug: str) -> Tokens:
         """The tokens of one."""
         return Tokens(self._http, f"/workspaces/{segment(slug)}/tokens")
+
+    def isolation(self, slug: str, *, timeout_seconds: float | None = None) -> str:
+        """What has to isolate its sandboxes: `any` or `kernel`."""
+        call = Call(timeout_seconds=timeout_seconds)
+        return parse(IsolationInfo, self._http.json("GET", f"/workspaces/{segment(slug)}/isolation", call)).isolation
+
+    def set_isolation(self, slug: str, isolation: str, *, timeout_seconds: float | None = None) -> None:
+        """`kernel`: sandboxes that are made from now on have kernels of their own, so that gVisor is refused."""
+        call = Call(json={"isolation": isolation}, is_repeatable=True, timeout_seconds=timeout_seconds)
+        self._http.json("PATCH", f"/workspaces/{segment(slug)}/isolation", call)
 
 
 class Audit:

@@ -34,8 +34,9 @@ class PandaStack:
         base_url: str | None = None,
         api_url: str | None = None,
         timeout_seconds: float | None = None,
+        preview_host: str | None = None,
     ) -> None:
-        """Args.
+        """Where the server is and who asks.
 
         Args:
             api_key: a token, `pds_…`
@@ -43,8 +44,12 @@ class PandaStack:
             base_url: the server's root, without `/v1`. Default `http://127.0.0.1:8080`
             api_url: another name of `base_url`
             timeout_seconds: longest wait for an answer, for calls that name none; 0: for ever. Default 60
+            preview_host: what host names of previews end in: the server's `PANDASTACK_PREVIEW_HOST_SUFFIX`, and its port where
+                that is not the scheme's own. Default: `PANDASTACK_PREVIEW_HOST`, else `localhost:<port>` of a server on an
+                address, else its name without a leading `api.`
         """
-        self.http = Http(resolve_config(api_key or token, base_url or api_url, timeout_seconds))
+        config = resolve_config(api_key or token, base_url or api_url, timeout_seconds, preview_host)
+        self.http = Http(config)
         """What the handles speak through."""
         self.sandboxes = Sandboxes(self.http)
         """Made and found here."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
@@ -53,6 +54,7 @@ class Http:
         self.config = config
         self.tls = _tls_context() if config.base_url.startswith("https:") else None
         self._client: httpx.Client | None = None
+        self._opening = threading.Lock()
         self._holders = 0
 
     def json(self, method: str, path: str, call: Call | None = None) -> Any:
@@ -165,11 +167,12 @@ class Http:
         return headers
 
     def _open_client(self) -> httpx.Client:
-        if self._client is None:
-            # As many commands at a time as the caller likes: the server says where it has enough.
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-            self._client = httpx.Client(verify=self.tls or False, limits=limits)
-        return self._client
+        with self._opening:
+            if self._client is None:
+                # As many commands at a time as the caller likes: the server says where it has enough.
+                limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
+                self._client = httpx.Client(verify=self.tls or False, limits=limits)
+            return self._client
 
 
 class _Late(Exception):

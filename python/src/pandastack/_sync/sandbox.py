@@ -66,7 +66,7 @@ class Sandbox:
         """Another name of `files`."""
         self.pty = Pty(http, self._path)
         """Terminals in it."""
-        self.ports = Ports(http, self._path)
+        self.ports = Ports(http, info.id)
         """What listens in it."""
         self.snapshots = SandboxSnapshots(http, info.id)
         """Copies of it at one instant, that others can start from."""
@@ -163,6 +163,10 @@ class Sandbox:
             on_stderr=on_stderr,
             check=check,
         )
+
+    def get_host(self, port: int) -> str:
+        """Host name of a server in it, for URLs of your own; `ports.url` is the whole address."""
+        return self.ports.host(port)
 
     def snapshot(self, *, idempotency_key: str | None = None, timeout_seconds: float | None = None) -> SnapshotInfo:
         """Memory, devices and disk as of now: `snapshots.create`, by a shorter name. It goes on."""
