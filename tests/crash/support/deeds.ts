@@ -37,7 +37,7 @@ const copiedMark = ({ struck }: DeedContext, { id, mark }: Known): string | unde
   struck?.id === id ? undefined : mark;
 
 /** A call that brings a sandbox from the states that it may be in to another. */
-async function change(context: DeedContext, known: Known, to: State, call: Call): Promise<void> {
+export async function change(context: DeedContext, known: Known, to: State, call: Call): Promise<void> {
   const before = known.states;
   known.states = new Set([...before, to]);
   const outcome = await send(context, call);
@@ -148,7 +148,7 @@ async function changeNetwork(context: DeedContext): Promise<void> {
 
 const VOLUME_MB = 16;
 
-async function makeVolume(context: DeedContext, from?: KnownVolume): Promise<void> {
+export async function makeVolume(context: DeedContext, from?: KnownVolume): Promise<void> {
   const { model } = context;
   const name = `v${newKey().slice(-12)}`;
   const [sizeMb] = from?.sizesMb ?? [VOLUME_MB];
@@ -178,7 +178,7 @@ async function pickVolume({ model, random }: DeedContext, of: "free" | "attached
 }
 
 /** A sandbox that writes to a volume: one time in two it is persistent. */
-async function attach(context: DeedContext): Promise<void> {
+export async function attach(context: DeedContext): Promise<void> {
   const { model, random } = context;
   const { name: volume } = await pickVolume(context, "free");
   const tag = newKey();
@@ -211,7 +211,7 @@ async function deleteVolume(context: DeedContext): Promise<void> {
   if (outcome.is === "done") known.states = new Set(["gone"]);
 }
 
-const withVolume = (model: Model, state: State): Known[] =>
+export const withVolume = (model: Model, state: State): Known[] =>
   model.in(state).filter((known) => known.volume !== undefined);
 
 function wakeWithVolume(context: DeedContext): Promise<void> {
@@ -290,62 +290,3 @@ export const deeds = {
   removeWithVolume,
 } satisfies Record<string, Deed>;
 export type DeedName = keyof typeof deeds;
-
-/** What must be there before it can be done. */
-type Need = State | "snapshot" | "volume" | "attached" | "asleep with a volume";
-export const needs: Partial<Record<DeedName, Need>> = {
-  cloneVolume: "attached",
-  growVolume: "attached",
-  deleteVolume: "volume",
-  attach: "volume",
-  wakeWithVolume: "asleep with a volume",
-  removeWithVolume: "attached",
-  createFromSnapshot: "snapshot",
-  deleteSnapshot: "snapshot",
-  resume: "paused",
-  wake: "hibernated",
-  forkHibernated: "hibernated",
-  fork: "running",
-  forkTree: "running",
-  promote: "running",
-  snapshot: "running",
-  pause: "running",
-  hibernate: "running",
-  remove: "running",
-  configure: "running",
-  changeNetwork: "running",
-};
-
-/** Makes what a deed needs, in peace. */
-export async function provide(model: Model, random: Random, name: DeedName): Promise<void> {
-  const context: DeedContext = { model, random, repeats: true };
-  const need = needs[name];
-  if (model.in("running").length < 1 || (need === "running" && model.in("running").length < 2))
-    await deeds.create(context);
-  for (const known of model.in("running")) if (known.mark === undefined) await model.putMark(known);
-  if (need === "volume") await makeVolume(context);
-  if (need === "attached" || need === "asleep with a volume") await provideAttached(context, need);
-  if (need === "snapshot" && model.snapshots.size === 0) await deeds.snapshot(context);
-  if (need === "paused" && model.in("paused").length === 0) {
-    await deeds.create(context);
-    await model.putMark(model.in("running").at(-1)!);
-    await deeds.pause({ ...context });
-  }
-  if (need === "hibernated" && model.in("hibernated").length === 0) {
-    await deeds.create(context);
-    await model.putMark(model.in("running").at(-1)!);
-    await deeds.hibernate(context);
-  }
-}
-
-async function provideAttached(context: DeedContext, need: "attached" | "asleep with a volume"): Promise<void> {
-  const { model } = context;
-  if (withVolume(model, "running").length === 0) {
-    await makeVolume(context);
-    await attach(context);
-  }
-  const known = withVolume(model, "running").at(-1)!;
-  if (known.mark === undefined) await model.putMark(known);
-  if (need === "attached") return;
-  await change(context, known, "hibernated", { method: "POST", path: `/v1/sandboxes/${known.id}/hibernate` });
-}
