@@ -33,7 +33,7 @@ describe("@pandastack/sdk", () => {
       metadata: { suite: "sdk" },
       ttl_seconds: 900,
     });
-    expect(["qemu", "fake"]).toContain(sandbox.info.runtime);
+    expect(["qemu", "gvisor", "fake"]).toContain(sandbox.info.runtime);
     expect((await Sandbox.get(sandbox.id, {}, panda)).info).toMatchObject({ id: sandbox.id, status: "running" });
     expect((await panda.sandboxes.list().toArray()).map(({ id }) => id)).toContain(sandbox.id);
     expect((await panda.templates.list().toArray()).map(({ name }) => name)).toContain("base");

@@ -49,7 +49,9 @@ describe("a pool that is full", () => {
 
   beforeAll(async () => {
     if (!isPossible) return;
-    server = await startServer({ env: { PANDASTACK_POOL_GB: POOL_GB, PANDASTACK_VMMS_AHEAD: "0" } });
+    server = await startServer({
+      env: { PANDASTACK_POOL_GB: POOL_GB, PANDASTACK_VMMS_AHEAD: "0", PANDASTACK_RUNTIME: "microvm" },
+    });
     panda = new PandaStack({ apiUrl: server.url, token: server.token });
     [sleeper, stayer, writer] = [
       await panda.sandboxes.create({ ttlSeconds: 0 }),

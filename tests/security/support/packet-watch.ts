@@ -13,6 +13,8 @@ export function watchPackets(guestIp: string): { reset(): void; seenFrom(guestIp
       chain watch {
         type filter hook prerouting priority raw - 50; policy accept;
         iifname "${link}*" meta nfproto ipv6 drop
+        # What a guest agent answers the host, where that goes over TCP.
+        iifname "${link}*" fib daddr type local tcp sport 1 accept
         iifname "${link}*" update @seen { ip saddr counter }
       }
     }`,

@@ -54,6 +54,8 @@ pub fn enter_container(link: LinkKind, token: Option<String>, host: Option<Ipv4A
     }
     raise_limits();
     crate::console::never_wait();
+    // What runsc gave us as standard error.
+    let _ = std::os::unix::fs::symlink("/proc/1/fd/2", "/dev/console");
     Start {
         link,
         token,

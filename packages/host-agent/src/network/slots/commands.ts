@@ -45,10 +45,11 @@ export const vethCommands = (guestNetns: string): string =>
   ]);
 
 /** The guest's end: what runsc takes over, address and route included, when it makes a container; so they are said each time. */
-export const guestLinkCommands = (): string =>
+export const guestLinkCommands = (options: { hasIpv6: boolean }): string =>
   lines([
     "link set lo up",
-    `link set ${GUEST_LINK} up`,
+    // No link-local address, which the guest would take over, too.
+    `link set ${GUEST_LINK} ${options.hasIpv6 ? "addrgenmode none " : ""}up`,
     `addr replace ${GUEST_IP}/${GUEST_PREFIX_LENGTH} dev ${GUEST_LINK}`,
     `route replace default via ${GATEWAY_IP}`,
   ]);

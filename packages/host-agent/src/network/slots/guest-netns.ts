@@ -20,7 +20,7 @@ export async function readyGuestNetns(slot: NetworkSlot): Promise<string> {
     const inside = `--net=${NETNS_DIR}/${slot.netns}`;
     await run("nsenter", [inside, "nft", "-f", "-"], { timeoutMs: TOOL_TIMEOUT_MS, input: guardAgain() });
   }
-  await ip(["-n", name], guestLinkCommands());
+  await ip(["-n", name], guestLinkCommands({ hasIpv6: existsSync("/proc/sys/net/ipv6") }));
   return name;
 }
 
