@@ -33,6 +33,10 @@ describe("names of metrics", () => {
     expect(families.length).toBe(new Set(families.map(({ name }) => name)).size);
   });
 
+  test("say of the first time on whether the database answers", () => {
+    expect(text).toContain("\ndatabase_up 1\n");
+  });
+
   test("end in _total where they count, and only there", () => {
     expect(wrong(({ name, type }) => (type === "counter") !== name.endsWith("_total"))).toEqual([]);
   });

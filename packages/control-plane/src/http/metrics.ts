@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { HostInfo } from "@pandastack/contracts/host";
 import { registerCapacity } from "../hosts/capacity-metrics.ts";
@@ -42,10 +43,18 @@ export class ServerMetrics {
       buckets: REQUEST_SECONDS,
       registers,
     });
-    const reached = new Gauge({
+    new Gauge({
       name: "database_up",
       help: "1 where the database answered when it was asked for these figures.",
       registers,
+      async collect() {
+        this.set(
+          await sql`select 1`.execute(db).then(
+            () => 1,
+            () => 0,
+          ),
+        );
+      },
     });
     new Gauge({
       name: "sandboxes",
@@ -59,10 +68,10 @@ export class ServerMetrics {
           .where("wanted", "<>", "deleted")
           .groupBy("status")
           .execute()
-          .catch(() => undefined);
-        reached.set(rows === undefined ? 0 : 1);
+          // `database_up` says it.
+          .catch(() => []);
         this.reset();
-        for (const row of rows ?? []) this.set({ status: row.status }, row.count);
+        for (const row of rows) this.set({ status: row.status }, row.count);
       },
     });
     this.#waits = new Histogram({

@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { Journal } from "../../../host-agent/src/journal/journal.ts";
 import { rememberUser } from "../../src/cache/users.ts";
 import { tryLock } from "../../src/tools/file-lock.ts";
@@ -77,6 +78,27 @@ describe.skipIf(process.getuid?.() !== 0)("host gc (needs root)", () => {
     expect(existsSync(join(folder, "cache/runsc/of-a-snapshot"))).toBe(true);
     expect(existsSync(open)).toBe(true);
     expect(readdirSync(join(folder, "cache/recipes"))).toEqual(["initrd-def.json"]);
+  });
+
+  it("keeps a build that is some jail's root, also where the cache has a disk of its own", async () => {
+    const cache = join(folder, "cache");
+    execFileSync("mount", ["-t", "tmpfs", "tmpfs", cache]);
+    onTestFinished(() => void execFileSync("umount", ["--lazy", cache]));
+    const [root, dropped] = [make("cache", "machine", "in-jail"), make("cache", "machine", "unused")];
+    const jail = spawn("unshare", [
+      "--mount",
+      "sh",
+      "-c",
+      'mount --bind "$1" /mnt && echo ready && exec sleep 60',
+      "sh",
+      root,
+    ]);
+    try {
+      await once(jail.stdout, "data");
+      expect(ours(await gc())).toEqual([dropped]);
+    } finally {
+      jail.kill("SIGKILL");
+    }
   });
 
   it("keeps what another data folder of this host needs until that is gone, then removes its record too", async () => {
