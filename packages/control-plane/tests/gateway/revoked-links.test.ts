@@ -3,7 +3,7 @@ import { WebSocketServer } from "ws";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitFor } from "@pandastack/platform";
 import { ask, type Answer, type Ask } from "../support/http.ts";
-import { Inside } from "../support/inside.ts";
+import { AUTHORISED, Inside } from "../support/inside.ts";
 import { startControlPlane } from "../support/server.ts";
 import { TestSocket } from "../support/sockets.ts";
 
@@ -54,6 +54,34 @@ describe("taking back", () => {
         message: "it is still good elsewhere",
       });
       expect((await ask(inside.url, pathOf(second.url))).status).toBe(200);
+    } finally {
+      await elsewhere.controlPlane.stop();
+    }
+  });
+
+  test("a revoked API token and a deleted sandbox are good for a second at most, also elsewhere", async () => {
+    const { api } = inside.server;
+    const elsewhere = await startControlPlane({
+      databaseUrl: inside.server.database.url,
+      hostSocket: inside.server.host.socketPath,
+    });
+    try {
+      const { token, prefix } = (await api("POST", "/v1/me/tokens", {})).body;
+      const doomed = (await api("POST", "/v1/sandboxes")).body.id;
+      const statuses = async () =>
+        (
+          await Promise.all([
+            ask(elsewhere.url, `${inside.base}/`, { headers: { authorization: `Bearer ${token}` } }),
+            ask(elsewhere.url, `/v1/sandboxes/${doomed}/proxy/3000/`, { headers: AUTHORISED }),
+          ])
+        ).map(({ status }) => status);
+      expect(await statuses()).toEqual([200, 200]);
+      await api("DELETE", `/v1/me/tokens/${prefix}`);
+      await api("DELETE", `/v1/sandboxes/${doomed}`);
+      await waitFor(async () => (await statuses()).join() === "401,404", {
+        timeoutMs: 1500,
+        message: "one of them is still good",
+      });
     } finally {
       await elsewhere.controlPlane.stop();
     }
