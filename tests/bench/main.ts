@@ -11,6 +11,7 @@ import { fork } from "./measures/fork.ts";
 import { hibernate } from "./measures/hibernate.ts";
 import { idle } from "./measures/idle.ts";
 import { largeFile } from "./measures/large-file.ts";
+import { preview } from "./measures/preview.ts";
 import { proxy } from "./measures/proxy.ts";
 import { rate } from "./measures/rate.ts";
 import { measureRestart } from "./measures/restart.ts";
@@ -30,6 +31,7 @@ const MEASURES: Record<string, MakeMeasure> = {
   files,
   "large-file": largeFile,
   proxy,
+  preview,
   idle,
   containers,
 };

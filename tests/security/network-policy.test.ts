@@ -14,18 +14,22 @@ const setEgress = (id: string, egress: unknown) =>
   api("PATCH", `/v1/sandboxes/${id}`, { json: { network: { egress } } });
 
 describe("a network policy", () => {
-  withVm("of off lets no packet out: not at once, not in a fork, not in a wake", async () => {
+  withVm("of off lets no packet out: not at once, not in a fork, a wake or a restore", async () => {
     const id = await sandboxForTest();
     const watch = watchPackets(await addressOf(id));
     await run(id, `bash -c '${SENDER}'`);
     const open = await addressOf(id);
     await waitFor(() => watch.seenFrom(open) > 0, { timeoutMs: 10_000, message: "control: nothing is sent" });
+    const snapshot = (await api("POST", `/v1/sandboxes/${id}/snapshots`)).json.id as string;
     expect((await setEgress(id, "off")).status).toBe(200);
     watch.reset();
     const fork = (await api("POST", `/v1/sandboxes/${id}/fork`, { json: {} })).json.sandbox.id as string;
+    // It was open when the snapshot was taken, and is in the middle of sending.
+    const json = { from_snapshot: snapshot, network: { egress: "off" } };
+    const restored = (await api("POST", "/v1/sandboxes", { json })).json.id as string;
     try {
-      // Both go on sending, and are refused while they do.
-      for (const one of [id, fork]) {
+      // All go on sending, and are refused while they do.
+      for (const one of [id, fork, restored]) {
         const refused = async () =>
           (await api("GET", `/v1/sandboxes/${one}/network`)).json.counters.refused_packets as number;
         const before = await refused();
@@ -45,7 +49,8 @@ describe("a network policy", () => {
       expect((await setEgress(fork, "open")).status).toBe(200);
       await waitFor(() => watch.seenFrom(woken) > 0, { timeoutMs: 10_000, message: "control: nothing is sent again" });
     } finally {
-      await api("DELETE", `/v1/sandboxes/${fork}`);
+      for (const one of [fork, restored]) await api("DELETE", `/v1/sandboxes/${one}`);
+      await api("DELETE", `/v1/snapshots/${snapshot}`);
     }
   });
 

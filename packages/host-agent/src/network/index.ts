@@ -15,5 +15,4 @@ export {
   slotAddresses,
 } from "./addresses.ts";
 export { TAP } from "./names.ts";
-export { carriedPackets } from "./slots/carried.ts";
 export { readyGuestNetns } from "./slots/guest-netns.ts";

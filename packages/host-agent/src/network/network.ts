@@ -8,6 +8,7 @@ import { LiveSlot, slotFigures } from "./live-slot.ts";
 import { describeSlot } from "./names.ts";
 import { policyRules, slotPolicy, type SlotPolicy } from "./policy/rules.ts";
 import { createResolver, type Resolver } from "./resolver/index.ts";
+import { carriedPackets } from "./slots/carried.ts";
 import { makeSlot, removeSlots, slotDefect, slotPolicyText, slotsInKernel } from "./slots/kernel.ts";
 import { Stock } from "./slots/stock.ts";
 
@@ -97,6 +98,11 @@ export class Network {
     const slot = this.requireSlot(number);
     await slot.change(slotPolicy(network, this.parts.operatorPrivate));
     crashPoint("host.network.applied");
+  }
+
+  /** Packets that each slot has carried, by number. */
+  carried(): ReadonlyMap<number, bigint> {
+    return carriedPackets(this.parts.serverId);
   }
 
   /** What a slot in use has sent, received and been refused. */

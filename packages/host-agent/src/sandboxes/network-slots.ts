@@ -1,5 +1,5 @@
 import type { HostNetwork, HostNetworkFigures } from "@pandastack/contracts/host";
-import { carriedPackets, slotAddresses, type Network } from "../network/index.ts";
+import { slotAddresses, type Network } from "../network/index.ts";
 import type { NetworkSlot } from "../network/slot.ts";
 import type { SlotSource } from "./slots.ts";
 
@@ -22,8 +22,8 @@ export class NetworkSlots implements SlotSource {
     return this.#network.figures(slot.number);
   }
 
-  carried({ pid }: { pid: number }): bigint | undefined {
-    return carriedPackets(pid);
+  carried(): ReadonlyMap<number, bigint> {
+    return this.#network.carried();
   }
 
   onRefused(listener: (slotNumber: number) => void): void {

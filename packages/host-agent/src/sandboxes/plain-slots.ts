@@ -20,8 +20,8 @@ export class PlainSlots implements SlotSource {
     return Promise.resolve(undefined);
   }
 
-  carried(): bigint | undefined {
-    return undefined;
+  carried(): ReadonlyMap<number, bigint> {
+    return new Map();
   }
 
   onRefused(): void {

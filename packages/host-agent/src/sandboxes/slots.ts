@@ -15,8 +15,8 @@ export interface SlotSource {
   configure(slot: NetworkSlot, network: HostNetwork): Promise<void>;
   /** What a slot in use has sent, received and been refused; undefined where there is no network. */
   figures(slot: NetworkSlot): Promise<HostNetworkFigures | undefined>;
-  /** Packets that a machine's slot has carried to and from the outside since it was made; undefined where there is no network. */
-  carried(machine: { slot: NetworkSlot; pid: number }): bigint | undefined;
+  /** Packets that slots have carried to and from the outside since they were made, by number; none where there is no network. */
+  carried(): ReadonlyMap<number, bigint>;
   /** Tells of slots in which something was refused by name. */
   onRefused(listener: (slotNumber: number) => void): void;
   release(slot: NetworkSlot): Promise<void>;

@@ -2,7 +2,7 @@ import type { HostUse } from "@pandastack/contracts/host";
 import type { SandboxEntry } from "./entry.ts";
 import type { SlotSource } from "./slots.ts";
 
-/** How exactly the moment of the last packet is known. A look reads one small file for each machine. */
+/** How exactly the moment of the last packet is known. A look reads one small file. */
 const LOOK_MS = 2000;
 
 interface Seen {
@@ -37,17 +37,18 @@ export class Traffic {
 
   look(): void {
     for (const id of this.#seen.keys()) if (!this.#entries.has(id)) this.#seen.delete(id);
-    for (const entry of this.#entries.values()) this.#lookAt(entry);
+    const carried = this.#slots.carried();
+    for (const entry of this.#entries.values()) this.#lookAt(entry, carried);
   }
 
   /** As of now. */
-  use(entry: SandboxEntry): HostUse {
-    const seen = this.#lookAt(entry);
+  use(entry: SandboxEntry, carried = this.#slots.carried()): HostUse {
+    const seen = this.#lookAt(entry, carried);
     return { isOpen: entry.isOpen, quietMs: seen && Math.floor(performance.now() - seen.changedAtMs) };
   }
 
-  #lookAt({ record: { id, machine } }: SandboxEntry): Seen | null {
-    const packets = machine ? this.#slots.carried(machine) : undefined;
+  #lookAt({ record: { id, machine } }: SandboxEntry, carried: ReadonlyMap<number, bigint>): Seen | null {
+    const packets = machine ? carried.get(machine.slot.number) : undefined;
     if (!machine || packets === undefined) {
       this.#seen.delete(id);
       return null;

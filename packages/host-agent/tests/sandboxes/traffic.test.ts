@@ -6,13 +6,19 @@ function watched() {
   const world = { packets: 5n as bigint | undefined, machineId: "m1" as string | null, isOpen: false };
   const entry = {
     get record() {
-      return { id: "a", machine: world.machineId === null ? null : { machineId: world.machineId } };
+      return {
+        id: "a",
+        machine: world.machineId === null ? null : { machineId: world.machineId, slot: { number: 3 } },
+      };
     },
     get isOpen() {
       return world.isOpen;
     },
   } as SandboxEntry;
-  const traffic = new Traffic({ entries: new Map([["a", entry]]), slots: { carried: () => world.packets } });
+  const traffic = new Traffic({
+    entries: new Map([["a", entry]]),
+    slots: { carried: () => new Map(world.packets === undefined ? [] : [[3, world.packets]]) },
+  });
   const quietMs = () => traffic.use(entry).quietMs;
   return { world, entry, traffic, quietMs };
 }

@@ -1,22 +1,18 @@
 import { readFileSync } from "node:fs";
-import { UPLINK } from "../names.ts";
+import { slotNumberOfName } from "../names.ts";
 
-/** `up0: ` bytes and packets received, six more, bytes and packets sent. */
-const UPLINK_LINE = new RegExp(`^\\s*${UPLINK}:\\s*\\d+\\s+(\\d+)(?:\\s+\\d+){6}\\s+\\d+\\s+(\\d+)`, "m");
+/** `name: ` bytes and packets received, six more, bytes and packets sent. */
+const LINE = /^\s*([^\s:]+):\s*\d+\s+(\d+)(?:\s+\d+){6}\s+\d+\s+(\d+)/gm;
 
 /**
- * Packets that went in and out of the slot that a process lives in, as the kernel counts them on the slot's link to the host:
- * what was refused never gets there. Undefined when the process is gone or has no slot.
+ * Packets that went in and out of each of a server's slots, by number, as the kernel counts them on the host's end of the slot's
+ * link: what a slot has refused never gets there. One small file has all of them.
  */
-export function carriedPackets(pid: number): bigint | undefined {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/net/dev`, "latin1");
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ESRCH" || code === "EINVAL") return undefined;
-    throw error;
+export function carriedPackets(serverId: string): Map<number, bigint> {
+  const carried = new Map<number, bigint>();
+  for (const [, name = "", received = "", sent = ""] of readFileSync("/proc/self/net/dev", "latin1").matchAll(LINE)) {
+    const number = slotNumberOfName(serverId, name);
+    if (number !== undefined) carried.set(number, BigInt(received) + BigInt(sent));
   }
-  const [, received, sent] = UPLINK_LINE.exec(text) ?? [];
-  return received === undefined || sent === undefined ? undefined : BigInt(received) + BigInt(sent);
+  return carried;
 }

@@ -87,10 +87,11 @@ export class PressureWatch {
     const { context, settings } = this.#options;
     const now = performance.now();
     for (const [id, until] of this.#failed) if (until < now) this.#failed.delete(id);
+    const carried = context.slots.carried();
     const candidates = [...context.entries.values()]
       .filter(({ state, record }) => (state === "running" || state === "paused") && !this.#failed.has(record.id))
       .map((entry) => {
-        const { isOpen, quietMs } = context.traffic.use(entry);
+        const { isOpen, quietMs } = context.traffic.use(entry, carried);
         return { id: entry.record.id, isOpen, idleMs: Math.min(now - entry.usedAtMs, quietMs ?? Infinity) };
       });
     const found = coldest(candidates, settings);

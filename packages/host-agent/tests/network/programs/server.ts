@@ -42,6 +42,7 @@ serveMethods({
   },
   configure: (number: number, wanted: HostNetwork) => network!.configure(number, wanted),
   timeConfigure: (number: number, wanted: HostNetwork) => timed(() => network!.configure(number, wanted)),
+  carried: (number: number) => String(network!.carried().get(number)),
   figures: (number: number) => network!.figures(number),
   release: (number: number) => network!.release(number),
   readyCount: () => network!.readyCount,
