@@ -51,7 +51,7 @@ describe("kill -9", () => {
     withVms(`of ${name}: the sandbox lives on and is driven again`, async () => {
       const victim = findBelow(server.supervisor.pid!, command);
       process.kill(victim, "SIGKILL");
-      await waitFor(() => !isAlive(victim), { timeoutMs: 5_000, message: "it did not die" });
+      await waitFor(() => !isAlive(victim), { timeoutMs: 20_000, message: "it did not die" });
       await untilItCounts();
       expect(hasEnded(server.supervisor)).toBe(false);
       const another = await new PandaStack({ apiUrl: server.url, token: server.token }).sandboxes.create();
@@ -81,7 +81,7 @@ describe("kill -9", () => {
   withVms("of everything at once: the next start adopts it", async () => {
     const victims = treeOf(server.supervisor.pid!);
     for (const { pid } of victims) tryKill(pid);
-    await waitFor(() => victims.every(({ pid }) => !isAlive(pid)), { timeoutMs: 5_000, message: "not all died" });
+    await waitFor(() => victims.every(({ pid }) => !isAlive(pid)), { timeoutMs: 20_000, message: "not all died" });
     server = await startServer({ dataDir: server.dataDir, port: server.port });
     await untilItCounts();
   });
@@ -94,7 +94,7 @@ describe("kill -9", () => {
       expect(leftoversOf(server.dataDir)).toEqual([]);
       server = await startServer({ dataDir: server.dataDir, port: server.port });
       await waitFor(async () => (await sandbox.refresh()).status === "hibernated", {
-        timeoutMs: 5_000,
+        timeoutMs: 20_000,
         intervalMs: 50,
         message: "it is not shown as hibernated",
       });
@@ -113,7 +113,7 @@ describe("kill -9", () => {
     expect(counter.pid).toBe(before.pid);
     expect(counter.value).toBeGreaterThanOrEqual(before.value);
     await waitFor(async () => (await readCounter()).value > counter.value, {
-      timeoutMs: 5_000,
+      timeoutMs: 20_000,
       message: "the counter stands still",
     });
     expect((await sandbox.commands.run("sha256sum -c --quiet /root/sum")).exitCode).toBe(0);
@@ -121,7 +121,7 @@ describe("kill -9", () => {
 
   async function readCounter(): Promise<{ pid: string; value: number }> {
     const { stdout } = await sandbox.commands.run("kill -0 $(cat /dev/shm/pid) && cat /dev/shm/pid /dev/shm/n", {
-      timeoutMs: 5_000,
+      timeoutMs: 20_000,
       check: true,
     });
     const [pid = "", value = ""] = stdout.split("\n");

@@ -105,7 +105,10 @@ async function walk(context: DeedContext, way: Exclude<Way, "templates">): Promi
       known.states = new Set(["gone"]);
       server.arm("control.delete.unwanted");
       await attempt(server, { method: "DELETE", path: `/v1/sandboxes/${known.id}` });
-      await waitFor(() => !server.isArmed, { timeoutMs: 5_000, message: "the deletion was not cut short" });
+      await waitFor(() => !server.isArmed, {
+        timeoutMs: REACHED_TIMEOUT_MS,
+        message: "the deletion was not cut short",
+      });
       server.arm("control.reconciler.claimed");
       return;
     }

@@ -16,7 +16,7 @@ const RECORDS: Record<Part, string> = {
 
 /** Started processes read their code and adopt what lives; a part that keeps dying is started again ever later. */
 const UP_TIMEOUT_MS = 60_000;
-const DEATH_TIMEOUT_MS = 5_000;
+const DEATH_TIMEOUT_MS = 20_000;
 const LOG_LINES = 25;
 /** One empty VMM ahead, so that there is one to be lost, and few for the rest to wait for. */
 const VMMS_AHEAD = 1;
