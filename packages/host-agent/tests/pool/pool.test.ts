@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -62,6 +62,34 @@ describe.skipIf(process.getuid?.() !== 0)("pool (needs root)", { timeout: 60_000
     expect(existsSync(pool("kept"))).toBe(false);
     await openPool({ dataDir, log, env });
     expect(readFileSync(pool("kept"), "utf8")).toBe("text");
+  });
+
+  it.each(["closed", "mounted"])("goes with its data folder to another path, while it is %s", async (how) => {
+    await openPool({ dataDir, log, env });
+    writeFileSync(pool("kept"), "text", { flush: true });
+    if (how === "closed") await closePool({ dataDir, log });
+    const place = `${dataDir}-moved`;
+    renameSync(dataDir, place);
+    dataDir = place;
+    await openPool({ dataDir, log, env });
+    expect(readFileSync(pool("kept"), "utf8")).toBe("text");
+  });
+
+  it("is opened beside its original where the data folder was copied", async () => {
+    const { kind } = await openPool({ dataDir, log, env });
+    if (kind === "folder") return;
+    writeFileSync(pool("kept"), "text", { flush: true });
+    await run("sync", ["--file-system", pool()]);
+    const copy = mkdtempSync(join(tmpdir(), "pandastack-pool-copy-"));
+    try {
+      await run("cp", ["--sparse=always", "--", image(), join(copy, "pool.img")]);
+      await openPool({ dataDir: copy, log, env });
+      writeFileSync(join(copy, "pool", "kept"), "the copy's");
+      expect(readFileSync(pool("kept"), "utf8")).toBe("text");
+    } finally {
+      await closePool({ dataDir: copy, log });
+      rmSync(copy, { recursive: true });
+    }
   });
 
   it("adopts a loop device that was attached and not mounted", async () => {
