@@ -76,6 +76,17 @@ export class Preparation {
     await Promise.all([...this.#stocks.values()].map((stock) => stock.close()));
   }
 
+  /** Where the default has no disks: what `auto` is for sandboxes that need one, behind the others' backs. */
+  #prepareForDisks(): void {
+    const { runtimes, templates, later, signal } = this.#options;
+    const entry = runtimes.choose("auto", { disk: true, volumes: false });
+    if (entry === runtimes.default || signal.aborted) return;
+    templates.takeEarlier(DEFAULT_TEMPLATE, entry);
+    later("make a template for sandboxes with disks", async () => {
+      await templates.ensure(DEFAULT_TEMPLATE, entry, { isAwaited: true });
+    });
+  }
+
   async #try(): Promise<boolean> {
     const { runtimes, templates, log } = this.#options;
     const entry = runtimes.default;
@@ -87,6 +98,7 @@ export class Preparation {
       if (!earlier) this.#notReadyReason = "starting empty machines ahead";
       await this.#stocks.get(entry.runtime.name)?.fill();
       this.#notReadyReason = null;
+      this.#prepareForDisks();
       return true;
     } catch (error) {
       log.error({ err: error }, "the default template could not be made");

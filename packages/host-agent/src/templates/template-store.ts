@@ -35,16 +35,20 @@ export class TemplateStore {
   readonly #images = new Map<string, TemplateImage>();
   readonly #status = new Map<string, HostTemplate>();
   readonly #making = new Map<string, Promise<TemplateImage>>();
-  /** Of those, the ones that callers have asked for and wait for. */
+  /** Of those, the ones that creates wait for. */
   readonly #onDemand = new Set<string>();
 
   constructor(options: TemplateStoreOptions) {
     this.#options = options;
   }
 
-  /** Makes the runtime's variant available, by whichever way is shortest. Calls at the same time share the work. */
-  ensure(name: string, entry: RuntimeEntry): Promise<TemplateImage> {
+  /**
+   * Makes the runtime's variant available, by whichever way is shortest. Calls at the same time share the work. `isAwaited`: a
+   * create that comes meanwhile waits for it, as far as its caller would.
+   */
+  ensure(name: string, entry: RuntimeEntry, { isAwaited = false } = {}): Promise<TemplateImage> {
     const variant = variantOf(name, entry);
+    if (isAwaited) this.#onDemand.add(variant);
     const making =
       this.#making.get(variant) ??
       this.#make(name, entry).finally(() => {
@@ -61,8 +65,7 @@ export class TemplateStore {
     const known = this.#images.get(variant);
     if (known) return known;
     // What is made at the start is not waited for: that may take minutes, and the host says that it is not ready.
-    if (!this.#making.has(variant)) this.#onDemand.add(variant);
-    const making = this.ensure(name, entry).catch((error: unknown) => {
+    const making = this.ensure(name, entry, { isAwaited: !this.#making.has(variant) }).catch((error: unknown) => {
       if (error instanceof Refusal) throw error;
       const why = error instanceof Error ? error.message : String(error);
       throw new Refusal(

@@ -61,8 +61,11 @@ describe("a host with several runtimes", () => {
   };
   const execute = async (command: HostCommand): Promise<HostSandbox> =>
     (await host.execute({ operationId: randomUUID(), command })) as HostSandbox;
-  const create = (runtime: Choice, from: { template: string } | { snapshotId: string } = { template: "base" }) =>
-    execute({ name: "createSandbox", sandboxId: newSandboxId(), from, runtime, env: {}, persistent: false });
+  const create = (
+    runtime: Choice,
+    from: { template: string } | { snapshotId: string } = { template: "base" },
+    persistent = false,
+  ) => execute({ name: "createSandbox", sandboxId: newSandboxId(), from, runtime, env: {}, persistent });
   const snapshot = async (sandboxId: string): Promise<string> => {
     const snapshotId = randomUUID();
     await execute({ name: "createSnapshot", sandboxId, snapshotId });
@@ -95,6 +98,18 @@ describe("a host with several runtimes", () => {
       ["qemu", "ready"],
       ["gvisor", "ready"],
     ]);
+  });
+
+  it("whose default has no disks makes ready what has, for sandboxes that are to last", async () => {
+    await host.close("hibernate");
+    await open(entry(GVISOR, { isDiskless: true }), entry(MICROVM));
+    await host.ready();
+    await waitFor(async () => (await runtimesOfTemplates()).join() === "gvisor,ready,qemu,ready", {
+      timeoutMs: 5_000,
+      message: "no template for sandboxes with disks is made",
+    });
+    expect(await create("auto")).toMatchObject({ runtime: "gvisor" });
+    expect(await create("auto", { template: "base" }, true)).toMatchObject({ runtime: "qemu" });
   });
 
   it("says which runtimes it has, which it has not and why", async () => {
