@@ -74,7 +74,7 @@ def open_socket(
     url: str, headers: dict[str, str], user_agent: str, tls: ssl.SSLContext | None, limits: tuple[float | None, int]
 ) -> ClientConnection:
     """A WebSocket. `limits`: seconds for its opening, bytes of a message."""
-    opening = connect(
+    socket = connect(
         url,
         additional_headers=headers,
         user_agent_header=user_agent,
@@ -85,8 +85,9 @@ def open_socket(
         ping_interval=None,
         max_size=limits[1],
     )
-    # Some versions open it only here; `close` is the end of it in all of them.
-    return opening.__enter__()
+    # Newer versions want it entered; `close` is the end of it all the same.
+    socket.__enter__()
+    return socket
 
 
 def receive(socket: ClientConnection, seconds: float) -> str | bytes:
