@@ -13,7 +13,7 @@ function entries(query: string, count: number): Promise<Json[]> {
       const { body } = await server.api("GET", `/v1/audit?${query}`);
       return body.entries.length >= count && (body.entries as Json[]);
     },
-    { timeoutMs: 5000, message: `fewer than ${count} entries for ${query}` },
+    { timeoutMs: 10_000, message: `fewer than ${count} entries for ${query}` },
   );
 }
 

@@ -127,6 +127,6 @@ describe("port-forward", () => {
     const { exitCode, stderr } = await end();
     expect([exitCode, stderr]).toEqual([0, expect.stringMatching(/^port 7002: .*refused/)]);
     expect(server.host.state.done["wakeSandbox"]).toBe(1);
-    await waitFor(() => server.host.ports.open.size === 0, { timeoutMs: 5000, message: "connections stay open" });
+    await waitFor(() => server.host.ports.open.size === 0, { timeoutMs: 10_000, message: "connections stay open" });
   });
 });

@@ -47,7 +47,7 @@ const stepsTaken = async (): Promise<number> =>
 async function step(ms: number): Promise<void> {
   const before = await stepsTaken();
   await database.query(`update steps.step set ms = ms + ${ms}`);
-  await waitFor(async () => (await stepsTaken()) === before + 1, { timeoutMs: 5_000, message: "no step is seen" });
+  await waitFor(async () => (await stepsTaken()) === before + 1, { timeoutMs: 10_000, message: "no step is seen" });
 }
 
 const make = async (ttlSeconds: number): Promise<string> =>
@@ -89,7 +89,7 @@ test("what is being made is not taken for abandoned when the clock is put forwar
   const making = api("POST", "/v1/sandboxes", {});
   await waitFor(
     async () => (await database.query("select from sandboxes where status = 'creating'")).rows.length === 1,
-    { timeoutMs: 5_000, message: "nothing is being made" },
+    { timeoutMs: 10_000, message: "nothing is being made" },
   );
   await database.query(`update steps.step set ms = ms + ${HOURS_MS}`);
   expect(await claim()).toEqual([]);

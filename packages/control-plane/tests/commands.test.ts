@@ -105,7 +105,7 @@ describe("exec", () => {
     ]);
     await waitFor(
       async () => (await server.api("GET", `/v1/sandboxes/${id}/processes/${reply.body.id}`)).body.running === false,
-      { timeoutMs: 3000, message: "still running" },
+      { timeoutMs: 10_000, message: "still running" },
     );
     expect(await server.api("POST", `/v1/sandboxes/${id}/processes/${reply.body.id}/signal`)).toMatchObject({
       status: 404,
@@ -144,13 +144,13 @@ describe("exec", () => {
       signal: controller.signal,
     });
     const left = () => server.host.state.sandbox(id).processes.find((process) => process.tag === "left");
-    await waitFor(() => left() !== undefined, { timeoutMs: 3000, message: "not started" });
+    await waitFor(() => left() !== undefined, { timeoutMs: 10_000, message: "not started" });
     controller.abort();
     await expect(call).rejects.toThrow();
-    await waitFor(() => left()?.running === false, { timeoutMs: 3000, message: "not ended" });
+    await waitFor(() => left()?.running === false, { timeoutMs: 10_000, message: "not ended" });
     expect(left()?.exit_code).toBe(0);
     await waitFor(() => !server.controlPlane.parts.activity.ongoing().includes(id), {
-      timeoutMs: 3000,
+      timeoutMs: 10_000,
       message: "still counted as activity",
     });
   });
@@ -243,10 +243,10 @@ describe("exec/stream", () => {
     controller.abort();
     const gone = () => server.host.state.sandbox(id).processes.find((process) => process.tag === "gone");
     await waitFor(() => !server.controlPlane.parts.activity.ongoing().includes(id), {
-      timeoutMs: 3000,
+      timeoutMs: 10_000,
       message: "still counted as activity",
     });
-    await waitFor(() => gone()?.running === false, { timeoutMs: 3000, message: "not ended" });
+    await waitFor(() => gone()?.running === false, { timeoutMs: 10_000, message: "not ended" });
     expect(gone()?.exit_code).toBe(0);
   });
 

@@ -69,10 +69,11 @@ describe("more creates than the host takes", () => {
 
   test("a client that went away leaves the queue: nothing is made for it", async () => {
     server = await startTestServer({ hostWorkLimit: 1 });
-    server.host.script("createSandbox", { delayMs: 400 });
+    const { promise: after, resolve: go } = Promise.withResolvers<void>();
+    server.host.script("createSandbox", { after });
     const first = server.api("POST", "/v1/sandboxes");
     const { work } = server.controlPlane.parts;
-    await waitFor(() => work.inFlight === 1, { timeoutMs: 3000, message: "not begun" });
+    await waitFor(() => work.inFlight === 1, { timeoutMs: 10_000, message: "not begun" });
     const caller = new AbortController();
     const gone = fetch(`${server.url}/v1/sandboxes`, {
       method: "POST",
@@ -80,9 +81,10 @@ describe("more creates than the host takes", () => {
       signal: caller.signal,
     });
     gone.catch(() => {});
-    await waitFor(() => work.depth === 1, { timeoutMs: 3000, message: "not waiting" });
+    await waitFor(() => work.depth === 1, { timeoutMs: 10_000, message: "not waiting" });
     caller.abort();
-    await waitFor(() => work.depth === 0, { timeoutMs: 3000, message: "still waiting" });
+    await waitFor(() => work.depth === 0, { timeoutMs: 10_000, message: "still waiting" });
+    go();
     await first;
     expect((await server.api("POST", "/v1/sandboxes")).status).toBe(201);
     expect(server.host.state.done["createSandbox"]).toBe(2);
@@ -95,7 +97,7 @@ describe("more creates than the host takes", () => {
     await server.api("POST", `/v1/sandboxes/${sleeper}/hibernate`);
     server.host.script("createSandbox", { delayMs: 2500 });
     const first = server.api("POST", "/v1/sandboxes");
-    await waitFor(() => server.controlPlane.parts.work.inFlight === 1, { timeoutMs: 3000, message: "not begun" });
+    await waitFor(() => server.controlPlane.parts.work.inFlight === 1, { timeoutMs: 10_000, message: "not begun" });
     const replies = await Promise.all([
       server.api("POST", `/v1/sandboxes/${body.id}/fork`, { count: 3 }),
       server.api("POST", `/v1/sandboxes/${body.id}/fork-tree`, { count: 2 }),

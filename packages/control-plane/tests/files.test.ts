@@ -99,7 +99,7 @@ describe("reading and writing", () => {
     await expect(put).rejects.toThrow();
     server.host.uploadDelayMs = 0;
     await waitFor(() => server.controlPlane.parts.activity.ongoing().length === 0, {
-      timeoutMs: 3000,
+      timeoutMs: 10_000,
       message: "still counted as activity",
     });
   });

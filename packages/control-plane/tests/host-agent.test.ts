@@ -69,7 +69,7 @@ describe("the real host agent, on its fake runtime", () => {
     expect(await exec(fork.body.id, "cat /tmp/kept; echo $WHO")).toMatchObject({ stdout: "kept\npanda\n" });
 
     await waitFor(async () => (await server.api("GET", `/v1/sandboxes/${id}/events`)).body.events.length > 3, {
-      timeoutMs: 5000,
+      timeoutMs: 10_000,
       message: "events are missing",
     });
     expect((await server.api("GET", `/v1/sandboxes/${id}/metrics`)).status).toBe(200);
@@ -100,7 +100,7 @@ describe("the real host agent, on its fake runtime", () => {
     ).toBe(204);
     await waitFor(
       async () => (await server.api("GET", `/v1/sandboxes/${id}/processes/${body.id}`)).body.running === false,
-      { timeoutMs: 5000, message: "not killed" },
+      { timeoutMs: 10_000, message: "not killed" },
     );
     const terminal = await new TestSocket(`${base}/ssh?rows=30&cols=100`).open();
     terminal.socket.send(Buffer.from("exit 6\n"));

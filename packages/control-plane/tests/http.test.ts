@@ -217,7 +217,7 @@ describe("about the server", () => {
         const answer = await server.api("GET", "/readyz", undefined, { token: null });
         return answer.status === 200 && answer;
       },
-      { timeoutMs: 5000, message: "it does not become ready" },
+      { timeoutMs: 10_000, message: "it does not become ready" },
     );
     expect(ready).toMatchObject({ status: 200, body: { status: "ok" } });
     expect(await server.api("GET", "/version", undefined, { token: null })).toMatchObject({

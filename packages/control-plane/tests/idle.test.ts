@@ -153,7 +153,7 @@ describe("a hibernation that", () => {
     const id = await create(IDLE);
     server.host.script("hibernateSandbox", { delayMs: 600 });
     await waitFor(() => server.host.requests.at(-1) === "POST /v1/operations", {
-      timeoutMs: 5000,
+      timeoutMs: 10_000,
       message: "it is not hibernated",
     });
     const { status, body } = await server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "echo here" });

@@ -106,7 +106,7 @@ describe("a workspace's limits", () => {
     caller.abort();
     await events.text().catch(() => "");
     await waitFor(async () => (await server.api("GET", "/v1/me/limits", undefined, as())).body.usage.streams === 0, {
-      timeoutMs: 5000,
+      timeoutMs: 10_000,
       message: "closed streams are still counted",
     });
     expect((await server.api("POST", `/v1/sandboxes/${id}/exec/stream`, { cmd: "true" }, as())).status).toBe(200);

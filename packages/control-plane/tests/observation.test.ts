@@ -16,7 +16,7 @@ describe("events", () => {
     await server.api("POST", `/v1/sandboxes/${id}/pause`);
     await server.api("POST", `/v1/sandboxes/${id}/resume`);
     await waitFor(async () => (await server.api("GET", `/v1/sandboxes/${id}/events`)).body.events.length >= 3, {
-      timeoutMs: 5000,
+      timeoutMs: 10_000,
       message: "events are missing",
     });
     const { events } = (await server.api("GET", `/v1/sandboxes/${id}/events`)).body;
@@ -63,7 +63,7 @@ describe("events", () => {
     await server.api("POST", `/v1/sandboxes/${other}/pause`);
     await server.api("POST", `/v1/sandboxes/${other}/resume`);
     await waitFor(async () => (await server.api("GET", `/v1/sandboxes/${other}/events`)).body.events.length === 3, {
-      timeoutMs: 5000,
+      timeoutMs: 10_000,
       message: "events are missing",
     });
     const all = (await server.api("GET", `/v1/sandboxes/${other}/events`)).body.events;
@@ -91,12 +91,12 @@ describe("events", () => {
     await server.host.kill();
     await server.host.start();
     await waitFor(async () => (await server.api("GET", "/readyz")).status === 200, {
-      timeoutMs: 8000,
+      timeoutMs: 10_000,
       message: "not ready",
     });
     const { body } = await server.api("POST", "/v1/sandboxes");
     await waitFor(async () => (await server.api("GET", `/v1/sandboxes/${body.id}/events`)).body.events.length === 1, {
-      timeoutMs: 5000,
+      timeoutMs: 10_000,
       message: "not one event",
     });
     const { rows } = await server.database.query("select seq from events where seq is not null order by seq");

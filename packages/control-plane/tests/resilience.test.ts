@@ -210,7 +210,7 @@ describe("the control plane", () => {
     }).then((response) => response.text());
     const short = stopping.api("POST", `/v1/sandboxes/${body.id}/exec`, { cmd: "sleep 1; echo finished" });
     await waitFor(() => server.host.state.sandbox(body.id).processes.length === 2, {
-      timeoutMs: 3000,
+      timeoutMs: 10_000,
       message: "not begun",
     });
     await delay(200);

@@ -33,7 +33,7 @@ async function holdOpen(token: string, id: string) {
   const socket = await new TestSocket(`${server.url}/v1/sandboxes/${id}/exec/ws`, { headers }).open();
   const terminal = await new TestSocket(`${server.url}/v1/sandboxes/${id}/exec/pty`, { headers }).open();
   await waitFor(() => server.host.state.sandbox(id).processes.length >= 3, {
-    timeoutMs: 5000,
+    timeoutMs: 10_000,
     message: "not everything is open",
   });
   return {

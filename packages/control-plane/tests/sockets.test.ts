@@ -62,7 +62,7 @@ describe("terminals", () => {
     await socket.untilText("24x80");
     const process = lastProcess();
     socket.socket.terminate();
-    await waitFor(() => !process.running, { timeoutMs: 3000, message: "the shell lives on" });
+    await waitFor(() => !process.running, { timeoutMs: 10_000, message: "the shell lives on" });
     const kept = await new TestSocket(`${base}/exec/pty?keep=1`).open();
     await kept.untilText("24x80");
     const keptProcess = lastProcess();
@@ -115,7 +115,7 @@ describe("terminals", () => {
     expect(server.controlPlane.parts.activity.ongoing()).toContain(other);
     socket.socket.close();
     await waitFor(() => !server.controlPlane.parts.activity.ongoing().includes(other), {
-      timeoutMs: 3000,
+      timeoutMs: 10_000,
       message: "still counted",
     });
   });

@@ -141,7 +141,7 @@ describe("states", () => {
     const id = await create();
     server.host.state.die(id);
     await waitFor(async () => (await statusOf(id)) === "failed", {
-      timeoutMs: 3000,
+      timeoutMs: 10_000,
       message: "the row does not say failed",
     });
     expect((await server.api("GET", `/v1/sandboxes/${id}`)).body.reason).toBe("its machine died");
@@ -158,7 +158,7 @@ describe("states", () => {
     server.host.state.dieAndStartAgain(id);
     const shown = async () => (await server.api("GET", `/v1/sandboxes/${id}`)).body;
     // Long before all rows are compared with the host.
-    await waitFor(async () => (await shown()).boot_mode === "cold", { timeoutMs: 5000, message: "it is not shown" });
+    await waitFor(async () => (await shown()).boot_mode === "cold", { timeoutMs: 10_000, message: "it is not shown" });
     expect(await shown()).toMatchObject({ status: "running", boot_mode: "cold", guest_ip: "10.200.9.9" });
   });
 

@@ -160,7 +160,7 @@ test("a socket that is refused has its answer's status", async () => {
 test("a request to a server inside has a span in the gateway, and one for the connection into the guest", async () => {
   await server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "listen 7000", detach: true });
   await waitFor(async () => (await server.api("GET", `/v1/sandboxes/${id}/ports`)).body.length === 1, {
-    timeoutMs: 5000,
+    timeoutMs: 10_000,
     message: "it does not listen",
   });
   const secret = "not-for-collectors";

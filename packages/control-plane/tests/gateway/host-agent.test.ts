@@ -25,7 +25,7 @@ beforeAll(async () => {
   id = (await server.api("POST", "/v1/sandboxes")).body.id;
   await server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "listen 7000", detach: true });
   await waitFor(async () => (await server.api("GET", `/v1/sandboxes/${id}/ports`)).body.length === 1, {
-    timeoutMs: 5000,
+    timeoutMs: 10_000,
     message: "it does not listen",
   });
 });

@@ -251,7 +251,7 @@ describe("servers inside that mean no good", () => {
       504,
       { code: "gateway.timeout", error: expect.stringContaining("3000") },
     ]);
-    await waitFor(() => slow.server.host.ports.open.size === 0, { timeoutMs: 5000, message: "it stays open inside" });
+    await waitFor(() => slow.server.host.ports.open.size === 0, { timeoutMs: 10_000, message: "it stays open inside" });
     await slow.stop();
   });
 
@@ -270,7 +270,7 @@ describe("servers inside that mean no good", () => {
     for (let round = 0; round < 10; round++) await Promise.all(Array.from({ length: 10 }, () => refused()));
     await delay(10);
     await waitFor(() => inside.server.host.ports.open.size <= 32, {
-      timeoutMs: 5000,
+      timeoutMs: 10_000,
       message: "connections inside pile up",
     });
   });

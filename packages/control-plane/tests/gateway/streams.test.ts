@@ -223,7 +223,7 @@ describe("WebSockets", () => {
     socket.socket.close(4001, "bye");
     expect(await socket.untilClosed()).toEqual({ code: 4001, reason: "bye" });
     await waitFor(async () => inside.server.host.ports.open.size < before, {
-      timeoutMs: 5000,
+      timeoutMs: 10_000,
       message: "it stays open inside",
     });
   });

@@ -78,7 +78,7 @@ describe("wake on request", () => {
     const sandbox = inside.server.host.state.sandbox(inside.id);
     sandbox.info = { ...sandbox.info, state: "hibernated" };
     for (const socket of inside.server.host.ports.open) socket.destroy();
-    await waitFor(() => inside.server.host.ports.open.size === 0, { timeoutMs: 5000, message: "still open" });
+    await waitFor(() => inside.server.host.ports.open.size === 0, { timeoutMs: 10_000, message: "still open" });
     expect((await inside.get("/", { method: "POST", body: "kept" })).text).toBe("from inside");
     expect(wakes()).toBe(1);
   });
@@ -96,7 +96,7 @@ describe("sandboxes that do not run", () => {
     expect((await inside.get("/")).status).toBe(200);
     await inside.server.api("DELETE", `/v1/sandboxes/${inside.id}`);
     await waitFor(async () => (await inside.get("/")).status === 404, {
-      timeoutMs: 3000,
+      timeoutMs: 10_000,
       message: "it is still served",
     });
     const unknown = await ask(inside.url, `/v1/sandboxes/${"z".repeat(20)}/proxy/3000/`, { headers: AUTHORISED });
@@ -117,7 +117,7 @@ describe("sandboxes that do not run", () => {
     const reply = await open(inside.url, `${inside.base}/`, { headers: AUTHORISED });
     expect(activity.ongoing()).toEqual([inside.id]);
     reply.destroy();
-    await waitFor(() => activity.ongoing().length === 0, { timeoutMs: 5000, message: "it counts on" });
+    await waitFor(() => activity.ongoing().length === 0, { timeoutMs: 10_000, message: "it counts on" });
   });
 });
 

@@ -46,7 +46,7 @@ export class TestSocket {
 
   async until(check: () => unknown, message: string): Promise<void> {
     await waitFor(() => Boolean(check()), {
-      timeoutMs: 5000,
+      timeoutMs: 10_000,
       message: `${message}; seen: ${JSON.stringify(this.messages)} ${JSON.stringify(this.closed)}`,
     });
   }
