@@ -1,14 +1,16 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { createServer } from "node:http";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { buffer, text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { waitFor } from "@pandastack/platform";
+import { PandaStack } from "@pandastack/sdk";
 import { cliJson, runCli, startCli } from "./support/cli.ts";
-import { startTestServer, type Json, type TestServer } from "./support/server.ts";
+import { ADMIN_TOKEN, startTestServer, type Json, type TestServer } from "./support/server.ts";
 
-/** The command line, one process for each command, beside each other: most of a case's time is the start of a program. */
+/** The command line against a server. */
 let server: TestServer;
 beforeAll(async () => (server = await startTestServer()));
 afterAll(() => server.stop());
@@ -18,7 +20,7 @@ const run = (...args: string[]) => runCli(server.url, ...args);
 const created = async (body: unknown = {}): Promise<string> =>
   (await server.api("POST", "/v1/sandboxes", body)).body.id;
 
-describe("pandastack", { concurrent: true, timeout: 30_000 }, () => {
+describe("pandastack", () => {
   test("create --on-idle, and idle", async () => {
     const { id, ...rest } = await json("create", "--on-idle", "hibernate", "--idle-timeout", "90");
     expect(rest).toMatchObject({ on_idle: "hibernate", idle_timeout_seconds: 90, ttl_seconds: 0 });
@@ -50,6 +52,22 @@ describe("pandastack", { concurrent: true, timeout: 30_000 }, () => {
       expect([exitCode, stderr]).toEqual([2, expect.stringContaining(named)]);
     },
   );
+
+  test("preview: a link is made and taken back; the port's own host is as the SDK says it", async () => {
+    const id = await created();
+    const web = createServer((_request, response) => response.end("page"));
+    server.host.ports.serve(3000, web);
+    const link = await json("preview", id, "3000");
+    const statusOf = async () => (await fetch(link.url)).status;
+    expect(await statusOf()).toBe(200);
+    expect((await run("preview", id, "--revoke", link.host_url)).exitCode).toBe(0);
+    expect(await statusOf()).toBe(403);
+    expect((await run("preview", id)).exitCode).toBe(2);
+    const client = new PandaStack({ baseUrl: server.url, apiKey: ADMIN_TOKEN });
+    const sandbox = await client.sandboxes.get(id);
+    const { preview_url: told } = await sandbox.ports.add(3000);
+    expect([sandbox.ports.url(3000), `http://${sandbox.getHost(3000)}`]).toEqual([told, told]);
+  });
 
   test("network: what contradicts itself is a wrong use", async () => {
     const { exitCode, stderr } = await run("network", await created(), "--egress", "off", "--allow", "a.example");
