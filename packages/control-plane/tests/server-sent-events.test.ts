@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { waitFor } from "@pandastack/platform";
 import { comment, eventStream, frame } from "../src/calls/server-sent-events.ts";
 import type { ExecEvent } from "../src/hosts/exec-events.ts";
 import { processFrames } from "../src/sandboxes/commands/exec-stream.ts";
@@ -21,12 +22,6 @@ function readAsPublished(text: string): { name: string; data: unknown }[] {
       }
       return { name, data: JSON.parse(data.join("\n")) };
     });
-}
-
-async function textOf(stream: AsyncIterable<unknown>): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 const nasty = fc.oneof(
@@ -88,13 +83,17 @@ describe("frames", () => {
 
 describe("streams", () => {
   test("begin with a comment, and fill silence with comments", async () => {
+    const { promise: silence, resolve: speak } = Promise.withResolvers<void>();
     const source = async function* () {
-      await delay(120);
+      await silence;
       yield frame("stdout", { chunk: "late" });
     };
-    const text = await textOf(eventStream(source(), 30));
-    expect(text.startsWith(": ok\n\n")).toBe(true);
-    expect(text.match(/: ping\n\n/g)?.length).toBeGreaterThanOrEqual(2);
+    let text = "";
+    for await (const chunk of eventStream(source(), 30)) {
+      text += String(chunk);
+      if (text.match(/: ping\n\n/g)?.length === 2) speak();
+    }
+    expect(text.startsWith(": ok\n\n: ping\n\n: ping\n\n")).toBe(true);
     expect(readAsPublished(text)).toEqual([{ name: "stdout", data: { chunk: "late" } }]);
   });
 
@@ -112,7 +111,6 @@ describe("streams", () => {
     };
     const stream = eventStream(source());
     for await (const _ of stream) break;
-    await delay(50);
-    expect(isOver).toBe(true);
+    await waitFor(() => isOver, { timeoutMs: 10_000, message: "its source goes on" });
   });
 });
