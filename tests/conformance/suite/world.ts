@@ -40,6 +40,12 @@ export class World {
     return box;
   }
 
+  /** The agent comes back. It has a connection to what the suite stands on again, so that no later case seems to leave one. */
+  async restart(): Promise<void> {
+    await this.target.restart();
+    if (this.#parent !== undefined && !this.isDead(this.#parent)) await this.#parent.text("true");
+  }
+
   /** Whether a machine that the suite stands on has died; that fails one case of its own, not all that come after. */
   isDead(box: Box): boolean {
     return this.state(box) === "failed";

@@ -178,7 +178,7 @@ alone(
     await world.hibernate(sleeper);
     await world.pause(paused);
     const { id } = await startCounting(box);
-    await world.target.restart();
+    await world.restart();
     const { host } = world.target;
     expect([box, sleeper, paused].map((each) => host.sandbox(each.id).state)).toEqual([
       "running",

@@ -16,6 +16,7 @@ export class Life {
   readonly #container: Container;
   readonly #socket: Socket;
   #isOver = false;
+  #isLeft = false;
 
   constructor(container: Container) {
     this.#container = container;
@@ -23,15 +24,20 @@ export class Life {
     // The socket may close first: an error is its way of saying so.
     this.#socket.on("error", () => undefined);
     this.#socket.resume();
-    this.ended = new Promise<void>((resolve) => this.#socket.once("close", resolve)).then(() => this.#settle());
+    this.ended = new Promise<void>((resolve) => {
+      this.#socket.once("close", () => {
+        if (!this.#isLeft) resolve();
+      });
+    }).then(() => this.#settle());
   }
 
   get isOver(): boolean {
     return this.#isOver || !isAlive(this.#container.record.pid, this.#container.record.pidStartTime);
   }
 
-  /** No longer of interest. */
+  /** No longer of interest, and nothing is told any more: it lives on. */
   leave(): void {
+    this.#isLeft = true;
     this.#socket.destroy();
   }
 

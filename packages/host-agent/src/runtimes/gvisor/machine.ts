@@ -107,7 +107,6 @@ export class GvisorMachine implements Machine {
     this.#channel?.destroy();
     await killContainer(this.record);
     crashPoint("host.machine.killed");
-    this.#life.leave();
     await this.#container.cgroup.remove();
     removeMachineFiles(this.#container.files);
   }
