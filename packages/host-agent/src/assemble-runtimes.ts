@@ -27,21 +27,23 @@ export function assembleRuntimes(options: RuntimesOptions): { runtimes: Runtimes
   const qemu = new QemuRuntime({ artifacts, layout, cgroups, kvm });
   const size = { cpus: kvm ? CPUS.kvm : CPUS.tcg, memoryMb: MEMORY_MB };
   const microvm: RuntimeEntry = { runtime: qemu, size, ahead };
-  return { runtimes: inOrder(microvm, gvisorEntry(options), artifacts.gvisorMissing), close: () => qemu.close() };
+  return { runtimes: inOrder(microvm, gvisorEntry(options), whyNoGvisor(artifacts)), close: () => qemu.close() };
 }
 
-function inOrder(
-  microvm: RuntimeEntry,
-  gvisor: RuntimeEntry | undefined,
-  missing = "set-up has made no runsc",
-): Runtimes {
+function inOrder(microvm: RuntimeEntry, gvisor: RuntimeEntry | undefined, missing: string): Runtimes {
   if (!gvisor) return new Runtimes([microvm], [{ name: "gvisor", isolation: "gvisor", reason: missing }]);
   const isGvisorFirst = process.env["PANDASTACK_RUNTIME"] === "gvisor";
   return new Runtimes(isGvisorFirst ? [gvisor, microvm] : [microvm, gvisor]);
 }
 
+/** Containers are made in a way that older builds do not know: Debian's finds no network in them. */
+function whyNoGvisor({ gvisor, gvisorMissing = "set-up has made no runsc" }: Artifacts): string {
+  if (!gvisor) return gvisorMissing;
+  return `runsc ${gvisor.version} is too old, or has no gvisor-bin beside it; set-up builds one where it finds Go or can fetch it`;
+}
+
 function gvisorEntry({ artifacts, layout, cgroups, ahead }: RuntimesOptions): RuntimeEntry | undefined {
-  if (!artifacts.gvisor) return undefined;
+  if (!artifacts.gvisor?.sidecars) return undefined;
   const { key, runsc: path, sidecars: isRecent } = artifacts.gvisor;
   const findBuild = (wanted: string) => findRunsc(layout.cacheDir, wanted);
   const runtime = new GvisorRuntime({ build: { key, path, isRecent }, findBuild, layout, cgroups });
