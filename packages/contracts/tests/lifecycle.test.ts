@@ -50,9 +50,8 @@ test("activity and waking, as the contract's table has them", () => {
     operation.verb !== null && step("hibernated", operation.verb).kind === "wake-first";
   expect(names((operation) => !operation.isActivity && !wakes(operation))).toEqual([
     "addPort",
-    "createPreviewToken",
     "createPreview",
-    "revokePreviewTokens",
+    "createPreviewToken",
     "deleteSandbox",
     "getLifecycle",
     "getSandbox",
@@ -64,6 +63,7 @@ test("activity and waking, as the contract's table has them", () => {
     "listPorts",
     "listSandboxEvents",
     "removePort",
+    "revokePreviewTokens",
     "startSandbox",
     "stopSandbox",
     "wakeSandbox",

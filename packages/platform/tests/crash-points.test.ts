@@ -8,14 +8,20 @@ import { crashPoints } from "@pandastack/platform";
 const PACKAGES = join(import.meta.dirname, "../..");
 
 describe("the registry", () => {
-  it("holds exactly the points that are in the code, each once, in the process that its name says", () => {
-    const used = globSync("{host-agent,control-plane}/src/**/*.ts", { cwd: PACKAGES }).flatMap((path) =>
-      [...readFileSync(join(PACKAGES, path), "utf8").matchAll(/\bcrashPoint\("([^"]+)"\)/g)].map(
-        (match) => `${path.startsWith("host-agent/") ? "host" : "control"}: ${match[1]}`,
-      ),
-    );
+  it("holds exactly the points that are in the code, each once in a runtime, in the process that its name says", () => {
+    const used = globSync("{host-agent,control-plane}/src/**/*.ts", { cwd: PACKAGES }).flatMap((path) => {
+      const process = path.startsWith("host-agent/") ? "host" : "control";
+      const runtime = /\/runtimes\/(\w+)\//.exec(path)?.[1] ?? "any";
+      const text = readFileSync(join(PACKAGES, path), "utf8");
+      return [...text.matchAll(/\bcrashPoint\("([^"]+)"\)/g)].map(([, name]) => ({
+        point: `${process}: ${name}`,
+        place: `${runtime}: ${name}`,
+      }));
+    });
+    const places = used.map(({ place }) => place);
+    expect(places.filter((place, index) => places.indexOf(place) !== index)).toEqual([]);
     const registered = crashPoints.map((name) => `${name.split(".")[0]}: ${name}`);
-    expect(used.toSorted()).toEqual(registered.toSorted());
+    expect([...new Set(used.map(({ point }) => point))].toSorted()).toEqual(registered.toSorted());
   });
 });
 

@@ -17,6 +17,7 @@ export async function connectPort(
   return new PortConnection(await openSocket(http, `${sandboxPath}/tcp/${port}`, {}, options));
 }
 
+/** A TCP connection to a port inside a sandbox: what is written goes there, what comes from there is read. */
 export class PortConnection extends Duplex {
   readonly #channel: Channel;
   #isReading = false;
