@@ -81,11 +81,11 @@ export class VmmsAhead {
     }
   }
 
-  async fill(): Promise<void> {
+  /** Resolves once so many wait, by default all of them; the others follow. */
+  async fill(atLeast = this.#options.count): Promise<void> {
     this.#startMissing();
-    while (this.#running.size > 0) {
-      await Promise.all(this.#running);
-      if (this.#waiting.length >= this.#options.count || this.#isResting) return;
+    while (this.#running.size > 0 && this.#waiting.length < atLeast && !this.#isResting) {
+      await Promise.race(this.#running);
       this.#startMissing();
     }
   }

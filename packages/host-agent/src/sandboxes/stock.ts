@@ -3,7 +3,7 @@ import type { RestorePlan, Runtime } from "../runtimes/runtime.ts";
 import { VmmsAhead } from "./ahead.ts";
 import type { SlotSource } from "./slots.ts";
 
-/** With fewer left in a burst of creates the next are started beside it. */
+/** With fewer left in a burst of creates the next are started beside it; a host that has so many is ready. */
 const LAST_READY = 2;
 /** Blanks that wait, for each VMM that waits for the default template: for wakes, restored snapshots and the first children of a fork. */
 const BLANK_SHARE = 0.5;
@@ -66,9 +66,10 @@ export class Stock {
     return runtime.preparedAlike?.(imageDir) === this.#preparedFor && this.#preparedFor !== undefined;
   }
 
+  /** Resolves with the first ones of each kind: whoever waits for a server to start does not wait for all of them. */
   async fill(): Promise<void> {
-    await this.#ready?.fill();
-    await this.#blanks?.fill();
+    await this.#ready?.fill(LAST_READY);
+    await this.#blanks?.fill(1);
   }
 
   async rest(): Promise<number> {

@@ -60,6 +60,16 @@ it("starts the next beside a burst only when the last ones are taken, and the re
   await ahead.close();
 });
 
+it("is filled as far as somebody waits for it, and goes on by itself", async () => {
+  const ahead = keep(8, 2);
+  await ahead.fill(2);
+  expect(started).toBeGreaterThanOrEqual(2);
+  expect(started).toBeLessThan(8);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(started).toBe(8);
+  await ahead.close();
+});
+
 it("starts none beside a fork that takes them all", async () => {
   const ahead = keep(2, 0);
   await ahead.fill();
