@@ -21,19 +21,30 @@ export interface RuntimesOptions {
   readonly ahead: number;
 }
 
-/** The runtimes of a real host. The first is what `auto` means, and is made ready first: what an operator says, else microVMs. */
+/** The runtimes of a real host. The first is what `auto` means, and is made ready first. */
 export function assembleRuntimes(options: RuntimesOptions): { runtimes: Runtimes; close: () => Promise<void> } {
   const { artifacts, layout, cgroups, kvm, ahead } = options;
   const qemu = new QemuRuntime({ artifacts, layout, cgroups, kvm });
   const size = { cpus: kvm ? CPUS.kvm : CPUS.tcg, memoryMb: MEMORY_MB };
   const microvm: RuntimeEntry = { runtime: qemu, size, ahead };
-  return { runtimes: inOrder(microvm, gvisorEntry(options), whyNoGvisor(artifacts)), close: () => qemu.close() };
+  return {
+    runtimes: inOrder({ microvm, gvisor: gvisorEntry(options), kvm, missing: whyNoGvisor(artifacts) }),
+    close: () => qemu.close(),
+  };
 }
 
-function inOrder(microvm: RuntimeEntry, gvisor: RuntimeEntry | undefined, missing: string): Runtimes {
+/** What an operator says; else a virtual machine on KVM, else gVisor, and emulation only where there is nothing else. */
+function inOrder(found: {
+  microvm: RuntimeEntry;
+  gvisor: RuntimeEntry | undefined;
+  kvm: boolean;
+  missing: string;
+}): Runtimes {
+  const { microvm, gvisor, kvm, missing } = found;
   if (!gvisor) return new Runtimes([microvm], [{ name: "gvisor", isolation: "gvisor", reason: missing }]);
-  const isGvisorFirst = process.env["PANDASTACK_RUNTIME"] === "gvisor";
-  return new Runtimes(isGvisorFirst ? [gvisor, microvm] : [microvm, gvisor]);
+  const said = process.env["PANDASTACK_RUNTIME"];
+  const isMicrovmFirst = said === "gvisor" ? false : said === "microvm" || said === "qemu" || kvm;
+  return new Runtimes(isMicrovmFirst ? [microvm, gvisor] : [gvisor, microvm]);
 }
 
 /** Containers are made in a way that older builds do not know: Debian's finds no network in them. */
