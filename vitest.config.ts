@@ -30,6 +30,7 @@ const own = [
   "packages/control-plane/vitest.config.ts",
   "tests/authorisation/vitest.config.ts",
   "tests/e2e/vitest.config.ts",
+  "tests/e2e/vitest.microvm.config.ts",
   "tests/crash/vitest.config.ts",
 ].filter((path) => existsSync(new URL(path, import.meta.url)));
 

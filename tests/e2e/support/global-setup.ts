@@ -36,8 +36,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
     return async () => undefined;
   }
   const collector = await new Collector().start();
+  const runtime = project.config.env["PANDASTACK_RUNTIME"];
   const server = await startServer({
-    env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: "100" },
+    env: {
+      ...(runtime && { PANDASTACK_RUNTIME: runtime }),
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_BSP_SCHEDULE_DELAY: "100",
+    },
   });
   project.provide("server", {
     url: server.url,
