@@ -43,6 +43,8 @@ export class CrashServer {
     chmodSync(armedDir, 0o777);
     const all = {
       PANDASTACK_POOL_GB: "6",
+      // What the checker knows the belongings of: disks, images and memory on the pool.
+      PANDASTACK_RUNTIME: "microvm",
       PANDASTACK_VMMS_AHEAD: String(VMMS_AHEAD),
       PANDASTACK_CRASH_FILE: join(armedDir, "armed"),
       ...env,

@@ -36,7 +36,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     return async () => undefined;
   }
   const collector = await new Collector().start();
-  const runtime = project.config.env["PANDASTACK_RUNTIME"];
+  const runtime = project.config.env?.["PANDASTACK_RUNTIME"];
   const server = await startServer({
     env: {
       ...(runtime && { PANDASTACK_RUNTIME: runtime }),
