@@ -52,6 +52,8 @@ describe.skipIf(missingForMachines() !== undefined)("gVisor holds", () => {
 
   test("a writable layer that is full says so and ends nothing", async () => {
     const box = await create();
+    const [sizeMb] = (await box.text("df -m --output=size / | tail -1")).trim().split(" ");
+    expect(target.host.sandbox(box.id).diskMb, "what it is told to have").toBe(Number(sizeMb));
     const full = await box.run("head -c 2000000000 /dev/zero > /root/fill");
     expect(full.stderr).toMatch(/No space left on device/);
     await box.text("rm /root/fill; echo again > /root/file");

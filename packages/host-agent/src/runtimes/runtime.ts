@@ -65,6 +65,9 @@ export interface Runtime {
   /** Its machines' files are part of their memory: they take no volumes, and leave nothing when they die. */
   readonly isDiskless?: true;
 
+  /** How much a sandbox of this size may write, MiB. Absent: what its root image has room for. */
+  diskMb?(size: MachineSize): number;
+
   /** How volumes' images are made. Absent: ext4, as every runtime with a kernel has them. */
   readonly volumeImages?: VolumeImages;
 

@@ -122,7 +122,7 @@ export class TemplateStore {
       runtime: runtime.name,
       status: "baking",
       ...size,
-      diskMb: rootfs.diskMb,
+      diskMb: runtime.diskMb?.(size) ?? rootfs.diskMb,
       sizeBytes: 0,
       error: null,
     };
@@ -199,7 +199,7 @@ export class TemplateStore {
       template: name,
       templateKey: key,
       ...size,
-      diskMb: artifacts.rootfs[name]!.diskMb,
+      diskMb: runtime.diskMb?.(size) ?? artifacts.rootfs[name]!.diskMb,
       mac,
       protocol: GUEST_PROTOCOL_VERSION,
       createdAt: new Date().toISOString(),

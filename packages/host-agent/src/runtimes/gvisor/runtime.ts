@@ -19,7 +19,7 @@ import { readImage } from "./image.ts";
 import { makeMachineFiles, removeMachineFiles, rootDir, writeConfig, type MachineFiles } from "./machine-files.ts";
 import { GvisorMachine } from "./machine.ts";
 import type { RunscBuild } from "./runsc.ts";
-import { CONTAINER_LAYOUT, containerSpec } from "./spec.ts";
+import { CONTAINER_LAYOUT, containerSpec, overlayMb } from "./spec.ts";
 import { isPaused } from "./state.ts";
 
 /** The sentry with its buffers and page tables, beside the guest's memory. */
@@ -44,6 +44,7 @@ export class GvisorRuntime implements Runtime {
   /** There is none: an image's disk is in its memory. */
   readonly imageDisk = "disk";
   readonly isDiskless = true as const;
+  readonly diskMb = overlayMb;
   readonly buildKey: string;
   readonly cpuFeatures = cpuFeatures();
   readonly #options: GvisorOptions;

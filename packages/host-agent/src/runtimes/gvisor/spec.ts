@@ -4,7 +4,7 @@ import { AGENT_PATH, AGENT_PORT, TOKEN_VARIABLE } from "./addresses.ts";
 import { userMappings } from "./user-range.ts";
 
 /** The container's layout. Whatever changes here changes what a checkpoint can be restored into: bump it. */
-export const CONTAINER_LAYOUT = "gvisor-3";
+export const CONTAINER_LAYOUT = "gvisor-4";
 
 const MIB = 1_048_576;
 const CPU_PERIOD_US = 100_000;
