@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { openCache } from "../src/cache/cache.ts";
-import { hashParts, hashTree } from "../src/cache/hash.ts";
+import { hashParts, hashSources, hashTree } from "../src/cache/hash.ts";
 import { waitFor } from "../src/tools/wait.ts";
 import { temporaryFolder } from "./folder.ts";
 
@@ -80,4 +80,17 @@ it("hashes names, modes and content, and keeps parts apart", async () => {
   expect(await hashTree(folder)).toBe(before);
   writeFileSync(join(folder, "x/file"), "2");
   expect(await hashTree(folder)).not.toBe(before);
+});
+
+it("knows sources again in a clone that others may read, or not", async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, "file");
+  writeFileSync(file, "content", { mode: 0o644 });
+  const [sources, tree] = [await hashSources(folder), await hashTree(folder)];
+  chmodSync(folder, 0o700);
+  chmodSync(file, 0o600);
+  expect(await hashSources(folder)).toBe(sources);
+  expect(await hashTree(folder)).not.toBe(tree);
+  chmodSync(file, 0o700);
+  expect(await hashSources(folder)).not.toBe(sources);
 });

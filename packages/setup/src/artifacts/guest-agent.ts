@@ -1,7 +1,7 @@
 import { copyFileSync, chmodSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Cache, Entry, Outcome } from "../cache/cache.ts";
-import { hashParts, hashTree } from "../cache/hash.ts";
+import { hashParts, hashSources, hashTree } from "../cache/hash.ts";
 import { lock } from "../tools/file-lock.ts";
 import { runTool } from "../tools/run-tool.ts";
 import { findCargo } from "../host/cargo.ts";
@@ -18,7 +18,7 @@ const BINARY = "pandastack-guest-agent";
 export const agentBinaryOf = (entry: AgentEntry): string => join(entry.path, BINARY);
 
 const recipe = async (crate: string): Promise<string> =>
-  hashParts(RECIPE_VERSION, TARGET, await hashTree(...sources(crate)));
+  hashParts(RECIPE_VERSION, TARGET, await hashSources(...sources(crate)));
 
 export async function findGuestAgent(cache: Cache, crate: string): Promise<AgentEntry | undefined> {
   return cache.find(KIND, await recipe(crate));

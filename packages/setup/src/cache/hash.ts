@@ -11,13 +11,22 @@ export function hashParts(...parts: readonly (string | Uint8Array)[]): string {
   return hash.digest("hex").slice(0, KEY_LENGTH);
 }
 
+const MODE_BITS = 0o7777;
+const EXECUTABLE = 0o100;
+
 /** Key of files and folders by content, names, modes and links; times and owners don't count. */
-export async function hashTree(...roots: readonly string[]): Promise<string> {
+export const hashTree = (...roots: readonly string[]): Promise<string> => hashWith((mode) => mode, roots);
+
+/** As `hashTree`, of sources: who else may read a clone is its owner's business and changes nothing that is built from it. */
+export const hashSources = (...roots: readonly string[]): Promise<string> =>
+  hashWith((mode) => (mode & ~MODE_BITS) | (mode & EXECUTABLE), roots);
+
+async function hashWith(modeOf: (mode: number) => number, roots: readonly string[]): Promise<string> {
   const hash = createHash("sha256");
   for (const root of roots) {
     for (const path of walk(root)) {
       const stat = lstatSync(path);
-      hash.update(`\n${relative(root, path)} ${stat.mode.toString(8)} ${stat.isFile() ? stat.size : 0}\n`);
+      hash.update(`\n${relative(root, path)} ${modeOf(stat.mode).toString(8)} ${stat.isFile() ? stat.size : 0}\n`);
       if (stat.isSymbolicLink()) hash.update(readlinkSync(path));
       if (stat.isFile()) for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
     }

@@ -1,7 +1,7 @@
 import { chmodSync, cpSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Cache } from "../../cache/cache.ts";
-import { hashParts, hashTree } from "../../cache/hash.ts";
+import { hashParts, hashSources } from "../../cache/hash.ts";
 import type { StepContext } from "../../steps/step.ts";
 import { runTool } from "../../tools/run-tool.ts";
 import { obtainGo } from "../go-toolchain.ts";
@@ -13,7 +13,7 @@ const GVISOR = "gvisor.dev/gvisor";
 const SOURCES = ["go.mod", "go.sum", "prepare", "prewarm.c"];
 
 export async function buildRecipe(module: string): Promise<string> {
-  return hashParts(RECIPE_VERSION, await hashTree(...SOURCES.map((name) => join(module, name))));
+  return hashParts(RECIPE_VERSION, await hashSources(...SOURCES.map((name) => join(module, name))));
 }
 
 /** Builds runsc and what belongs beside it into `folder`; see `native/runsc/README.md`. */
