@@ -1,6 +1,16 @@
 import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { run } from "../processes/run.ts";
 
+/** Runs a tool that has the image's lock for as long as it lives, also after we were killed. */
+export async function runWithImage(image: string, file: string, args: readonly string[]): Promise<string> {
+  return (await run("flock", ["--exclusive", image, file, ...args])).stdout;
+}
+
+/** Waits for what a killed opener has left at work: it might attach or mount the image a second time. */
+export async function waitForTools(image: string): Promise<void> {
+  if (existsSync(image)) await runWithImage(image, "true", []);
+}
+
 /** Loop devices over this very file (by device and inode: the path may have been reached in another way). */
 export async function loopDevicesOf(image: string): Promise<string[]> {
   if (!existsSync(image)) return [];
@@ -21,8 +31,7 @@ export async function attachLoop(image: string): Promise<string> {
   await ensureNode();
   const attach = async (direct: string): Promise<string> => {
     // --find takes a free device and attaches it in one go, trying the next when another process was quicker.
-    const { stdout } = await run("losetup", ["--find", "--show", `--direct-io=${direct}`, image]);
-    return stdout.trim();
+    return (await runWithImage(image, "losetup", ["--find", "--show", `--direct-io=${direct}`, image])).trim();
   };
   return attach("on").catch(() => attach("off"));
 }

@@ -1,8 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, realpath } from "node:fs/promises";
-import { run } from "../processes/run.ts";
 import { growPool } from "./grow.ts";
-import { attachLoop, backingFileOf } from "./loop.ts";
+import { attachLoop, backingFileOf, runWithImage, waitForTools } from "./loop.ts";
 import { makePoolImage } from "./make.ts";
 import { mountAt } from "./mounts.ts";
 import { type PoolLog, poolPaths } from "./paths.ts";
@@ -28,6 +27,7 @@ export async function openPool(options: { dataDir: string; log: PoolLog; env?: N
   const dataDir = await realpath(options.dataDir);
   const { image, unfinished, dir } = poolPaths(dataDir);
   await mkdir(dir, { recursive: true, mode: 0o711 });
+  await waitForTools(image);
   const mounted = mountAt(dir);
   if (mounted !== undefined) {
     const backing = backingFileOf(mounted.source);
@@ -43,7 +43,7 @@ export async function openPool(options: { dataDir: string; log: PoolLog; env?: N
     await makePoolImage({ image, unfinished, sizeBytes });
   }
   const device = await attachLoop(image);
-  await run("mount", ["-t", "xfs", "-o", MOUNT_OPTIONS, device, dir]);
+  await runWithImage(image, "mount", ["-t", "xfs", "-o", MOUNT_OPTIONS, device, dir]);
   log.info({ dir, device }, "pool: mounted");
   const setting = env["PANDASTACK_POOL_GB"];
   // Also finishes a growth that was interrupted after the file had been made longer.

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Cidr } from "@pandastack/contracts/host";
 import { Fault, type Logger } from "@pandastack/platform";
 import { CommandFailed, run } from "../../processes/run.ts";
@@ -30,13 +31,24 @@ export async function removeHostRules(serverId: string): Promise<void> {
   if (hasLegacyFilter()) await removeFromLegacy(serverId).catch(() => undefined);
 }
 
+interface Route {
+  readonly dst?: string;
+  readonly dev?: string;
+}
+
+/** `ip` writes `if` and its number for a link that went between the two looks that it takes: its route went with it. */
+const NAMELESS = /^if\d+$/;
+
+/** A route into the slots' network that is no slot's. */
+export function takenBy(routes: readonly Route[], isThere: (dev: string) => boolean): Route | undefined {
+  const isOurs = (dev: string): boolean => /^ps[a-z0-9]+-/.test(dev) || (NAMELESS.test(dev) && !isThere(dev));
+  return routes.find(({ dst = "", dev = "" }) => slotOfAddress(dst.split("/")[0] ?? "") !== undefined && !isOurs(dev));
+}
+
 /** Refuses a host that has a network of its own where the slots' is. A wider route (10.0.0.0/8) only loses these addresses. */
 export async function assertNetworkIsFree(): Promise<void> {
   const { stdout } = await run("ip", ["-j", "-4", "route", "show", "table", "all", "root", SLOT_NETWORK]);
-  const routes = JSON.parse(stdout || "[]") as { dst?: string; dev?: string }[];
-  const taken = routes.find(
-    ({ dst = "", dev = "" }) => slotOfAddress(dst.split("/")[0] ?? "") !== undefined && !/^ps[a-z0-9]+-/.test(dev),
-  );
+  const taken = takenBy(JSON.parse(stdout || "[]") as Route[], (dev) => existsSync(`/sys/class/net/${dev}`));
   if (taken) {
     throw new Fault(
       "host.unavailable",
