@@ -13,9 +13,14 @@ export function watchPackets(guestIp: string): { reset(): void; seenFrom(guestIp
       chain watch {
         type filter hook prerouting priority raw - 50; policy accept;
         iifname "${link}*" meta nfproto ipv6 drop
-        # What a guest agent answers the host, where that goes over TCP.
+        # From where a guest agent answers the host, if that goes over TCP: below, where connections are known.
         iifname "${link}*" fib daddr type local tcp sport 1 accept
         iifname "${link}*" update @seen { ip saddr counter }
+      }
+      chain answers {
+        type filter hook prerouting priority mangle - 10; policy accept;
+        iifname "${link}*" fib daddr type local tcp sport 1 ct direction reply accept
+        iifname "${link}*" fib daddr type local tcp sport 1 update @seen { ip saddr counter }
       }
     }`,
   );
