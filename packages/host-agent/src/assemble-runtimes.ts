@@ -55,8 +55,13 @@ function whyNoGvisor({ gvisor, gvisorMissing = "set-up has made no runsc" }: Art
 
 function gvisorEntry({ artifacts, layout, cgroups, ahead }: RuntimesOptions): RuntimeEntry | undefined {
   if (!artifacts.gvisor?.sidecars) return undefined;
-  const { key, runsc: path, sidecars: isRecent } = artifacts.gvisor;
+  const { key, runsc: path, sidecars: isRecent, agent } = artifacts.gvisor;
   const findBuild = (wanted: string) => findRunsc(layout.cacheDir, wanted);
-  const runtime = new GvisorRuntime({ build: { key, path, isRecent }, findBuild, layout, cgroups });
-  return { runtime, size: { cpus: Math.min(CPUS.gvisor, availableParallelism()), memoryMb: MEMORY_MB }, ahead };
+  const common = { build: { key, path, isRecent }, findBuild, layout, cgroups, agent };
+  return {
+    runtime: new GvisorRuntime({ ...common, files: "memory" }),
+    withDisks: new GvisorRuntime({ ...common, files: "disk" }),
+    size: { cpus: Math.min(CPUS.gvisor, availableParallelism()), memoryMb: MEMORY_MB },
+    ahead,
+  };
 }

@@ -10,6 +10,9 @@ import { World } from "./world.ts";
 export interface RuntimeOptions {
   /** Cases that this runtime can't pass, each with the reason. A name that no case has is an error. */
   readonly skip?: readonly { readonly case: string; readonly reason: string }[];
+  /** Of which areas and origins cases are run, where another run of the same runtime has the rest. Absent: all. */
+  readonly areas?: ReadonlySet<string>;
+  readonly origins?: readonly Origin[];
   /** Why nothing can run here at all. Everything is then reported as not run. */
   readonly unavailable?: string | undefined;
 }
@@ -53,7 +56,8 @@ export function describeRuntime(name: string, makeHost: () => Promise<Target>, o
       if (isOpen) await close();
     }, END_TIMEOUT_MS);
 
-    for (const origin of ORIGINS) {
+    const isWanted = (one: Case): boolean => options.areas?.has(one.area) !== false;
+    for (const origin of options.origins ?? ORIGINS) {
       describe(origin, () => {
         let shared: Box | undefined;
         const sharedBox = async (): Promise<Box> => {
@@ -64,7 +68,7 @@ export function describeRuntime(name: string, makeHost: () => Promise<Target>, o
           shared ??= world.keep(await world.make(origin, { SUITE: "conformance" }));
           return shared;
         };
-        for (const one of allCases.filter((candidate) => candidate.origins.includes(origin))) {
+        for (const one of allCases.filter((each) => isWanted(each) && each.origins.includes(origin))) {
           const title = `${one.area}: ${one.name}`;
           const reason = options.unavailable ?? skipped.get(one.name);
           if (reason !== undefined) {

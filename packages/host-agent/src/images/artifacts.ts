@@ -19,6 +19,8 @@ export interface Artifacts {
     sidecars: boolean;
     version: string;
     key: string;
+    /** The guest agent's program. */
+    agent: string;
     /** Root file systems by template name, with the guest agent inside. */
     erofs: Record<string, { path: string; key: string }>;
   };

@@ -9,15 +9,16 @@ export const GUEST_PROTOCOL_VERSION = 1;
 /** Names everything a template's memory depends on: the same key, the same image. */
 export function templateKey(options: {
   name: string;
-  runtime: Pick<Runtime, "name" | "buildKey" | "cpuFeatures" | "rootImage">;
+  runtime: Pick<Runtime, "name" | "buildKey" | "cpuFeatures">;
   artifacts: Artifacts;
   size: MachineSize;
   mac: string;
 }): string {
   const { artifacts, runtime } = options;
   const made =
-    runtime.rootImage === "erofs"
-      ? [artifacts.gvisor?.erofs[options.name]?.key, runtime.cpuFeatures]
+    runtime.name === "gvisor"
+      ? // Of the same tree as the disk, with the agent in it.
+        [artifacts.gvisor?.erofs[options.name]?.key, runtime.cpuFeatures]
       : [artifacts.kernel.key, artifacts.initrd.key, artifacts.rootfs[options.name]?.key];
   const parts = [
     options.name,

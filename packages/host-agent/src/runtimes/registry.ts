@@ -8,6 +8,8 @@ export interface RuntimeEntry {
   readonly size: MachineSize;
   /** Machines that wait, prepared and empty, for the default template. */
   readonly ahead: number;
+  /** The same runtime with templates that have disks, where its usual ones have none. Each drives machines of both kinds. */
+  readonly withDisks?: Runtime;
 }
 
 /** One that a host of this kind may have and this one has not. */
@@ -52,20 +54,21 @@ export class Runtimes {
   }
 
   /** `auto` is the best that can do what is needed: a sandbox that is to last, or has volumes, needs disks. */
-  choose(wanted: RuntimeChoice, needs: { disk: boolean; volumes: boolean }): RuntimeEntry {
+  choose(wanted: RuntimeChoice, needs: Needs): RuntimeEntry {
     const entry = this.#choose(wanted, needs);
-    if (!needs.volumes || entry.runtime.isDiskless !== true) return entry;
+    if (meets(entry.runtime, needs)) return entry;
+    if (entry.withDisks && meets(entry.withDisks, needs))
+      return { runtime: entry.withDisks, size: entry.size, ahead: 0 };
+    // What is asked to last and cannot counts as what does not.
+    if (!needs.volumes) return entry;
     const choice = choiceOf(entry.runtime.name);
-    const other = this.all.find(({ runtime }) => runtime.isDiskless !== true);
+    const other = this.all.find((one) => canMeet(one, needs));
     const hint = other === undefined ? "" : `; "${choiceOf(other.runtime.name)}" can`;
     throw new Refusal("runtime.unavailable", `a sandbox of the runtime "${choice}" cannot have volumes${hint}`);
   }
 
-  #choose(wanted: RuntimeChoice, needs: { disk: boolean; volumes: boolean }): RuntimeEntry {
-    if (wanted === "auto") {
-      const needsDisk = needs.disk || needs.volumes;
-      return (needsDisk ? this.all.find(({ runtime }) => runtime.isDiskless !== true) : undefined) ?? this.default;
-    }
+  #choose(wanted: RuntimeChoice, needs: Needs): RuntimeEntry {
+    if (wanted === "auto") return this.all.find((entry) => canMeet(entry, needs)) ?? this.default;
     const names = CHOSEN[wanted];
     const entry = this.all.find(({ runtime }) => names.includes(runtime.name));
     if (entry) return entry;
@@ -93,6 +96,17 @@ export class Runtimes {
     return this.all.map(({ runtime }) => `"${choiceOf(runtime.name)}"`).join(", ");
   }
 }
+
+interface Needs {
+  readonly disk: boolean;
+  readonly volumes: boolean;
+}
+
+const meets = (runtime: Runtime, { disk, volumes }: Needs): boolean =>
+  (!(disk || volumes) || runtime.isDiskless !== true) && (!volumes || runtime.takesNoVolumes !== true);
+
+const canMeet = ({ runtime, withDisks }: RuntimeEntry, needs: Needs): boolean =>
+  meets(runtime, needs) || (withDisks !== undefined && meets(withDisks, needs));
 
 /** As callers know it. */
 function choiceOf(name: RuntimeName): string {

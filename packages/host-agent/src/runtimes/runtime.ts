@@ -23,11 +23,13 @@ export interface Runtime {
    * template's EROFS image itself, which stays where it is.
    */
   readonly rootImage?: "erofs";
+  /** Puts into a template's disk what its guests need to boot, before anything has written to it. Absent: they need nothing. */
+  furnish?(rootDisk: string): Promise<void>;
   /** What the kernel limits its machines in. Runtimes whose machines are no processes leave it out. */
   readonly limits?: HostInfo["limits"];
 
   /**
-   * Boots `plan.rootDisk` with a kernel: the machine gets another name of this very file. For baking and for cold starts. The
+   * Boots `plan.rootDisk` with a kernel: the machine gets another name of this very disk. For baking and for cold starts. The
    * guest runs when the answer is there, so what must be in force before it does must be so before this is called.
    */
   boot(plan: BootPlan): Promise<RunningMachine>;
@@ -50,8 +52,8 @@ export interface Runtime {
    */
   prepare?(plan: RestorePlan): Promise<MachineRecord>;
 
-  /** Images for which this is the same take what was prepared for one another. Absent: each only its own. */
-  preparedAlike?(imageDir: string): string;
+  /** Images for which this is the same take what was prepared for one another. Absent or undefined: each only its own. */
+  preparedAlike?(imageDir: string): string | undefined;
 
   /** Takes back a `prepare` or `prepareBlank` that no `restore` will use up. */
   discard?(plan: MachinePlan): Promise<void>;
@@ -62,8 +64,9 @@ export interface Runtime {
   /** The root disk's name in an image's folder: where an image's memory cannot be restored, its disk can be booted. */
   readonly imageDisk: string;
 
-  /** Its machines' files are part of their memory: they take no volumes, and leave nothing when they die. */
+  /** Its templates' machines have their files in memory: they take no volumes, and leave nothing when they die. */
   readonly isDiskless?: true;
+  readonly takesNoVolumes?: true;
 
   /** How much a sandbox of this size may write, MiB. Absent: what its root image has room for. */
   diskMb?(size: MachineSize): number;
@@ -139,7 +142,7 @@ export interface MachineRecord {
   readonly pidStartTime: string;
   /** The host's boot id: after a reboot pids mean nothing. */
   readonly bootId: string;
-  /** The build that it runs on, where that is not the runtime's of today: it was restored from an older image. */
+  /** The build that it runs on. Absent: the runtime's of today. */
   readonly buildKey?: string;
   /** Paths in the cache of what its images are restored with: a build, a root file system. Absent: nothing but the image. */
   readonly needs?: readonly string[];
@@ -185,7 +188,7 @@ export interface ExitReason {
 export interface Machine {
   readonly record: MachineRecord;
   /** The writable root disk's path, where there is one. */
-  readonly disk?: string;
+  readonly disk?: string | undefined;
   /** Where the agent can be reached by others than the host: what it is to ask for, told it by the first refresh. */
   readonly token?: string;
   /** Settles when the VMM's process is gone, whoever ended it. */

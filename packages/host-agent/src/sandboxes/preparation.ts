@@ -51,8 +51,10 @@ export class Preparation {
   /** Whatever waits for a runtime's default template: of a new one from now on, and of the former nothing any more. */
   keepAhead(image: TemplateImage, entry: RuntimeEntry): void {
     const { slots, signal, later, log } = this.#options;
-    if (image.name !== DEFAULT_TEMPLATE || signal.aborted) return;
     const { runtime, ahead } = entry;
+    if (image.name !== DEFAULT_TEMPLATE || signal.aborted) return;
+    // Of a runtime with two kinds of templates, one has machines that wait.
+    if (this.#options.runtimes.require(runtime.name).runtime !== runtime) return;
     const former = this.#stocks.get(image.runtime);
     const stock = new Stock({ runtime, slots, imageDir: image.dir, size: image.manifest, count: ahead, log });
     this.#stocks.set(image.runtime, stock);

@@ -49,6 +49,7 @@ export async function bakeTemplate(options: {
     const rootDisk = runtime.rootImage === undefined ? join(work, "disk") : options.rootfs;
     if (rootDisk !== options.rootfs)
       await run("cp", ["--sparse=always", "--", options.rootfs, rootDisk], { timeoutMs: COPY_TIMEOUT_MS });
+    await runtime.furnish?.(rootDisk);
     const { machine, channel, token } = await runtime.boot({
       machineId: newHexId(6),
       slot,

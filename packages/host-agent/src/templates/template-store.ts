@@ -88,8 +88,10 @@ export class TemplateStore {
   takeEarlier(name: string, entry: RuntimeEntry): TemplateImage | undefined {
     const { layout, mac } = this.#options;
     const folder = dirname(templateDir(layout, "x"));
-    const isUsable = ({ manifest }: { manifest: ImageManifest }): boolean =>
+    const hasDisk = entry.runtime.isDiskless !== true;
+    const isUsable = ({ dir, manifest }: { dir: string; manifest: ImageManifest }): boolean =>
       manifest.template === name &&
+      existsSync(join(dir, entry.runtime.imageDisk)) === hasDisk &&
       manifest.mac === mac &&
       manifest.cpus === entry.size.cpus &&
       manifest.memoryMb === entry.size.memoryMb &&
@@ -223,7 +225,9 @@ export interface TemplateStoreOptions {
   readonly log: Logger;
 }
 
-const variantOf = (name: string, entry: RuntimeEntry): string => `${entry.runtime.name} ${name}`;
+/** One runtime may have two kinds of templates, of which one has disks. */
+const variantOf = (name: string, { runtime }: RuntimeEntry): string =>
+  `${runtime.name}${runtime.isDiskless === true ? " diskless" : ""} ${name}`;
 
 async function after(ms: number): Promise<undefined> {
   await delay(ms, undefined, { ref: false });

@@ -112,6 +112,21 @@ describe("a host with several runtimes", () => {
     expect(await create("auto", { template: "base" }, true)).toMatchObject({ runtime: "qemu" });
   });
 
+  it("whose default has templates with disks beside the others takes those for sandboxes that are to last", async () => {
+    await host.close("hibernate");
+    const withDisks = entry({ ...GVISOR, buildKey: `${GVISOR.buildKey}-disk` }, { takesNoVolumes: true }).runtime;
+    await open({ ...entry(GVISOR, { isDiskless: true }), withDisks }, entry(MICROVM));
+    await host.ready();
+    await waitFor(async () => (await runtimesOfTemplates()).join() === "gvisor,ready,gvisor,ready", {
+      timeoutMs: 5_000,
+      message: "no template for sandboxes with disks is made",
+    });
+    const lasting = await create("auto", { template: "base" }, true);
+    expect(lasting).toMatchObject({ runtime: "gvisor" });
+    const keyOf = async (id: string) => readManifest(snapshotDir(layout, await snapshot(id)))!.templateKey;
+    expect(await keyOf(lasting.id)).not.toBe(await keyOf((await create("auto")).id));
+  });
+
   it("says which runtimes it has, which it has not and why", async () => {
     const { runtimes } = await host.info();
     expect(runtimes.map(({ name, available, reason }) => [name, available, reason])).toEqual([

@@ -3,7 +3,7 @@ import type { Artifacts } from "../../../host-agent/src/images/artifacts.ts";
 import type { Cache } from "../cache/cache.ts";
 import type { Step } from "../steps/step.ts";
 import { erofsOf, type ErofsEntry, findErofs, obtainErofs } from "./erofs.ts";
-import { type AgentEntry, findGuestAgent, obtainGuestAgent } from "./guest-agent.ts";
+import { agentBinaryOf, type AgentEntry, findGuestAgent, obtainGuestAgent } from "./guest-agent.ts";
 import { findInitrd, type InitrdEntry, initrdOf, obtainInitrd } from "./initrd.ts";
 import { findMachine, kernelOf, type MachineEntry, obtainMachine, vmmRootOf } from "./machine.ts";
 import { findPostgres, obtainPostgres, type PostgresEntry } from "./postgres.ts";
@@ -100,7 +100,7 @@ export function artifactBuild(input: BuildInput): ArtifactBuild {
         kernel: { path: kernelOf(m), version: m.kernelVersion, key: m.kernelKey },
         initrd: { path: initrdOf(i), key: i.key, agentKey: built(agent).key },
         rootfs: { base: { path: rootfsOf(r), key: r.key, diskMb: r.diskMb } },
-        ...gvisorOf(built(runsc), erofs),
+        ...gvisorOf(built(runsc), erofs, built(agent)),
       };
     },
   };
@@ -109,12 +109,14 @@ export function artifactBuild(input: BuildInput): ArtifactBuild {
 function gvisorOf(
   runsc: RunscEntry | { missing: string },
   erofs: ErofsEntry | undefined,
+  agent: AgentEntry,
 ): Pick<Artifacts, "gvisor" | "gvisorMissing"> {
   if ("missing" in runsc) return { gvisorMissing: runsc.missing };
   const { version, key, sidecars } = runsc;
   const image = built(erofs);
   const roots = { base: { path: erofsOf(image), key: image.key } };
-  return { gvisor: { runsc: join(runsc.path, "runsc"), sidecars, version, key, erofs: roots } };
+  const program = join(runsc.path, "runsc");
+  return { gvisor: { runsc: program, sidecars, version, key, agent: agentBinaryOf(agent), erofs: roots } };
 }
 
 function built<T>(entry: T | undefined): T {

@@ -7,7 +7,8 @@ import type { MachinePlan, MachineRecord } from "../runtime.ts";
 import { openConsole, readConsole } from "./console.ts";
 import { pidPath, runscRoot, type MachineFiles } from "./machine-files.ts";
 import { execute, runscCommand, type RunscBuild } from "./runsc.ts";
-import { withoutPools } from "./without-pools.ts";
+import { withPrivateMounts, type DiskMount } from "./private-mounts.ts";
+import { userMappings } from "./user-range.ts";
 
 const EXIT_TIMEOUT_MS = 10_000;
 
@@ -22,7 +23,8 @@ export interface Container {
 /** What the journal keeps of a machine beside its process. */
 export interface GvisorState extends Record<string, unknown> {
   readonly runscKey: string;
-  readonly erofs: string;
+  /** Absent: its root is a disk. */
+  readonly erofs?: string;
   /** What the agent asks a host for, from the machine's first HELLO on. */
   readonly token: string;
 }
@@ -36,15 +38,16 @@ export async function createContainer(options: {
   build: RunscBuild;
   cgroup: MachineCgroup;
   state: GvisorState;
-  /** Of a build that is not the one of today. */
-  buildKey?: string;
+  disks: readonly DiskMount[];
+  buildKey: string;
 }): Promise<Container> {
-  const { plan, files, build, cgroup } = options;
+  const { plan, files, build, cgroup, disks } = options;
   const { machineId, slot, size } = plan;
   const argv = ["create", "--bundle", files.dir, "--pid-file", pidPath(files), machineId];
   const console = openConsole(files);
   try {
-    await execute(cgroup.joining(withoutPools(runscCommand(build, runscRoot(files), argv))), console);
+    const create = runscCommand(build, runscRoot(files), argv);
+    await execute(cgroup.joining(withPrivateMounts(create, { disks, users: userMappings(slot) })), console);
   } catch (error) {
     throw new Error(`the sandbox's process did not start: ${readConsole(files).slice(-2000)}`, { cause: error });
   } finally {
@@ -62,8 +65,8 @@ export async function createContainer(options: {
     pid,
     pidStartTime: stat.startTime,
     bootId: hostBootId(),
-    ...(options.buildKey === undefined ? {} : { buildKey: options.buildKey }),
-    needs: [build.path, options.state.erofs],
+    buildKey: options.buildKey,
+    needs: [build.path, ...(options.state.erofs === undefined ? [] : [options.state.erofs])],
     state: options.state,
   };
   return { record, files, build, cgroup };

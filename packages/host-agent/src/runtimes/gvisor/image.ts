@@ -11,8 +11,8 @@ export const GvisorImage = z.object({
   layout: z.string(),
   /** The build that wrote the checkpoint, and the only one that reads it. */
   runscKey: z.string(),
-  /** The root file system's file; its name says what is in it. */
-  erofs: z.string(),
+  /** The root file system's file; its name says what is in it. Absent: the disk in this image is the root. */
+  erofs: z.string().optional(),
   /** What the agent in this memory asks a host for. Each copy gets another as soon as it runs. */
   token: z.string(),
 });

@@ -2,12 +2,14 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crashPoint } from "@pandastack/platform";
 import { run } from "../../processes/run.ts";
+import { DISK } from "./root-disk.ts";
 
 /**
- * What a machine has on the host, in its run folder, not on the pool: a sandbox's process would keep the pool in use.
+ * What a machine has on the host, in its run folder, not on the pool: a sandbox's process would keep the pool in use. On the
+ * pool is nothing but its disk, where it has one.
  *
  *     config.json  the container, as runsc reads it
- *     root/        empty: the root file system is an image that the sentry reads by itself
+ *     root/        empty; where the sandbox has a disk, that is what its processes see here
  *     console      a pipe: what the agent and programs say on the console
  *     console.log  what was read from it
  *     pid          of the sandbox's process, written by runsc
@@ -15,8 +17,11 @@ import { run } from "../../processes/run.ts";
  */
 export interface MachineFiles {
   readonly dir: string;
+  /** On the pool. Only there where the machine has a disk. */
+  readonly poolDir: string;
 }
 
+export const diskPath = (files: MachineFiles): string => join(files.poolDir, DISK);
 export const configPath = (files: MachineFiles): string => join(files.dir, "config.json");
 export const rootDir = (files: MachineFiles): string => join(files.dir, "root");
 export const consolePath = (files: MachineFiles): string => join(files.dir, "console");
@@ -39,4 +44,5 @@ export function writeConfig(files: MachineFiles, spec: Record<string, unknown>):
 
 export function removeMachineFiles(files: MachineFiles): void {
   rmSync(files.dir, { recursive: true, force: true });
+  rmSync(files.poolDir, { recursive: true, force: true });
 }

@@ -9,9 +9,10 @@ import { readConsole } from "./console.ts";
 import { command, killContainer, stateOf, type Container } from "./container.ts";
 import { CHECKPOINT_FILES, writeImage } from "./image.ts";
 import { Life } from "./life.ts";
-import { removeMachineFiles } from "./machine-files.ts";
+import { diskPath, removeMachineFiles } from "./machine-files.ts";
 import { cpuMs, guestMemoryBytes, sandboxMemoryBytes } from "./memory.ts";
-import { CONTAINER_LAYOUT } from "./spec.ts";
+import { copyDisk, DISK, flushDisk } from "./root-disk.ts";
+import { CONTAINER_LAYOUTS } from "./spec.ts";
 
 /** Of a checkpoint under way, in the image's folder. */
 const UNFINISHED = "unfinished";
@@ -39,6 +40,10 @@ export class GvisorMachine implements Machine {
     }));
   }
 
+  get disk(): string | undefined {
+    return stateOf(this.record).erofs === undefined ? diskPath(this.#container.files) : undefined;
+  }
+
   get token(): string {
     return stateOf(this.record).token;
   }
@@ -63,40 +68,56 @@ export class GvisorMachine implements Machine {
 
   /**
    * A checkpoint that the machine survives in any case, also one that found the disk full: it is written aside and takes its name
-   * when it is whole. One that is not to go on is paused before.
+   * when it is whole. One that is not to go on is paused before. So is one with a disk, until that is copied: with a checkpoint
+   * the sentry writes down all that it had kept of files, and memory and disk are of one instant.
    */
   async snapshot(options: SnapshotOptions): Promise<SnapshotOutcome> {
-    const { imageDir } = options;
-    const { runscKey, erofs, token } = stateOf(this.record);
-    writeImage(imageDir, { layout: CONTAINER_LAYOUT, runscKey, erofs, token });
-    options.onLaidOut?.();
+    const { imageDir, durable } = options;
+    const { disk } = this;
+    const wasRunning = !this.#isPaused;
+    this.#describe(imageDir);
+    // A container for a copy is made with its disk, which is not there yet.
+    if (disk === undefined) options.onLaidOut?.();
     crashPoint("host.image.laid-out");
+    // What is written now does not have to be while it stands still.
+    if (disk !== undefined) await flushDisk(disk);
     const began = performance.now();
-    if (!options.resume) await this.pause();
+    if (!options.resume || disk !== undefined) await this.pause();
     crashPoint("host.image.stopped");
+    try {
+      await this.#checkpoint(imageDir);
+      if (disk !== undefined) await copyDisk(disk, join(imageDir, DISK));
+      crashPoint("host.image.written");
+    } finally {
+      if (options.resume && wasRunning) await this.resume();
+    }
+    const pausedMs = options.resume && wasRunning ? performance.now() - began : 0;
+    const unfinished = join(imageDir, UNFINISHED);
+    for (const name of CHECKPOINT_FILES) await rename(join(unfinished, name), join(imageDir, name));
+    await rm(unfinished, { recursive: true });
+    const files = disk === undefined ? CHECKPOINT_FILES : [...CHECKPOINT_FILES, DISK];
+    if (durable) await Promise.all(files.map((name) => flush(join(imageDir, name))));
+    return { pausedMs, dirtyBytes: guestMemoryBytes(this.record.pid) };
+  }
+
+  #describe(imageDir: string): void {
+    const { runscKey, erofs, token } = stateOf(this.record);
+    const layout = CONTAINER_LAYOUTS[erofs === undefined ? "disk" : "memory"];
+    writeImage(imageDir, { layout, runscKey, ...(erofs !== undefined && { erofs }), token });
+  }
+
+  async #checkpoint(imageDir: string): Promise<void> {
     const unfinished = join(imageDir, UNFINISHED);
     mkdirSync(unfinished, { mode: 0o700 });
+    const argv = ["--image-path", unfinished, "--leave-running", this.record.machineId];
     try {
-      await command(
-        this.#container,
-        "checkpoint",
-        "--image-path",
-        unfinished,
-        "--leave-running",
-        this.record.machineId,
-      );
+      await command(this.#container, "checkpoint", ...argv);
     } catch (error) {
       // Emptied first: the sentry may hold them open for a while.
       for (const name of await readdir(unfinished)) await truncate(join(unfinished, name));
       await rm(unfinished, { recursive: true, force: true });
       throw error;
     }
-    const pausedMs = options.resume && !this.#isPaused ? performance.now() - began : 0;
-    crashPoint("host.image.written");
-    for (const name of CHECKPOINT_FILES) await rename(join(unfinished, name), join(imageDir, name));
-    await rm(unfinished, { recursive: true });
-    if (options.durable) await Promise.all(CHECKPOINT_FILES.map((name) => flush(join(imageDir, name))));
-    return { pausedMs, dirtyBytes: guestMemoryBytes(this.record.pid) };
   }
 
   announceVolume(): Promise<void> {

@@ -1,7 +1,8 @@
+import { join } from "node:path";
 import { crashPoint, markStep, newHexId } from "@pandastack/platform";
 import type { Cgroups, CgroupStatus } from "../../cgroups/index.ts";
 import { hostBootId } from "../../files/host-boot.ts";
-import { machineRunDir, type HostLayout } from "../../files/layout.ts";
+import { machineDir, machineRunDir, type HostLayout } from "../../files/layout.ts";
 import { readyGuestNetns } from "../../network/index.ts";
 import { cpuFeatures } from "../../processes/cpu-features.ts";
 import { isAlive, killProcess } from "../../processes/proc.ts";
@@ -10,6 +11,7 @@ import type {
   Machine,
   MachinePlan,
   MachineRecord,
+  MachineSize,
   RestorePlan,
   RunningMachine,
   Runtime,
@@ -18,8 +20,9 @@ import { command, createContainer, killContainer, readPid, stateOf, type Contain
 import { readImage } from "./image.ts";
 import { makeMachineFiles, removeMachineFiles, rootDir, writeConfig, type MachineFiles } from "./machine-files.ts";
 import { GvisorMachine } from "./machine.ts";
+import { DISK, furnishDisk, isErofs, placeDisk } from "./root-disk.ts";
 import type { RunscBuild } from "./runsc.ts";
-import { CONTAINER_LAYOUT, containerSpec, overlayMb } from "./spec.ts";
+import { CONTAINER_LAYOUTS, containerSpec, overlayMb } from "./spec.ts";
 import { isPaused } from "./state.ts";
 
 /** The sentry with its buffers and page tables, beside the guest's memory. */
@@ -34,17 +37,25 @@ export interface GvisorOptions {
   readonly findBuild: (key: string) => RunscBuild | undefined;
   readonly layout: HostLayout;
   readonly cgroups: Cgroups;
+  /** Where templates have their files: in memory, which starts sooner, or on a disk, which outlives the sentry. */
+  readonly files: keyof typeof CONTAINER_LAYOUTS;
+  /** The guest agent, which a new disk gets. */
+  readonly agent: string;
 }
 
-/** gVisor: the guest's kernel is a program of its own, in user mode, with none of the host's files and no device. */
+/**
+ * gVisor: the guest's kernel is a program of its own, in user mode, with no device, and none of the host's files but, where it has
+ * a disk, those on it. Of whichever kind its own templates are, it drives machines of both.
+ */
 export class GvisorRuntime implements Runtime {
   readonly name = "gvisor" as const;
   readonly isolation = "gvisor" as const;
-  readonly rootImage = "erofs" as const;
-  /** There is none: an image's disk is in its memory. */
-  readonly imageDisk = "disk";
-  readonly isDiskless = true as const;
-  readonly diskMb = overlayMb;
+  readonly imageDisk = DISK;
+  readonly takesNoVolumes = true as const;
+  readonly rootImage?: "erofs";
+  readonly isDiskless?: true;
+  readonly diskMb?: (size: MachineSize) => number;
+  readonly furnish?: (rootDisk: string) => Promise<void>;
   readonly buildKey: string;
   readonly cpuFeatures = cpuFeatures();
   readonly #options: GvisorOptions;
@@ -53,28 +64,36 @@ export class GvisorRuntime implements Runtime {
 
   constructor(options: GvisorOptions) {
     this.#options = options;
-    this.buildKey = buildKeyOf(options.build);
+    this.buildKey = buildKeyOf(options.build, options.files);
+    if (options.files === "disk") {
+      this.furnish = (rootDisk) => furnishDisk(rootDisk, options.agent);
+      return;
+    }
+    this.rootImage = "erofs";
+    this.isDiskless = true;
+    this.diskMb = overlayMb;
   }
 
   canLoad(buildKey: string): boolean {
-    const suffix = `-${CONTAINER_LAYOUT}`;
-    const key = buildKey.endsWith(suffix) ? buildKey.slice(0, -suffix.length) : undefined;
+    const suffix = Object.values(CONTAINER_LAYOUTS).find((layout) => buildKey.endsWith(`-${layout}`));
+    const key = suffix && buildKey.slice(0, -`-${suffix}`.length);
     return key !== undefined && (key === this.#options.build.key || this.#options.findBuild(key) !== undefined);
   }
 
   async boot(plan: BootPlan): Promise<RunningMachine> {
     return this.#undoing(plan, async () => {
       const token = newHexId(TOKEN_BYTES);
-      const container = await this.#create(plan, { build: this.#options.build, erofs: plan.rootDisk, token });
+      const root = isErofs(plan.rootDisk) ? { erofs: plan.rootDisk } : { takeOver: plan.rootDisk };
+      const container = await this.#create(plan, { build: this.#options.build, root, token });
       await command(container, "start", plan.machineId);
       return this.#running(container, token);
     });
   }
 
-  /** A container knows its root file system and its build, and nothing of the memory that it will have. */
-  preparedAlike(imageDir: string): string {
+  /** A container knows its root file system and its build, and nothing of the memory that it will have. A disk is its own. */
+  preparedAlike(imageDir: string): string | undefined {
     const { runscKey, erofs } = readImage(imageDir);
-    return `${runscKey} ${erofs}`;
+    return erofs && `${runscKey} ${erofs}`;
   }
 
   async prepare(plan: RestorePlan): Promise<MachineRecord> {
@@ -137,30 +156,36 @@ export class GvisorRuntime implements Runtime {
   /** A container for an image, of which nothing but `gvisor.json` has to be there yet. */
   #createFor(plan: RestorePlan): Promise<Container> {
     const { runscKey, erofs } = readImage(plan.imageDir);
+    const root = erofs === undefined ? { copyOf: join(plan.imageDir, DISK) } : { erofs };
     return this.#undoing(plan, () =>
-      this.#create(plan, { build: this.#build(runscKey), erofs, token: newHexId(TOKEN_BYTES) }),
+      this.#create(plan, { build: this.#build(runscKey), root, token: newHexId(TOKEN_BYTES) }),
     );
   }
 
   async #create(
     plan: MachinePlan,
-    { build, erofs, token }: { build: RunscBuild; erofs: string; token: string },
+    { build, root, token }: { build: RunscBuild; root: Root; token: string },
   ): Promise<Container> {
     const { machineId, slot, size } = plan;
     const files = this.#files(plan);
-    const [netns] = await Promise.all([readyGuestNetns(slot), makeMachineFiles(files)]);
+    const [netns, disk] = await Promise.all([
+      readyGuestNetns(slot),
+      "erofs" in root ? undefined : placeDisk(files.poolDir, root),
+      makeMachineFiles(files),
+    ]);
+    const erofs = "erofs" in root ? root.erofs : undefined;
     writeConfig(files, containerSpec({ slot, size, erofs, rootDir: rootDir(files), netns, token }));
     const cgroup = this.#options.cgroups.make(machineId, limitedOf(plan).size);
     crashPoint("host.machine.cgroup-made");
-    const isOfToday = build.key === this.#options.build.key;
     return createContainer({
       plan,
       files,
       build,
       cgroup,
+      disks: disk === undefined ? [] : [{ image: disk, dir: rootDir(files) }],
       // Not the one in its environment, which everyone inside can read.
-      state: { runscKey: build.key, erofs, token: newHexId(TOKEN_BYTES) },
-      ...(isOfToday ? {} : { buildKey: buildKeyOf(build) }),
+      state: { runscKey: build.key, ...(erofs !== undefined && { erofs }), token: newHexId(TOKEN_BYTES) },
+      buildKey: buildKeyOf(build, erofs === undefined ? "disk" : "memory"),
     });
   }
 
@@ -182,7 +207,8 @@ export class GvisorRuntime implements Runtime {
   }
 
   #files(machine: { machineId: string }): MachineFiles {
-    return { dir: machineRunDir(this.#options.layout, machine.machineId) };
+    const { layout } = this.#options;
+    return { dir: machineRunDir(layout, machine.machineId), poolDir: machineDir(layout, machine.machineId) };
   }
 
   async #undoing<T>(plan: MachinePlan, work: () => Promise<T>): Promise<T> {
@@ -199,7 +225,11 @@ export class GvisorRuntime implements Runtime {
   }
 }
 
-export const buildKeyOf = ({ key }: Pick<RunscBuild, "key">): string => `${key}-${CONTAINER_LAYOUT}`;
+/** A root file system that stays where it is, or a disk: this very one, or a copy of it. */
+type Root = { readonly erofs: string } | { readonly takeOver: string } | { readonly copyOf: string };
+
+export const buildKeyOf = ({ key }: Pick<RunscBuild, "key">, files: keyof typeof CONTAINER_LAYOUTS): string =>
+  `${key}-${CONTAINER_LAYOUTS[files]}`;
 
 const limitedOf = <T extends Pick<MachinePlan, "size">>(machine: T) => ({
   ...machine,

@@ -3,8 +3,8 @@ import type { NetworkSlot } from "../../network/slot.ts";
 import { AGENT_PATH, AGENT_PORT, TOKEN_VARIABLE } from "./addresses.ts";
 import { userMappings } from "./user-range.ts";
 
-/** The container's layout. Whatever changes here changes what a checkpoint can be restored into: bump it. */
-export const CONTAINER_LAYOUT = "gvisor-4";
+/** Layouts of containers with their files in memory and on a disk. What changes here changes what a checkpoint can be restored into: bump it. */
+export const CONTAINER_LAYOUTS = { memory: "gvisor-4", disk: "gvisor-disk-1" } as const;
 
 const MIB = 1_048_576;
 const CPU_PERIOD_US = 100_000;
@@ -46,9 +46,9 @@ const CAPABILITIES = [
 export interface ContainerPlan {
   readonly slot: NetworkSlot;
   readonly size: MachineSize;
-  /** The template's root file system, read by the sentry itself: no gofer, no file of the host is in reach. */
-  readonly erofs: string;
-  /** An empty folder. */
+  /** The template's root file system, read by the sentry itself: no file of the host is in reach. Absent: what is at `rootDir`. */
+  readonly erofs?: string | undefined;
+  /** What the machine's disk is mounted on; else an empty folder. */
   readonly rootDir: string;
   /** Name of the netns with the guest's end of the slot. */
   readonly netns: string;
@@ -58,6 +58,13 @@ export interface ContainerPlan {
 
 /** The writable layer's bound in MiB. It is memory, and part of every checkpoint. */
 export const overlayMb = (size: MachineSize): number => Math.floor(size.memoryMb * OVERLAY_SHARE);
+
+const inMemory = (erofs: string, size: MachineSize): Record<string, string> => ({
+  "dev.gvisor.spec.rootfs.source": erofs,
+  "dev.gvisor.spec.rootfs.type": "erofs",
+  "dev.gvisor.spec.rootfs.overlay": "memory",
+  "dev.gvisor.spec.rootfs.options": `size=${overlayMb(size)}m`,
+});
 
 /** The container as OCI's runtime specification says it. */
 export function containerSpec(plan: ContainerPlan): Record<string, unknown> {
@@ -90,12 +97,7 @@ export function containerSpec(plan: ContainerPlan): Record<string, unknown> {
       memory("/run", "755"),
       memory("/tmp", "1777"),
     ],
-    annotations: {
-      "dev.gvisor.spec.rootfs.source": plan.erofs,
-      "dev.gvisor.spec.rootfs.type": "erofs",
-      "dev.gvisor.spec.rootfs.overlay": "memory",
-      "dev.gvisor.spec.rootfs.options": `size=${overlayMb(size)}m`,
-    },
+    annotations: plan.erofs === undefined ? {} : inMemory(plan.erofs, size),
     linux: {
       namespaces: [
         ...["pid", "ipc", "uts", "mount", "user"].map((type) => ({ type })),

@@ -18,3 +18,7 @@ export const userMappings = (slot: { number: number; uid: number }): UserMapping
   { containerID: 0, hostID: slot.uid, size: 1 },
   { containerID: 1, hostID: hostUserOf(slot, 1), size: USERS_PER_SLOT - 1 },
 ];
+
+/** As the kernel reads it, in `/proc/PID/uid_map`. */
+export const mappingText = (users: readonly UserMapping[]): string =>
+  users.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
