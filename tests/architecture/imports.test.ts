@@ -7,8 +7,10 @@ const packages: Record<string, readonly string[]> = {
   platform: ["contracts"],
   sdk: ["contracts"],
   // `setup` is only loaded by what works on the server's own machine.
-  cli: ["sdk", "setup"],
-  "control-plane": ["contracts", "platform"],
+  cli: ["sdk", "setup", "mcp"],
+  mcp: ["sdk"],
+  // `sdk` is what the tools of MCP speak through, to the same server.
+  "control-plane": ["contracts", "platform", "sdk", "mcp"],
   "host-agent": ["contracts", "platform"],
   setup: ["contracts", "platform"],
 };

@@ -15,6 +15,7 @@ import { hostGroup } from "./commands/host.ts";
 import { idleCommand } from "./commands/idle.ts";
 import { listCommand } from "./commands/list.ts";
 import { logsCommand } from "./commands/logs.ts";
+import { mcpCommand } from "./commands/mcp.ts";
 import { metricsCommand } from "./commands/metrics.ts";
 import { networkCommand } from "./commands/network.ts";
 import { portForwardCommand } from "./commands/port-forward.ts";
@@ -71,6 +72,7 @@ export function buildProgram(): Command {
     volumeGroup(),
     templateGroup(),
     hostGroup(),
+    mcpCommand(),
     doctorCommand(),
     backupCommand(),
     restoreCommand(),

@@ -11,6 +11,7 @@ export const errorRegistry = {
   "auth.token_revoked": { status: 401, retryable: false },
   "auth.forbidden": { status: 403, retryable: false },
   "route.not_found": { status: 404, retryable: false },
+  "route.method_not_allowed": { status: 405, retryable: false },
   "route.websocket_only": { status: 426, retryable: false },
   "request.timeout": { status: 408, retryable: true },
   "sandbox.not_found": { status: 404, retryable: false },

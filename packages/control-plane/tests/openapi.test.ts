@@ -96,10 +96,14 @@ describe("the server", () => {
     const known = new Set(all.map(([, { method, path }]) => `${method} ${routePath(path)}`));
     const others = routesOf(app).filter((route) => !known.has(route));
     expect(others.toSorted()).toEqual([
+      "DELETE /mcp",
+      "DELETE /v1/mcp",
       "GET /docs",
       "GET /docs/js/scalar.js",
       "GET /docs/openapi.json",
       "GET /docs/openapi.yaml",
+      "GET /mcp",
+      "GET /v1/mcp",
       "OPTIONS *",
     ]);
   });

@@ -23,6 +23,8 @@ export interface ClientOptions {
   previewHost?: string | undefined;
   /** Longest wait for an answer, in milliseconds, for calls that name none; 0: for ever. Default 60,000. */
   timeoutMs?: number | undefined;
+  /** What sends the requests, for proxies and certificates of your own. Default: the platform's. WebSockets do not go through it. */
+  fetch?: typeof globalThis.fetch | undefined;
 }
 
 export interface ResolvedConfig {
@@ -30,6 +32,8 @@ export interface ResolvedConfig {
   readonly apiKey: string | undefined;
   readonly timeoutMs: number;
   readonly previewHost: string;
+  /** undefined: the platform's. */
+  readonly fetch: typeof globalThis.fetch | undefined;
 }
 
 /** Where `npm start` listens. */
@@ -52,6 +56,7 @@ export function resolveConfig(options: ClientOptions = {}, env: NodeJS.ProcessEn
     baseUrl: baseUrl.replace(/\/+$/, "").replace(/\/v1$/, ""),
     apiKey: options.apiKey || options.token || env["PANDASTACK_API_KEY"] || env["PANDASTACK_TOKEN"] || file.apiKey,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    fetch: options.fetch,
   };
 }
 

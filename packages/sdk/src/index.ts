@@ -37,6 +37,14 @@ export { Ports, type PreviewLinkOptions } from "./sandbox/ports.ts";
 export { type ListOptions, Sandbox, type Via } from "./sandbox/sandbox.ts";
 export { Sandboxes } from "./sandbox/sandboxes.ts";
 export { SandboxSnapshots, Snapshots } from "./sandbox/snapshots.ts";
+export {
+  type GlobResult,
+  type GrepOptions,
+  type GrepResult,
+  Search,
+  type SearchMatch,
+  type SearchOptions,
+} from "./search/search.ts";
 export type { CallOptions, CreationOptions } from "./transport/http.ts";
 export { Listing } from "./transport/listing.ts";
 export { Stream } from "./transport/stream.ts";

@@ -4,6 +4,7 @@ import { execOperations } from "./exec.ts";
 import { fileOperations } from "./files.ts";
 import { gatewayOperations } from "./gateway.ts";
 import { observationOperations } from "./observation.ts";
+import { mcpOperations } from "./mcp.ts";
 import type { Operation } from "./operation.ts";
 import { processOperations } from "./processes.ts";
 import { sandboxOperations } from "./sandboxes.ts";
@@ -28,6 +29,7 @@ export const operations = {
   ...gatewayOperations,
   ...templateOperations,
   ...volumeOperations,
+  ...mcpOperations,
 } as const satisfies Record<string, Operation>;
 
 export type Operations = typeof operations;

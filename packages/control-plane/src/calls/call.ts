@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import type { WebSocket } from "ws";
 import type { z } from "zod";
@@ -41,6 +42,10 @@ export interface Call<N extends OperationName = OperationName> {
   /** Aborted once the caller has gone away, or the server has to stop. */
   readonly signal: AbortSignal;
   readonly requestId: string;
+  /** What the caller has shown: only for calls that are made for it, through this server's own door. */
+  readonly token: string | undefined;
+  /** As they came: for protocols that are spoken inside the body. */
+  readonly headers: Readonly<IncomingHttpHeaders>;
   /** What the caller called this server. */
   readonly host: string;
   readonly userAgent: string;

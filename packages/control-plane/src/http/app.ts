@@ -26,6 +26,8 @@ import { allowAnyOrigin } from "./cors.ts";
 import { chooseSubprotocol } from "./credentials.ts";
 import { serveDocs } from "./docs.ts";
 import { sendError } from "./errors.ts";
+import { InsideDoor } from "./inside.ts";
+import { mcpHandlers, refuseOtherMethods } from "./mcp.ts";
 import type { ServerMetrics } from "./metrics.ts";
 import { OpenCalls } from "./open-calls.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -134,6 +136,7 @@ export async function buildApp(
     },
   });
 
+  const inside = new InsideDoor((request, response) => app.routing(request, response));
   const handlers: Handlers = {
     ...systemHandlers({
       db: parts.db,
@@ -153,6 +156,7 @@ export async function buildApp(
     ...volumeHandlers(parts),
     ...sandboxHandlers(parts),
     ...gatewayHandlers(parts, gateway, options.gateway),
+    ...mcpHandlers(parts.db, (requestId) => inside.fetchFor(requestId)),
   };
   await app.register(async (api) => {
     bindOperations(api, {
@@ -169,6 +173,7 @@ export async function buildApp(
       },
     });
   });
+  refuseOtherMethods(app);
   await serveDocs(app);
   await app.ready();
   return { app: app as unknown as FastifyInstance, openCalls, gateway };

@@ -99,6 +99,8 @@ function bindOperation(app: FastifyInstance, name: HandledOperation, options: Bi
       body: await readBody(operation, request),
       signal: options.openCalls.open(request, reply, isLong(operation)),
       requestId: request.id,
+      token: tokenOf(request),
+      headers: request.headers,
       host: request.headers.host ?? "localhost",
       userAgent: request.headers["user-agent"] ?? "",
       lastEventId: request.headers["last-event-id"]?.toString(),

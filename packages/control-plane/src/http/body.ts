@@ -23,13 +23,18 @@ export async function readJsonBody(
     body.resume();
     throw tooLarge(limitBytes);
   }
-  const text = (await readBounded(body, limitBytes)).toString("utf8");
+  const text = await readText(body, limitBytes);
   if (text.trim() === "") return undefined;
   try {
     return JSON.parse(text) as unknown;
   } catch {
     throw new Refusal("validation.bad_json", "the body is not valid JSON");
   }
+}
+
+/** A bounded body as it is. */
+export async function readText(body: Readable, limitBytes: number): Promise<string> {
+  return (await readBounded(body, limitBytes)).toString("utf8");
 }
 
 function readBounded(body: Readable, limitBytes: number): Promise<Buffer> {

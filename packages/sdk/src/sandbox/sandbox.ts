@@ -2,6 +2,7 @@ import { Commands } from "../commands/commands.ts";
 import { Pty } from "../commands/pty.ts";
 import type { ClientOptions } from "../config.ts";
 import { Files } from "../files/files.ts";
+import { Search } from "../search/search.ts";
 import { type CallOptions, Http } from "../transport/http.ts";
 import { Listing } from "../transport/listing.ts";
 import type { Stream } from "../transport/stream.ts";
@@ -59,6 +60,8 @@ export class Sandbox {
   readonly ports: Ports;
   /** Copies of it at one instant, that others can start from. */
   readonly snapshots: SandboxSnapshots;
+  /** Text and files in it, looked for there. */
+  readonly search: Search;
   readonly #http: Http;
   readonly #path: string;
   #info: SandboxInfo;
@@ -72,6 +75,7 @@ export class Sandbox {
     this.pty = new Pty(http, this.#path);
     this.ports = new Ports(http, this.#path, info.id);
     this.snapshots = new SandboxSnapshots(http, info.id);
+    this.search = new Search(this.commands);
   }
 
   /**

@@ -105,7 +105,8 @@ export class Http {
     const timer = limit.endMs === Infinity ? undefined : setTimeout(() => deadline.abort(), Math.max(1, leftMs));
     try {
       const signal = options.signal ? AbortSignal.any([deadline.signal, options.signal]) : deadline.signal;
-      const response = await fetch(url, this.#init(method, options, signal));
+      const send = this.config.fetch ?? fetch;
+      const response = await send(url, this.#init(method, options, signal));
       if (!response.ok) throw await errorOfResponse(response);
       return await read(response);
     } catch (error) {

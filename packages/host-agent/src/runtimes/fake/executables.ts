@@ -2,6 +2,7 @@ import { exit } from "./kernel/calls.ts";
 import { filterPrograms } from "./programs/filters.ts";
 import { interpreterPrograms } from "./programs/interpreters.ts";
 import { processPrograms } from "./programs/processes.ts";
+import { grepWith, searchPrograms } from "./programs/search-commands.ts";
 import type { Program } from "./programs/program.ts";
 import { serverPrograms } from "./programs/servers.ts";
 import { simplePrograms } from "./programs/simple.ts";
@@ -19,6 +20,8 @@ export const programs: Record<string, Program> = {
   ...streamPrograms,
   ...filterPrograms,
   ...processPrograms,
+  ...searchPrograms,
+  grep: grepWith(filterPrograms["grep"]!),
   ...interpreterPrograms,
   ...serverPrograms,
   sh: shellProgram,

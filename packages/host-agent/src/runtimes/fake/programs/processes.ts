@@ -1,10 +1,9 @@
 import { openForWriting } from "../fs/changes.ts";
 import { writeAt } from "../fs/inodes.ts";
-import { find, inodeOf } from "../fs/lookup.ts";
 import { exit, pathIn, write } from "../kernel/calls.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { findExecutable } from "../kernel/spawn.ts";
-import type { Inode, Process } from "../world/world.ts";
+import type { Process } from "../world/world.ts";
 import type { Program } from "./program.ts";
 
 /** Becomes another program: what `env`, `nohup`, `setsid` end with. */
@@ -94,11 +93,6 @@ export const processPrograms: Record<string, Program> = {
       becomeCommand(kernel, process, process.argv.slice(process.argv[1] === "-n" ? 2 : 1));
     },
   },
-  find: {
-    step(kernel, process) {
-      exit(kernel, process, runFind(kernel, process));
-    },
-  },
   /** `ticker FILE [MS]`: counts in its own memory on the guest's clock and says where it is in FILE. */
   ticker: {
     step(kernel, process) {
@@ -122,44 +116,4 @@ function durationSeconds(text: string): number {
   const match = /^(\d*\.?\d+)([smhd]?)$/.exec(text);
   if (match === null) return Number.NaN;
   return Number(match[1]) * { "": 1, s: 1, m: 60, h: 3600, d: 86_400 }[match[2]! as "" | "s" | "m" | "h" | "d"];
-}
-
-function runFind(kernel: Kernel, process: Process): number {
-  const args = process.argv.slice(1);
-  const roots: string[] = [];
-  while (args[0] !== undefined && !args[0].startsWith("-")) roots.push(args.shift()!);
-  const tests: ((inode: Inode, depth: number) => boolean)[] = [];
-  let maxDepth = Infinity;
-  for (let i = 0; i < args.length; i += 2) {
-    const value = args[i + 1] ?? "";
-    const kinds: Record<string, string> = { f: "file", d: "dir", l: "symlink" };
-    if (args[i] === "-type") tests.push((inode) => inode.kind === kinds[value]);
-    else if (args[i] === "-name") {
-      const pattern = new RegExp(
-        `^${value
-          .replace(/[.+^${}()|\\]/g, "\\$&")
-          .replaceAll("*", ".*")
-          .replaceAll("?", ".")}$`,
-      );
-      tests.push((inode) => pattern.test(inode.name));
-    } else if (args[i] === "-newer") {
-      const { mtimeMs } = find(kernel.world, pathIn(process, value), process);
-      tests.push((inode) => inode.mtimeMs > mtimeMs);
-    } else if (args[i] === "-maxdepth") maxDepth = Number(value);
-    else if (args[i] === "-mindepth") tests.push((_inode, depth) => depth >= Number(value));
-    else if (args[i] === "-print") i--;
-    else {
-      write(kernel, process, 2, `find: unknown predicate '${args[i]}'\n`);
-      return 1;
-    }
-  }
-  const visit = (inode: Inode, shown: string, depth: number): void => {
-    if (tests.every((test) => test(inode, depth))) write(kernel, process, 1, `${shown}\n`);
-    if (depth >= maxDepth) return;
-    for (const [name, ino] of [...inode.entries].sort())
-      visit(inodeOf(kernel.world, ino), `${shown.replace(/\/$/, "")}/${name}`, depth + 1);
-  };
-  for (const root of roots.length === 0 ? ["."] : roots)
-    visit(find(kernel.world, pathIn(process, root), process), root, 0);
-  return 0;
 }
