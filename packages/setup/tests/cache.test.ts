@@ -53,6 +53,29 @@ it("goes on after kill -9 in the middle of a build", async () => {
   expect(leftover()).toEqual(["k"]);
 });
 
+it("clears away what killed builds of other recipes have left, and nothing that is being built", async () => {
+  const cache = openCache(temporaryFolder());
+  const half = join(cache.dir, "thing/changed-since.tmp-4194304/work");
+  mkdirSync(half, { recursive: true });
+  const other = join(cache.dir, "other/r.tmp-4194304");
+  mkdirSync(other, { recursive: true });
+  const { promise: mayFinish, resolve: finish } = Promise.withResolvers<void>();
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const first = cache.obtain("thing", "at-work", async (folder) => {
+    writeFileSync(join(folder, "file"), "");
+    begin();
+    await mayFinish;
+    return { key: "k1" };
+  });
+  await begun;
+  await cache.obtain("thing", "r", () => Promise.resolve({ key: "k2" }));
+  expect(existsSync(half)).toBe(false);
+  finish();
+  expect(existsSync(join((await first).path, "file"))).toBe(true);
+  expect(readdirSync(join(cache.dir, "thing")).sort()).toEqual(["k1", "k2"]);
+  expect(existsSync(other)).toBe(true);
+});
+
 it("lets a second user of the same recipe wait and share", async () => {
   const cache = openCache(temporaryFolder());
   const { promise: mayFinish, resolve: finish } = Promise.withResolvers<void>();

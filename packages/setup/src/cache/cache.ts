@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { lock } from "../tools/file-lock.ts";
+import { lock, tryLock } from "../tools/file-lock.ts";
 import { removeTree } from "../tools/remove-tree.ts";
 
 /**
@@ -8,7 +8,7 @@ import { removeTree } from "../tools/remove-tree.ts";
  *
  *   <cache>/<kind>/<key>          the thing itself; `key` is a hash over its content, so a rebuild never overwrites
  *   <cache>/recipes/<kind>-<recipe>.json   what a recipe came to: key and outcome. Recipes are known before building
- *   <cache>/<kind>/<recipe>.tmp-<pid>      being built; worth nothing once its builder is gone
+ *   <cache>/<kind>/<recipe>.tmp-<pid>      being built; gone with the next build of its kind once its builder is
  *   <cache>/locks/<kind>-<recipe>          held by the builder
  */
 export interface Cache {
@@ -51,8 +51,7 @@ export function openCache(dir: string): Cache {
     try {
       const meanwhile = find<T>(kind, recipe);
       if (meanwhile !== undefined) return meanwhile;
-      // We hold the recipe's lock, so every such folder is of a builder that died.
-      for (const stale of leftovers(join(dir, kind), recipe)) await removeTree(stale);
+      await removeLeftovers(dir, kind, recipe);
       const folder = join(dir, kind, `${recipe}.tmp-${process.pid}`);
       mkdirSync(folder, { recursive: true, mode: 0o755 });
       const outcome = await build(folder);
@@ -69,11 +68,24 @@ export function openCache(dir: string): Cache {
   return { dir, find, obtain };
 }
 
-function leftovers(kindDir: string, recipe: string): string[] {
-  if (!existsSync(kindDir)) return [];
-  return readdirSync(kindDir)
-    .filter((name) => name.startsWith(`${recipe}.tmp-`))
-    .map((name) => join(kindDir, name));
+/**
+ * Folders of builders that died: those of the recipe whose lock we hold, and of every other whose lock nobody holds. A recipe that
+ * has changed since is never built again, so nobody else would come by.
+ */
+async function removeLeftovers(dir: string, kind: string, heldRecipe: string): Promise<void> {
+  const folder = join(dir, kind);
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    const recipe = /^(.+)\.tmp-\d+$/.exec(name)?.[1];
+    if (recipe === undefined) continue;
+    const held = recipe === heldRecipe ? undefined : tryLock(join(dir, "locks", `${kind}-${recipe}`));
+    if (recipe !== heldRecipe && held === undefined) continue;
+    try {
+      await removeTree(join(folder, name));
+    } finally {
+      held?.release();
+    }
+  }
 }
 
 function remember(file: string, outcome: Outcome): void {
