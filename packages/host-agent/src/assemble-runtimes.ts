@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import type { Cgroups } from "./cgroups/index.ts";
 import type { HostLayout } from "./files/layout.ts";
 import type { Artifacts } from "./images/artifacts.ts";
-import { findRunsc } from "./runtimes/gvisor/builds.ts";
+import { findRunsc, openRunsc } from "./runtimes/gvisor/builds.ts";
 import { GvisorRuntime } from "./runtimes/gvisor/runtime.ts";
 import { QemuRuntime } from "./runtimes/qemu/runtime.ts";
 import { type RuntimeEntry, Runtimes } from "./runtimes/registry.ts";
@@ -47,17 +47,18 @@ function inOrder(found: {
   return new Runtimes(isMicrovmFirst ? [microvm, gvisor] : [gvisor, microvm]);
 }
 
-/** Containers are made in a way that older builds do not know: Debian's finds no network in them. */
 function whyNoGvisor({ gvisor, gvisorMissing = "set-up has made no runsc" }: Artifacts): string {
   if (!gvisor) return gvisorMissing;
-  return `runsc ${gvisor.version} is too old, or has no gvisor-bin beside it; set-up builds one where it finds Go or can fetch it`;
+  return `runsc ${gvisor.version} reads no root file systems from images; set-up builds one that does where it finds Go or can fetch it`;
 }
 
 function gvisorEntry({ artifacts, layout, cgroups, ahead }: RuntimesOptions): RuntimeEntry | undefined {
-  if (!artifacts.gvisor?.sidecars) return undefined;
-  const { key, runsc: path, sidecars: isRecent, agent } = artifacts.gvisor;
+  if (!artifacts.gvisor) return undefined;
+  const { key, runsc, agent } = artifacts.gvisor;
+  const build = openRunsc(key, runsc);
+  if (!build.features.readsImages) return undefined;
   const findBuild = (wanted: string) => findRunsc(layout.cacheDir, wanted);
-  const common = { build: { key, path, isRecent }, findBuild, layout, cgroups, agent };
+  const common = { build, findBuild, layout, cgroups, agent };
   return {
     runtime: new GvisorRuntime({ ...common, files: "memory" }),
     withDisks: new GvisorRuntime({ ...common, files: "disk" }),

@@ -51,7 +51,9 @@ export async function obtainRunsc(
     return await build();
   } catch (error) {
     context.log(String(error instanceof Error ? error.stack : error));
-    context.say(`cannot be built here (${messageOf(error)}); taking Debian's, which is too old to run sandboxes yet`);
+    context.say(
+      `cannot be built here (${messageOf(error)}); taking Debian's, which is slower and does not bound what a sandbox writes`,
+    );
   }
   try {
     const unpack = (folder: string): Promise<RunscOutcome> => unpackDebianRunsc(mirror, folder, context.log);

@@ -109,7 +109,8 @@ export class GvisorMachine implements Machine {
   async #checkpoint(imageDir: string): Promise<void> {
     const unfinished = join(imageDir, UNFINISHED);
     mkdirSync(unfinished, { mode: 0o700 });
-    const argv = ["--image-path", unfinished, "--leave-running", this.record.machineId];
+    // Older builds would compress it.
+    const argv = ["--compression=none", "--image-path", unfinished, "--leave-running", this.record.machineId];
     try {
       await command(this.#container, "checkpoint", ...argv);
     } catch (error) {

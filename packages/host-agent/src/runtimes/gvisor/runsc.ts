@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
+import type { RunscFeatures } from "./features.ts";
 
 /** One build of runsc. */
 export interface RunscBuild {
   /** Names the build: a checkpoint restores with this one only. */
   readonly key: string;
   readonly path: string;
-  /** Our own build: `gvisor-bin/` with the sentry and its prewarmer lies beside it. Distributions have older ones, without. */
-  readonly isRecent: boolean;
+  readonly features: RunscFeatures;
 }
 
 /** A start takes 60 ms and a checkpoint as long as its pages; on a machine that is busy many times that. */
@@ -26,17 +26,11 @@ const flags = (build: RunscBuild, root: string): string[] => [
   "--network=sandbox",
   "--ignore-cgroups",
   "--overlay2=none",
+  // Newer builds' default; the others would refuse to write down a guest that is talking to us.
+  "--net-disconnect-ok",
   // Whatever it sends passes the slot's guard, which knows its address.
   "--net-raw",
-  ...(build.isRecent ? RECENT_FLAGS : []),
-];
-
-/** Builds from before these flags do without asking what they ask for. */
-const RECENT_FLAGS = [
-  "--restore-spec-validation=ignore",
-  "--allow-live-tcp-migration=false",
-  "--allow-suid",
-  "--sidecar-usage-policy=STRICT",
+  ...build.features.flags,
 ];
 
 export class RunscFailed extends Error {
@@ -48,11 +42,17 @@ export class RunscFailed extends Error {
 
 const COMMANDS: ReadonlySet<string> = new Set(["create", "start", "restore", "checkpoint", "pause", "resume", "state"]);
 
-export const runscCommand = (build: RunscBuild, root: string, argv: readonly string[]): string[] => [
-  build.path,
-  ...flags(build, root),
-  ...argv,
-];
+export function runscCommand(build: RunscBuild, root: string, argv: readonly string[]): string[] {
+  const command = [build.path, ...flags(build, root), ...argv];
+  const needsNetns = !build.features.knowsNetns && MAKING_NETWORK.has(argv[0]!);
+  return needsNetns
+    ? ["unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-c", HIDE, "hide", ...command]
+    : command;
+}
+
+const MAKING_NETWORK: ReadonlySet<string> = new Set(["start", "restore"]);
+/** What makes an older build take any netns for the host's, out of its sight alone. A fixed text: the command is its arguments. */
+const HIDE = 'mount -t tmpfs -o ro tmpfs /proc/sys/net && exec "$@"';
 
 /**
  * Runs runsc to its end, in a session of its own and with an empty environment. `output`: a descriptor that it, and a sandbox that

@@ -174,7 +174,8 @@ export class GvisorRuntime implements Runtime {
       makeMachineFiles(files),
     ]);
     const erofs = "erofs" in root ? root.erofs : undefined;
-    writeConfig(files, containerSpec({ slot, size, erofs, rootDir: rootDir(files), netns, token }));
+    const { boundsLayer } = build.features;
+    writeConfig(files, containerSpec({ slot, size, erofs, boundsLayer, rootDir: rootDir(files), netns, token }));
     const cgroup = this.#options.cgroups.make(machineId, limitedOf(plan).size);
     crashPoint("host.machine.cgroup-made");
     return createContainer({

@@ -48,6 +48,8 @@ export interface ContainerPlan {
   readonly size: MachineSize;
   /** The template's root file system, read by the sentry itself: no file of the host is in reach. Absent: what is at `rootDir`. */
   readonly erofs?: string | undefined;
+  /** Whether the build that reads this can bound the writable layer. */
+  readonly boundsLayer: boolean;
   /** What the machine's disk is mounted on; else an empty folder. */
   readonly rootDir: string;
   /** Name of the netns with the guest's end of the slot. */
@@ -59,11 +61,11 @@ export interface ContainerPlan {
 /** The writable layer's bound in MiB. It is memory, and part of every checkpoint. */
 export const overlayMb = (size: MachineSize): number => Math.floor(size.memoryMb * OVERLAY_SHARE);
 
-const inMemory = (erofs: string, size: MachineSize): Record<string, string> => ({
+const inMemory = (erofs: string, { size, boundsLayer }: ContainerPlan): Record<string, string> => ({
   "dev.gvisor.spec.rootfs.source": erofs,
   "dev.gvisor.spec.rootfs.type": "erofs",
   "dev.gvisor.spec.rootfs.overlay": "memory",
-  "dev.gvisor.spec.rootfs.options": `size=${overlayMb(size)}m`,
+  ...(boundsLayer ? { "dev.gvisor.spec.rootfs.options": `size=${overlayMb(size)}m` } : {}),
 });
 
 /** The container as OCI's runtime specification says it. */
@@ -97,7 +99,7 @@ export function containerSpec(plan: ContainerPlan): Record<string, unknown> {
       memory("/run", "755"),
       memory("/tmp", "1777"),
     ],
-    annotations: plan.erofs === undefined ? {} : inMemory(plan.erofs, size),
+    annotations: plan.erofs === undefined ? {} : inMemory(plan.erofs, plan),
     linux: {
       namespaces: [
         ...["pid", "ipc", "uts", "mount", "user"].map((type) => ({ type })),

@@ -1,0 +1,57 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** What differs between builds of runsc, found out by looking into them: distributions have older ones than ours. */
+export interface RunscFeatures {
+  /** A root file system may be an image that the sentry reads by itself. Without that there are no sandboxes. */
+  readonly readsImages: boolean;
+  /** The writable layer can be bounded. Else a sandbox that writes more than its memory is ended for it. */
+  readonly boundsLayer: boolean;
+  /**
+   * It tells the host's netns from others by what is there on every kernel. Older builds look for a file that newer kernels show
+   * in each of them, and make no network in any.
+   */
+  readonly knowsNetns: boolean;
+  /** Of the flags that we would give it, those it knows. */
+  readonly flags: readonly string[];
+}
+
+/** Builds from before these flags do without asking what they ask for. */
+const WANTED_FLAGS = [
+  "--restore-spec-validation=ignore",
+  "--allow-live-tcp-migration=false",
+  "--allow-suid",
+  "--sidecar-usage-policy=STRICT",
+];
+const SIDECARS = "gvisor-bin";
+
+/** Texts that are in a build which has the feature. */
+const READS_IMAGES = "dev.gvisor.spec.rootfs.";
+const BOUNDS_LAYER = "[,size={size}]";
+const KNOWS_NETNS = "/proc/sys/net/core/dev_weight";
+
+const known = new Map<string, RunscFeatures>();
+
+/** Of the build in this file. Asked once in a process: a build is never changed. */
+export function featuresOf(path: string): RunscFeatures {
+  const found = known.get(path) ?? look(path);
+  known.set(path, found);
+  return found;
+}
+
+function look(path: string): RunscFeatures {
+  // With its sidecars beside it it is newer than all of this.
+  if (existsSync(join(dirname(path), SIDECARS)))
+    return { readsImages: true, boundsLayer: true, knowsNetns: true, flags: WANTED_FLAGS };
+  const { stdout, stderr } = spawnSync(path, ["flags"], { encoding: "utf8" });
+  const listed = new Set(`${stdout}${stderr}`.split("\n").flatMap((line) => /^\s+-([\w-]+)/.exec(line)?.[1] ?? []));
+  const text = readFileSync(path);
+  return {
+    readsImages: text.includes(READS_IMAGES),
+    boundsLayer: text.includes(BOUNDS_LAYER),
+    knowsNetns: text.includes(KNOWS_NETNS),
+    // It has none of the sidecars: a policy about them would be in the way.
+    flags: WANTED_FLAGS.filter((flag) => !flag.startsWith("--sidecar") && listed.has(/^--([\w-]+)/.exec(flag)![1]!)),
+  };
+}
