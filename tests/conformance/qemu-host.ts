@@ -71,14 +71,18 @@ export async function openMachineHost(options: {
   name: string;
   make: (parts: HostParts) => Promise<MadeRuntime>;
   markOf: (server: { layout: HostLayout; serverId: string }) => string;
+  /** What set-up has made by the time of this start, where that is not always the same. */
+  artifactsOf?: (made: Artifacts) => Artifacts;
+  /** Where the host's own cache is not to be written to. */
+  cacheDir?: string;
 }): Promise<Target> {
-  const artifacts = await readArtifacts();
+  const made = await readArtifacts();
   const serverId = `t${newHexId(3)}`;
   const dataDir = await mkdtemp(join(tmpdir(), `pandastack-${options.name}-`));
   const layout = hostLayout({
     dataDir,
     runDir: join(HOST_RUN_DIR, serverId),
-    cacheDir: process.env["PANDASTACK_CACHE_DIR"] || "/var/cache/pandastack",
+    cacheDir: options.cacheDir ?? (process.env["PANDASTACK_CACHE_DIR"] || "/var/cache/pandastack"),
   });
   await mkdir(join(layout.runDir, "m"), { recursive: true, mode: 0o711 });
   const log = createLogger("conformance");
@@ -87,6 +91,7 @@ export async function openMachineHost(options: {
   let opened: SandboxHost | undefined;
 
   async function open(): Promise<{ host: SandboxHost; runtime: MadeRuntime["runtime"]; network: Network }> {
+    const artifacts = options.artifactsOf?.(made) ?? made;
     await openPool({ dataDir, log, env: { ...process.env, PANDASTACK_POOL_GB: POOL_GB } });
     const network = await openNetwork({ serverId, runDir: HOST_RUN_DIR, dataDir, log, prepareCount: SLOTS_AHEAD });
     const slots = new NetworkSlots(network);
