@@ -152,7 +152,7 @@ describe("raw API", () => {
     const each = await sandboxForTest();
     await run(
       each,
-      "head -c 1000000 /dev/urandom > /root/data; (n=0; while :; do n=$((n+1)); echo $n > /dev/shm/n; sleep 0.05; done) >/dev/null 2>&1 &",
+      "head -c 1000000 /dev/urandom > /root/data; (n=0; while :; do n=$((n+1)); printf '%09d\\n' $n 1<> /dev/shm/n; sleep 0.05; done) >/dev/null 2>&1 &",
     );
     const disk = (await run(each, "sha256sum /root/data")).stdout;
     let last = 0;

@@ -27,7 +27,7 @@ describe("kill -9", () => {
     server = await startServer({ readyTimeoutMs: 100_000 });
     sandbox = await new PandaStack({ apiUrl: server.url, token: server.token }).sandboxes.create({ ttlSeconds: 0 });
     await sandbox.commands.run(
-      "(n=0; while :; do n=$((n+1)); echo $n > /dev/shm/n; sleep 0.05; done) >/dev/null 2>&1 & echo $! > /dev/shm/pid",
+      "(n=0; while :; do n=$((n+1)); printf '%09d\\n' $n 1<> /dev/shm/n; sleep 0.05; done) >/dev/null 2>&1 & echo $! > /dev/shm/pid",
       { check: true },
     );
     await sandbox.commands.run("head -c 2000000 /dev/urandom > /root/data; sha256sum /root/data > /root/sum", {

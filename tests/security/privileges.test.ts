@@ -14,7 +14,7 @@ describe("privileges", () => {
   onOwnServer("no VMM, no API process and no database runs as root", async () => {
     await sandboxForTest();
     const all = processes();
-    const vmms = all.filter(isVmm);
+    const vmms = all.filter(isVmmOfOurs);
     const apis = all.filter(({ command }) => /control-plane\/src\/main\.ts/.test(command));
     const databases = all.filter(({ command }) => /^(\S*\/)?postgres(:| )/.test(command));
     expect(vmms.length).toBeGreaterThan(0);
@@ -31,7 +31,7 @@ describe("privileges", () => {
     "every VMM is confined: seccomp, no new privileges, its own root, network and mounts, an empty environment",
     async () => {
       await sandboxForTest();
-      const vmms = processes().filter(isVmm);
+      const vmms = processes().filter(isVmmOfOurs);
       const uids = vmms.map(({ status }) => field(status, "Uid"));
       expect(new Set(uids).size, "a user of its own each").toBe(uids.length);
       for (const { pid, status } of vmms) {
@@ -57,7 +57,7 @@ describe("limits", () => {
     // Those that start ahead have a jailer until they answer.
     const isJailer = ({ command }: Seen) => /^(\S*\/)?(bwrap|nsenter|setpriv) /.test(command) && isOurs(command);
     await waitFor(() => !processes().some(isJailer), { timeoutMs: 20_000, message: "jailers stay beside their VMMs" });
-    const vmms = processes().filter((one) => isVmm(one) && isOurs(readFileSync(`/proc/${one.pid}/mountinfo`, "utf8")));
+    const vmms = processes().filter(isVmmOfOurs);
     const cgroups = vmms.map(({ pid }) =>
       readFileSync(`/proc/${pid}/cgroup`, "utf8")
         .split("\n")
@@ -82,9 +82,15 @@ function isOurs(text: string): boolean {
   return readdirSync(join(server.dataDir!, "pool", "machines")).some((id) => text.includes(`/machines/${id} `));
 }
 
-/** The VMM itself, not what started it and waits for it. */
-function isVmm({ command }: Seen): boolean {
-  return /^\S*qemu-system\S* /.test(command);
+/** A VMM of this server: itself, not what started it and waits for it, and not one of another server or test on this host. */
+function isVmmOfOurs({ pid, command }: Seen): boolean {
+  if (!/^\S*qemu-system\S* /.test(command)) return false;
+  try {
+    return isOurs(readFileSync(`/proc/${pid}/mountinfo`, "utf8"));
+  } catch {
+    // Ended while being read.
+    return false;
+  }
 }
 
 /** Every process on this host that is not a kernel's. */
