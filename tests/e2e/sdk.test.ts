@@ -8,8 +8,7 @@ import {
   TimeoutError,
 } from "@pandastack/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { panda, removeAfterTest, server } from "./support/api.ts";
-import { itWhen } from "./support/not-run.ts";
+import { panda, removeAfterTest } from "./support/api.ts";
 
 /** Our own client, every call of it. */
 describe("@pandastack/sdk", () => {
@@ -248,19 +247,26 @@ describe("@pandastack/sdk", () => {
     expect(await sandbox.lifecycle()).toMatchObject({ ttl_seconds: 700 });
   });
 
-  itWhen(!server.isFake, "a fake guest has no console")(
-    "reads what was written to the console, each time anew",
-    async () => {
-      await using sandbox = await panda.sandboxes.create();
-      await sandbox.commands.run("echo from the console > /dev/console");
-      const isThere = async () => {
-        for await (const line of sandbox.logs({ tail: 5 })) if (line.includes("from the console")) return true;
-        return false;
-      };
-      await expect.poll(isThere, { timeout: 20_000 }).toBe(true);
-      expect(await isThere()).toBe(true);
-    },
-  );
+  it("reads what was written to the console, each time anew", async () => {
+    await using sandbox = await panda.sandboxes.create();
+    await sandbox.commands.run("echo from the console > /dev/console");
+    const isThere = async () => {
+      for await (const line of sandbox.logs({ tail: 5 })) if (line.includes("from the console")) return true;
+      return false;
+    };
+    await expect.poll(isThere, { timeout: 20_000 }).toBe(true);
+    expect(await isThere()).toBe(true);
+  });
+
+  it("follows the console", async () => {
+    await using sandbox = await panda.sandboxes.create();
+    const seen = (async () => {
+      for await (const line of sandbox.logs({ follow: true })) if (line.includes("said later")) return line.trim();
+      return "it ended";
+    })();
+    await sandbox.commands.run("echo said later > /dev/console");
+    expect(await seen).toBe("said later");
+  });
 
   it("kills, and disposes", async () => {
     let id = "";

@@ -108,7 +108,7 @@ describe("events", () => {
 
 describe("logs", () => {
   test("text, and its last lines", async () => {
-    server.host.state.sandbox(id).console = "one\ntwo\nthree\n";
+    server.host.state.sandbox(id).console.text = "one\ntwo\nthree\n";
     const logs = await server.api("GET", `/v1/sandboxes/${id}/logs?stream=both&follow=0`);
     expect(logs.headers.get("content-type")).toBe("text/plain; charset=utf-8");
     expect(logs.body).toBe("one\ntwo\nthree\n");
@@ -118,14 +118,52 @@ describe("logs", () => {
 
   test("followed: lines as they come, whatever they look like", async () => {
     const lines = ["event: done", "end", "   spaces", '{"error":"not one"}', "plain"];
-    server.host.state.sandbox(id).console = `${lines[0]}\n`;
+    server.host.state.sandbox(id).console.text = `${lines[0]}\n`;
     const response = await openStream(`${server.url}/v1/sandboxes/${id}/logs?follow=1`);
     expect(response.headers.get("content-type")).toBe("text/event-stream");
     const events = readEvents(response);
     expect((await events.next()).value).toEqual({ event: "line", data: { line: "event: done" } });
-    server.host.state.sandbox(id).console += `${lines.slice(1).join("\n")}\n`;
+    server.host.state.sandbox(id).console.text += `${lines.slice(1).join("\n")}\n`;
     for (const line of lines.slice(1)) expect((await events.next()).value).toEqual({ event: "line", data: { line } });
     await events.return(undefined);
+  });
+
+  test("followed: the host is asked once, and sends what comes", async () => {
+    const sandbox = server.host.state.sandbox(id);
+    sandbox.console.text = "old\nlast\n";
+    const asked = () => server.host.requests.filter((request) => request.includes(`${id}/logs`)).length;
+    const before = asked();
+    const events = readEvents(await openStream(`${server.url}/v1/sandboxes/${id}/logs?follow=1&tail=1`));
+    expect((await events.next()).value).toEqual({ event: "line", data: { line: "last" } });
+    for (let i = 0; i < 20; i++) {
+      sandbox.console.text += `line ${i}\n`;
+      expect((await events.next()).value).toEqual({ event: "line", data: { line: `line ${i}` } });
+    }
+    expect(asked() - before).toBe(1);
+    expect(sandbox.console.followers).toBe(1);
+    await events.return(undefined);
+    await expect.poll(() => sandbox.console.followers, { timeout: 10_000 }).toBe(0);
+  });
+
+  test("followed: no line twice over a restart of the host agent, on over a wake, to the end of the sandbox", async () => {
+    const { id: other } = (await server.api("POST", "/v1/sandboxes")).body;
+    const { console } = server.host.state.sandbox(other);
+    const events = readEvents(await openStream(`${server.url}/v1/sandboxes/${other}/logs?follow=1`));
+    expect((await events.next()).value).toEqual({ event: "line", data: { line: "booted" } });
+    await server.host.kill();
+    console.text += "while nobody listened\n";
+    await server.host.start();
+    expect((await events.next()).value).toEqual({ event: "line", data: { line: "while nobody listened" } });
+    await waitFor(async () => (await server.api("GET", "/readyz")).status === 200, {
+      timeoutMs: 10_000,
+      message: "not ready",
+    });
+    await server.api("POST", `/v1/sandboxes/${other}/hibernate`);
+    await server.api("POST", `/v1/sandboxes/${other}/wake`);
+    console.text += "awake\nunfinished";
+    expect((await events.next()).value).toEqual({ event: "line", data: { line: "awake" } });
+    await server.api("DELETE", `/v1/sandboxes/${other}`);
+    expect(await collect(events)).toEqual([{ event: "line", data: { line: "unfinished" } }]);
   });
 });
 

@@ -6,7 +6,7 @@ import { readSettings } from "../src/main/settings.ts";
 import { parseTerminalInput } from "../src/sandboxes/commands/terminal-input.ts";
 import { BoundedOutput } from "../src/sandboxes/commands/output.ts";
 import { guestPath } from "../src/sandboxes/files/paths.ts";
-import { lastLines, newText } from "../src/sandboxes/observation/logs.ts";
+import { lastLines, newText } from "../src/sandboxes/observation/follow-logs.ts";
 import { KeyedQueue } from "../src/sandboxes/queue.ts";
 import { childTtlSeconds, keptMetadata } from "../src/sandboxes/rules.ts";
 import { routePath } from "../src/http/bind.ts";

@@ -28,7 +28,8 @@
  *   GET    /v1/sandboxes/:id/use                        HostUse
  *   GET    /v1/sandboxes/:id/network                    HostNetworkFigures
  *   GET    /v1/sandboxes/:id/metrics                    guest metrics + {vmm:{pid,rss_bytes,cpu_ms}}
- *   GET    /v1/sandboxes/:id/logs                       console and API-started output, text
+ *   GET    /v1/sandboxes/:id/logs                       console and API-started output, text; with ?follow=1 {text} per line
+ *                                                       (NDJSON): all of it, then what comes, until its machine ends
  */
 export const HOST_API_PREFIX = "/v1";
 

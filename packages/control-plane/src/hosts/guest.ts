@@ -23,6 +23,7 @@ const WatchEvent = z.object({
   from: z.string().optional(),
   is_dir: z.boolean().optional(),
 });
+const LogPiece = z.object({ text: z.string() });
 export type WatchEvent = z.infer<typeof WatchEvent>;
 
 export interface GuestClient {
@@ -50,6 +51,8 @@ export interface GuestClient {
   ports(): Promise<z.infer<typeof GuestPorts>["ports"]>;
   metrics(): Promise<z.infer<typeof GuestMetrics>>;
   logs(stream: "stdout" | "stderr" | "both"): Promise<string>;
+  /** All of it, at once and even if it is nothing, then what comes, as it comes. Ends with its machine, or by `signal`. */
+  followLogs(stream: "stdout" | "stderr" | "both", signal: AbortSignal): AsyncGenerator<string>;
 }
 
 export function guestOf(connection: HostConnection, sandboxId: string): GuestClient {
@@ -95,6 +98,10 @@ export function guestOf(connection: HostConnection, sandboxId: string): GuestCli
     ports: async () => (await connection.json(GuestPorts, { path: `${base}/ports` })).ports,
     metrics: () => connection.json(GuestMetrics, { path: `${base}/metrics` }),
     logs: (stream) => connection.text({ path: `${base}/logs?stream=${stream}` }),
+    followLogs: async function* (stream, signal) {
+      for await (const line of connection.lines({ path: `${base}/logs?stream=${stream}&follow=1`, signal }))
+        yield LogPiece.parse(line).text;
+    },
   };
 }
 

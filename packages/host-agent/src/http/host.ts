@@ -32,9 +32,5 @@ export const hostRoutes = (host: SandboxHost) => (app: FastifyInstance, _options
     const [usage, guest] = await Promise.all([host.usage(id), host.guest(id).then((inside) => inside.metrics())]);
     return { ...guest, vmm: { pid: usage.pid, rss_bytes: usage.rssBytes, cpu_ms: usage.cpuMs } };
   });
-  app.get<{ Params: { id: string } }>("/v1/sandboxes/:id/logs", async (request, reply) => {
-    void reply.type("text/plain; charset=utf-8");
-    return host.consoleLog(request.params.id);
-  });
   done();
 };

@@ -175,6 +175,13 @@ export interface SnapshotOutcome {
   readonly dirtyBytes: number;
 }
 
+export interface ConsoleText {
+  /** The newest of what the guest has written to its console. */
+  readonly text: string;
+  /** Characters that there were in all since this process looks: what follows the same figure of an earlier look is new. */
+  readonly written: number;
+}
+
 export interface ExitReason {
   readonly kind: "exited";
   readonly code: number | null;
@@ -214,5 +221,7 @@ export interface Machine {
   leave?(): void;
   /** Host-side figures. */
   usage(): Promise<{ pid: number; rssBytes: number; cpuMs: number }>;
-  consoleLog(): Promise<string>;
+  consoleLog(): Promise<ConsoleText>;
+  /** Calls whenever there may be more of it, at once when there is, until the answered function is called. */
+  watchConsole(changed: () => void): () => void;
 }

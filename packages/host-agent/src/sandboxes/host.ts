@@ -30,6 +30,8 @@ export interface SandboxHost {
   /** Whether somebody uses it, and since when its network is silent. */
   use(sandboxId: string): HostUse;
   consoleLog(sandboxId: string): Promise<string>;
+  /** The same, at once and even if it is nothing, then what is written to it, as it comes; ends with the machine. */
+  followConsole(sandboxId: string, signal: AbortSignal): AsyncGenerator<string>;
   usage(sandboxId: string): Promise<{ pid: number; rssBytes: number; cpuMs: number }>;
   events(after: number): HostEvent[];
   onEvent(listener: (event: HostEvent) => void): () => void;

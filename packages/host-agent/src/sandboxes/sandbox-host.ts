@@ -34,6 +34,7 @@ import {
 import { rememberBuilds } from "./builds.ts";
 import { ClockWatch } from "./clock-watch.ts";
 import { closeSandboxes } from "./close.ts";
+import { followConsole } from "./console.ts";
 import { hibernateSandbox } from "./commands/hibernate.ts";
 import { perform } from "./commands/perform.ts";
 import { shown } from "./commands/volumes.ts";
@@ -238,8 +239,12 @@ class LocalSandboxHost implements SandboxHost {
     return this.#context.traffic.use(requireEntry(this.#context, sandboxId));
   }
 
-  consoleLog(sandboxId: string): Promise<string> {
-    return requireEntry(this.#context, sandboxId).machine.consoleLog();
+  async consoleLog(sandboxId: string): Promise<string> {
+    return (await requireEntry(this.#context, sandboxId).machine.consoleLog()).text;
+  }
+
+  followConsole(sandboxId: string, signal: AbortSignal): AsyncGenerator<string> {
+    return followConsole(requireEntry(this.#context, sandboxId).machine, signal);
   }
 
   usage(sandboxId: string): Promise<{ pid: number; rssBytes: number; cpuMs: number }> {

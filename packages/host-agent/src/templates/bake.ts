@@ -74,7 +74,7 @@ export async function bakeTemplate(options: {
         })
         .catch(async (error: unknown) => {
           throw new Error(
-            `the template's machine did not boot; its console: ${(await machine.consoleLog()).slice(-1500)}`,
+            `the template's machine did not boot; its console: ${(await machine.consoleLog()).text.slice(-1500)}`,
             { cause: error },
           );
         });

@@ -24,6 +24,37 @@ inside("host-side usage and the console can be asked for", async ({ box, world }
   expect(await host.consoleLog(box.id)).toBe(console);
 });
 
+inside(
+  "what is written to the console is sent to whoever follows it, at once and from the beginning",
+  async ({ box, world }) => {
+    const { host } = world.target;
+    const followers = [0, 1].map(() => {
+      const abort = new AbortController();
+      const pieces = host.followConsole(box.id, abort.signal);
+      return { abort, pieces, text: "" };
+    });
+    const until = async (follower: (typeof followers)[number], line: string) => {
+      while (!follower.text.includes(line)) {
+        const piece = await follower.pieces.next();
+        if (piece.done === true) throw new Error(`the console ended before "${line}": ${follower.text}`);
+        follower.text += piece.value;
+      }
+    };
+    for (const follower of followers) follower.text = String((await follower.pieces.next()).value);
+    for (const line of ["first of the followed", "second of the followed"]) {
+      await box.run(`echo ${line} > /dev/console`);
+      await Promise.all(followers.map((follower) => until(follower, line)));
+    }
+    for (const { abort, pieces } of followers) {
+      const rest = pieces.next();
+      abort.abort();
+      expect((await rest).done).toBe(true);
+    }
+    expect(await host.consoleLog(box.id)).toContain("second of the followed");
+    expect(followers[0]!.text.match(/first of the followed/g)).toHaveLength(1);
+  },
+);
+
 inside("orphans are reaped: no zombie stays", async ({ box }) => {
   await box.run("for i in 1 2 3 4 5; do ( sleep 0.01 & ) ; done");
   const zombies =

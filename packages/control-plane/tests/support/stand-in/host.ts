@@ -142,7 +142,8 @@ export class StandInHost {
     const path = url.searchParams.get("path") ?? "";
     switch (`${request.method} ${rest.join("/")}`) {
       case "GET logs":
-        response.end(this.state.sandbox(id).console);
+        if (url.searchParams.get("follow") === "1") return this.state.withMachine(id).console.follow(response);
+        response.end(this.state.sandbox(id).console.text);
         return;
       case "GET use":
         return json(this.state.sandbox(id).use);

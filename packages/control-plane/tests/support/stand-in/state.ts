@@ -12,6 +12,7 @@ import type {
   ProcessInfo,
   RuntimeName,
 } from "@pandastack/contracts/host";
+import { StandInConsole } from "./console.ts";
 import { StandInVolumes } from "./volumes.ts";
 
 export interface StandInFile {
@@ -25,7 +26,7 @@ export interface StandInSandbox {
   env: Record<string, string>;
   files: Map<string, StandInFile>;
   processes: ProcessInfo[];
-  console: string;
+  console: StandInConsole;
   /** As the host agent tells it. */
   use: HostUse;
 }
@@ -99,6 +100,13 @@ export class StandInState {
     return sandbox;
   }
 
+  withMachine(id: string): StandInSandbox {
+    const sandbox = this.sandbox(id);
+    if (sandbox.info.state === "hibernated" || sandbox.info.state === "failed")
+      throw new Refusal("sandbox.invalid_state", `the sandbox is ${sandbox.info.state}`);
+    return sandbox;
+  }
+
   emit(sandboxId: string | null, type: string, payload: Record<string, unknown> = {}): void {
     const event: HostEvent = { seq: this.events.length + 1, time: new Date().toISOString(), sandboxId, type, payload };
     this.events.push(event);
@@ -144,7 +152,7 @@ export class StandInState {
         return sandbox.info;
       }
       case "deleteSandbox":
-        this.sandbox(command.sandboxId);
+        this.sandbox(command.sandboxId).console.end();
         this.sandboxes.delete(command.sandboxId);
         this.emit(command.sandboxId, "sandbox.deleted");
         return {};
@@ -262,7 +270,7 @@ export class StandInState {
       env: {},
       files: new Map(),
       processes: [],
-      console: "booted\n",
+      console: new StandInConsole(),
       use: { isOpen: false, quietMs: null },
     };
     this.sandboxes.set(id, sandbox);
@@ -283,6 +291,7 @@ export class StandInState {
       bootMode: event === "sandbox.woken" ? "wake" : sandbox.info.bootMode,
     };
     this.emit(id, event);
+    if (state === "hibernated") sandbox.console.end();
     return sandbox.info;
   }
 }

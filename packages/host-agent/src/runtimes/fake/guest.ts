@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { FakeAgent } from "./agent/agent.ts";
 import { finishCommand, nextDeadline, pumpOutput } from "./agent/output.ts";
+import { CONSOLE_DEVICE, writeConsole } from "./world/console.ts";
 import { buildRootDisk, mountMemory, writeText } from "./fs/base.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import { stepProcess } from "./step.ts";
@@ -11,6 +12,7 @@ import type { Inode, World } from "./world/world.ts";
 export class FakeGuest {
   readonly kernel: Kernel;
   readonly #agent: FakeAgent;
+  readonly consoleWatchers = new Set<() => void>();
 
   constructor(world: World, powerOff: () => void) {
     this.kernel = new Kernel(
@@ -20,7 +22,10 @@ export class FakeGuest {
           const hasMoved = pumpOutput(this.kernel);
           return this.#agent.pump() || hasMoved;
         },
-        changed: (change) => this.#agent.changed(change),
+        changed: (change) => {
+          if (change.inode.device === CONSOLE_DEVICE) for (const tell of this.consoleWatchers) tell();
+          this.#agent.changed(change);
+        },
         ended: (process, status) => finishCommand(this.kernel, process, status),
         nextDeadline: () => nextDeadline(this.kernel),
       },
@@ -56,6 +61,7 @@ export function newWorld(nowMs: number): World {
     baseEnv: {},
     counter: 0,
     consoleText: "",
+    consoleWritten: 0,
     nextPid: 2,
     nextId: 1,
     inodes: new Map(),
@@ -85,6 +91,6 @@ export function bootWorld(inodes: Map<number, Inode> | undefined, nowMs: number)
   mountMemory(context);
   writeText(context, "/etc/hostname", `${world.hostname}\n`);
   writeText(context, "/etc/machine-id", `${randomUUID().replaceAll("-", "")}\n`);
-  world.consoleText = "fake guest: booted\n";
+  writeConsole(world, "fake guest: booted\n");
   return world;
 }

@@ -2,7 +2,7 @@ import { copyFileSync } from "node:fs";
 import { copyFile, link, mkdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { duplexPair, type Duplex } from "node:stream";
-import type { ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
+import type { ConsoleText, ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
 import { FakeGuest } from "./guest.ts";
 import { DISK_FILE, type FakeBuild, writeDisk, writeImage } from "./image.ts";
 import { saveVolumes } from "./volumes.ts";
@@ -115,8 +115,13 @@ export class FakeMachine implements Machine {
     };
   }
 
-  async consoleLog(): Promise<string> {
-    return this.#world.consoleText;
+  async consoleLog(): Promise<ConsoleText> {
+    return { text: this.#world.consoleText, written: this.#world.consoleWritten };
+  }
+
+  watchConsole(changed: () => void): () => void {
+    this.#guest.consoleWatchers.add(changed);
+    return () => this.#guest.consoleWatchers.delete(changed);
   }
 
   async #end(reason: ExitReason): Promise<void> {

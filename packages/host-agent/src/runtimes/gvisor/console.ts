@@ -1,5 +1,6 @@
-import { closeSync, constants, existsSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readFileSync, readSync, watch } from "node:fs";
 import { writeFileAtomic } from "@pandastack/platform";
+import type { ConsoleText } from "../runtime.ts";
 import { consoleLogPath, consolePath, type MachineFiles } from "./machine-files.ts";
 
 /** Of the newest output; as much as the pipe holds. */
@@ -14,19 +15,37 @@ export function openConsole(files: MachineFiles): number {
   return openSync(consolePath(files), constants.O_RDWR | constants.O_NONBLOCK);
 }
 
-/** What was said so far. What is taken out of the pipe is kept beside it, for whoever asks next. */
-export function readConsole(files: MachineFiles): string {
-  const kept = readIfThere(consoleLogPath(files));
-  const more = drain(files);
-  if (more === "") return kept;
-  const text = `${kept}${more}`.slice(-KEPT_CHARACTERS);
-  writeFileAtomic(consoleLogPath(files), text);
-  return text;
+export class Console {
+  readonly #files: MachineFiles;
+  #written = 0;
+
+  constructor(files: MachineFiles) {
+    this.#files = files;
+  }
+
+  /** What was said so far. What is taken out of the pipe is kept beside it, for whoever asks next. */
+  read(): ConsoleText {
+    const kept = readIfThere(consoleLogPath(this.#files));
+    const more = drain(this.#files);
+    this.#written += more.length;
+    if (more === "") return { text: kept, written: this.#written };
+    const text = `${kept}${more}`.slice(-KEPT_CHARACTERS);
+    writeFileAtomic(consoleLogPath(this.#files), text);
+    return { text, written: this.#written };
+  }
+
+  /** The kernel tells of every write to the pipe. */
+  watch(changed: () => void): () => void {
+    // A machine that was stopped has none any more.
+    if (!existsSync(consolePath(this.#files))) return () => {};
+    const watcher = watch(consolePath(this.#files), { persistent: false }, changed);
+    watcher.on("error", () => watcher.close());
+    return () => watcher.close();
+  }
 }
 
 function drain(files: MachineFiles): string {
   const chunks: Buffer[] = [];
-  // A machine that was stopped has none any more.
   if (!existsSync(consolePath(files))) return "";
   const fd = openConsole(files);
   try {

@@ -4,7 +4,7 @@ import type { MachineCgroup } from "../../cgroups/index.ts";
 import { hostBootId } from "../../files/host-boot.ts";
 import { isAlive, killProcess, processStat } from "../../processes/proc.ts";
 import type { MachinePlan, MachineRecord } from "../runtime.ts";
-import { openConsole, readConsole } from "./console.ts";
+import { Console, openConsole } from "./console.ts";
 import { pidPath, runscRoot, type MachineFiles } from "./machine-files.ts";
 import { execute, runscCommand, type RunscBuild } from "./runsc.ts";
 import { withPrivateMounts, type DiskMount } from "./private-mounts.ts";
@@ -49,14 +49,16 @@ export async function createContainer(options: {
     const create = runscCommand(build, runscRoot(files), argv);
     await execute(cgroup.joining(withPrivateMounts(create, { disks, users: userMappings(slot) })), console);
   } catch (error) {
-    throw new Error(`the sandbox's process did not start: ${readConsole(files).slice(-2000)}`, { cause: error });
+    throw new Error(`the sandbox's process did not start: ${new Console(files).read().text.slice(-2000)}`, {
+      cause: error,
+    });
   } finally {
     closeSync(console);
   }
   crashPoint("host.machine.started");
   const pid = readPid(files)!;
   const stat = processStat(pid);
-  if (!stat) throw new Error(`the sandbox's process is gone: ${readConsole(files).slice(-2000)}`);
+  if (!stat) throw new Error(`the sandbox's process is gone: ${new Console(files).read().text.slice(-2000)}`);
   const record: MachineRecord = {
     runtime: "gvisor",
     machineId,

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { mkdirSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { crashPoint } from "@pandastack/platform";
-import type { ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
+import type { ConsoleText, ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
 import { connectAgent } from "./agent-channel.ts";
-import { readConsole } from "./console.ts";
+import { Console } from "./console.ts";
 import { command, killContainer, stateOf, type Container } from "./container.ts";
 import { CHECKPOINT_FILES, writeImage } from "./image.ts";
 import { Life } from "./life.ts";
@@ -23,6 +23,7 @@ export class GvisorMachine implements Machine {
   readonly exited: Promise<ExitReason>;
   readonly #container: Container;
   readonly #life: Life;
+  readonly #console: Console;
   #channel: Duplex | undefined;
   #isPaused = false;
 
@@ -31,12 +32,13 @@ export class GvisorMachine implements Machine {
     this.#isPaused = options.isPaused ?? false;
     this.record = container.record;
     this.#life = new Life(container);
+    this.#console = new Console(container.files);
     this.exited = this.#life.ended.then(() => ({
       kind: "exited",
       code: null,
       signal: null,
       ranOutOfMemory: container.cgroup.ranOutOfMemory(),
-      log: readConsole(container.files).slice(-2000),
+      log: this.#console.read().text.slice(-2000),
     }));
   }
 
@@ -148,8 +150,12 @@ export class GvisorMachine implements Machine {
     return Promise.resolve({ pid, rssBytes: sandboxMemoryBytes(pid), cpuMs: cpuMs([...pids]) });
   }
 
-  consoleLog(): Promise<string> {
-    return Promise.resolve(readConsole(this.#container.files));
+  consoleLog(): Promise<ConsoleText> {
+    return Promise.resolve(this.#console.read());
+  }
+
+  watchConsole(changed: () => void): () => void {
+    return this.#console.watch(changed);
   }
 }
 

@@ -23,6 +23,8 @@ const TRANSLATION_CACHE_MB = 256;
 /** Newest console output kept for `logs`, in the VMM's memory: a guest cannot fill a disk with it. */
 export const CONSOLE_RING_BYTES = 65_536;
 export const CONSOLE_ID = "console";
+/** In the machine's run folder: says what the ring gets, while somebody listens. */
+export const CONSOLE_SOCKET = "console.sock";
 
 /** The machine's layout. Whatever changes here changes every image's key: bump `MACHINE_LAYOUT`. */
 export const MACHINE_LAYOUT = "microvm-1";
@@ -89,8 +91,13 @@ export function qemuArguments(options: CommandLineOptions): string[] {
     "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
     "-chardev",
     `ringbuf,id=${CONSOLE_ID},size=${CONSOLE_RING_BYTES}`,
+    "-chardev",
+    `socket,id=${CONSOLE_ID}-live,path=/run/${CONSOLE_SOCKET},server=on,wait=off`,
+    // In this order: what the socket says can be read from the ring already.
+    "-chardev",
+    `hub,id=${CONSOLE_ID}-all,chardevs.0=${CONSOLE_ID},chardevs.1=${CONSOLE_ID}-live`,
     "-serial",
-    `chardev:${CONSOLE_ID}`,
+    `chardev:${CONSOLE_ID}-all`,
     ...(isBoot ? ["-blockdev", JSON.stringify(rootDisk(start.durable))] : []),
     "-device",
     `virtio-blk-device,drive=${ROOT_DISK_ID},id=root-device`,

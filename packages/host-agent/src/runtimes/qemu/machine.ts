@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { waitFor, crashPoint } from "@pandastack/platform";
 import { isAlive, ownMemoryBytes, processStat } from "../../processes/proc.ts";
-import type { ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
+import type { ConsoleText, ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
 import { rootDisk } from "./command-line.ts";
 import { Console } from "./console.ts";
 import { resumeWhenPoolHasRoom } from "./full-disk.ts";
@@ -30,7 +30,7 @@ export class QemuMachine implements Machine {
   constructor(vmm: Vmm, dumper: MemoryDumper, channel?: Duplex) {
     this.#vmm = vmm;
     this.#dumper = dumper;
-    this.#console = new Console(vmm.files.dir, vmm.qmp);
+    this.#console = new Console(vmm.files, vmm.qmp);
     this.#channel = channel;
     this.record = vmm.record;
     this.disk = join(vmm.files.dir, DISK);
@@ -139,8 +139,12 @@ export class QemuMachine implements Machine {
     });
   }
 
-  consoleLog(): Promise<string> {
+  consoleLog(): Promise<ConsoleText> {
     return this.#console.read();
+  }
+
+  watchConsole(changed: () => void): () => void {
+    return this.#console.watch(changed);
   }
 }
 

@@ -60,7 +60,15 @@ export function mountMemory(context: FsContext): void {
   makeFolders(context, "/dev/pts", ROOT, 0o755);
   makeFolders(context, "/run/pandastack", ROOT, 0o755);
   makeFolders(context, "/proc/sys/kernel/random", ROOT, 0o555);
-  const devices = { null: "null", zero: "zero", full: "full", random: "random", urandom: "random", tty: "tty" };
+  const devices = {
+    null: "null",
+    zero: "zero",
+    full: "full",
+    random: "random",
+    urandom: "random",
+    tty: "tty",
+    console: "console",
+  };
   for (const [name, device] of Object.entries(devices)) special(context, `/dev/${name}`, "char", 0o666, device);
   for (const [fd, name] of ["stdin", "stdout", "stderr"].entries())
     special(context, `/dev/${name}`, "char", 0o666, `fd:${fd}`);

@@ -3,6 +3,7 @@ import { readInode, writeInode } from "../fs/devices.ts";
 import { absolute, find, inodeOf, may, type Credentials } from "../fs/lookup.ts";
 import { KernelError } from "../world/errors.ts";
 import type { Kernel } from "./kernel.ts";
+import { CONSOLE_DEVICE, writeConsole } from "../world/console.ts";
 import { newOpenFile, pipeOf, readPipe, writePipe } from "./pipes.ts";
 import { readTerminal, writeTerminal } from "./terminals.ts";
 import type { OpenFile, Process } from "../world/world.ts";
@@ -56,6 +57,10 @@ export function writeSome(kernel: Kernel, process: Process, file: OpenFile, data
       const offset = file.append ? inode.size : file.offset;
       writeInode(inode, offset, data);
       file.offset = offset + data.length;
+      if (inode.device === CONSOLE_DEVICE) {
+        writeConsole(world, data.toString());
+        kernel.changed({ kind: "write", inode });
+      }
       if (inode.kind === "file") {
         inode.mtimeMs = kernel.now();
         kernel.changed({ kind: "write", inode });

@@ -18,7 +18,9 @@ export interface World {
   baseEnv: Record<string, string>;
   /** What the `counter` program counts. */
   counter: number;
+  /** The newest of what was written to the console, and how much there was in all. */
   consoleText: string;
+  consoleWritten: number;
   nextPid: number;
   nextId: number;
   inodes: Map<number, Inode>;
