@@ -3,6 +3,7 @@ import type { Cgroups } from "./cgroups/index.ts";
 import type { HostLayout } from "./files/layout.ts";
 import type { Artifacts } from "./images/artifacts.ts";
 import { findRunsc, openRunsc } from "./runtimes/gvisor/builds.ts";
+import { whyUnusable } from "./runtimes/gvisor/features.ts";
 import { GvisorRuntime } from "./runtimes/gvisor/runtime.ts";
 import { QemuRuntime } from "./runtimes/qemu/runtime.ts";
 import { type RuntimeEntry, Runtimes } from "./runtimes/registry.ts";
@@ -28,7 +29,7 @@ export function assembleRuntimes(options: RuntimesOptions): { runtimes: Runtimes
   const size = { cpus: kvm ? CPUS.kvm : CPUS.tcg, memoryMb: MEMORY_MB };
   const microvm: RuntimeEntry = { runtime: qemu, size, ahead };
   return {
-    runtimes: inOrder({ microvm, gvisor: gvisorEntry(options), kvm, missing: whyNoGvisor(artifacts) }),
+    runtimes: inOrder({ microvm, gvisor: gvisorEntry(options), kvm, missing: () => whyNoGvisor(artifacts) }),
     close: () => qemu.close(),
   };
 }
@@ -38,10 +39,10 @@ function inOrder(found: {
   microvm: RuntimeEntry;
   gvisor: RuntimeEntry | undefined;
   kvm: boolean;
-  missing: string;
+  missing: () => string;
 }): Runtimes {
   const { microvm, gvisor, kvm, missing } = found;
-  if (!gvisor) return new Runtimes([microvm], [{ name: "gvisor", isolation: "gvisor", reason: missing }]);
+  if (!gvisor) return new Runtimes([microvm], [{ name: "gvisor", isolation: "gvisor", reason: missing() }]);
   const said = process.env["PANDASTACK_RUNTIME"];
   const isMicrovmFirst = said === "gvisor" ? false : said === "microvm" || said === "qemu" || kvm;
   return new Runtimes(isMicrovmFirst ? [microvm, gvisor] : [gvisor, microvm]);
@@ -49,14 +50,15 @@ function inOrder(found: {
 
 function whyNoGvisor({ gvisor, gvisorMissing = "set-up has made no runsc" }: Artifacts): string {
   if (!gvisor) return gvisorMissing;
-  return `runsc ${gvisor.version} reads no root file systems from images; set-up builds one that does where it finds Go or can fetch it`;
+  const why = whyUnusable(openRunsc(gvisor.key, gvisor.runsc).features);
+  return `runsc ${gvisor.version} is too old: ${why}; set-up builds one where it finds Go or can fetch it`;
 }
 
 function gvisorEntry({ artifacts, layout, cgroups, ahead }: RuntimesOptions): RuntimeEntry | undefined {
   if (!artifacts.gvisor) return undefined;
   const { key, runsc, agent } = artifacts.gvisor;
   const build = openRunsc(key, runsc);
-  if (!build.features.readsImages) return undefined;
+  if (whyUnusable(build.features) !== undefined) return undefined;
   const findBuild = (wanted: string) => findRunsc(layout.cacheDir, wanted);
   const common = { build, findBuild, layout, cgroups, agent };
   return {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { findRunsc, openRunsc } from "../../src/runtimes/gvisor/builds.ts";
-import { featuresOf } from "../../src/runtimes/gvisor/features.ts";
+import { featuresOf, whyUnusable } from "../../src/runtimes/gvisor/features.ts";
 import { runscCommand } from "../../src/runtimes/gvisor/runsc.ts";
 
 /** A runsc that lists these flags and has these texts in it. */
@@ -27,12 +27,14 @@ it("knows builds from before what it would ask of them by looking into them", ()
     readsImages: false,
     boundsLayer: false,
     knowsNetns: false,
+    copiesConnected: false,
     flags: [],
   });
   expect(featuresOf(standIn(["root", "allow-suid"], [IMAGES]))).toEqual({
     readsImages: true,
     boundsLayer: false,
     knowsNetns: false,
+    copiesConnected: false,
     flags: ["--allow-suid"],
   });
   const newer = standIn(
@@ -43,9 +45,16 @@ it("knows builds from before what it would ask of them by looking into them", ()
     readsImages: true,
     boundsLayer: true,
     knowsNetns: true,
+    copiesConnected: false,
     // Nothing about sidecars, of which it has none.
     flags: ["--restore-spec-validation=ignore", "--allow-suid"],
   });
+});
+
+it("says why there can be no sandboxes with it", () => {
+  expect(whyUnusable(featuresOf(standIn([], [])))).toMatch(/images/);
+  expect(whyUnusable(featuresOf(standIn([], [IMAGES])))).toMatch(/snapshots/);
+  expect(whyUnusable(featuresOf(standIn(["allow-live-tcp-migration"], [IMAGES])))).toBeUndefined();
 });
 
 it("does not look into one that has its sidecars", () => {

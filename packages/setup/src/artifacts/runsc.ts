@@ -51,9 +51,7 @@ export async function obtainRunsc(
     return await build();
   } catch (error) {
     context.log(String(error instanceof Error ? error.stack : error));
-    context.say(
-      `cannot be built here (${messageOf(error)}); taking Debian's, which is slower and does not bound what a sandbox writes`,
-    );
+    context.say(`cannot be built here (${messageOf(error)}); taking Debian's, which may be too old to run sandboxes`);
   }
   try {
     const unpack = (folder: string): Promise<RunscOutcome> => unpackDebianRunsc(mirror, folder, context.log);

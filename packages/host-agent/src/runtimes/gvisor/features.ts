@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 
 /** What differs between builds of runsc, found out by looking into them: distributions have older ones than ours. */
 export interface RunscFeatures {
-  /** A root file system may be an image that the sentry reads by itself. Without that there are no sandboxes. */
+  /** A root file system may be an image that the sentry reads by itself. */
   readonly readsImages: boolean;
   /** The writable layer can be bounded. Else a sandbox that writes more than its memory is ended for it. */
   readonly boundsLayer: boolean;
@@ -13,8 +13,17 @@ export interface RunscFeatures {
    * in each of them, and make no network in any.
    */
   readonly knowsNetns: boolean;
+  /** A guest can be written down while somebody is connected to it. Of older builds' copies many hear nobody any more. */
+  readonly copiesConnected: boolean;
   /** Of the flags that we would give it, those it knows. */
   readonly flags: readonly string[];
+}
+
+/** Why there can be no sandboxes with this build; undefined: there can. */
+export function whyUnusable({ readsImages, copiesConnected }: RunscFeatures): string | undefined {
+  if (!readsImages) return "it reads no root file systems from images";
+  if (!copiesConnected) return "it cannot take snapshots of a guest to which somebody is connected";
+  return undefined;
 }
 
 /** Builds from before these flags do without asking what they ask for. */
@@ -43,7 +52,7 @@ export function featuresOf(path: string): RunscFeatures {
 function look(path: string): RunscFeatures {
   // With its sidecars beside it it is newer than all of this.
   if (existsSync(join(dirname(path), SIDECARS)))
-    return { readsImages: true, boundsLayer: true, knowsNetns: true, flags: WANTED_FLAGS };
+    return { readsImages: true, boundsLayer: true, knowsNetns: true, copiesConnected: true, flags: WANTED_FLAGS };
   const { stdout, stderr } = spawnSync(path, ["flags"], { encoding: "utf8" });
   const listed = new Set(`${stdout}${stderr}`.split("\n").flatMap((line) => /^\s+-([\w-]+)/.exec(line)?.[1] ?? []));
   const text = readFileSync(path);
@@ -51,6 +60,7 @@ function look(path: string): RunscFeatures {
     readsImages: text.includes(READS_IMAGES),
     boundsLayer: text.includes(BOUNDS_LAYER),
     knowsNetns: text.includes(KNOWS_NETNS),
+    copiesConnected: listed.has("allow-live-tcp-migration"),
     // It has none of the sidecars: a policy about them would be in the way.
     flags: WANTED_FLAGS.filter((flag) => !flag.startsWith("--sidecar") && listed.has(/^--([\w-]+)/.exec(flag)![1]!)),
   };
