@@ -55,6 +55,7 @@ const folders: Record<string, readonly string[]> = {
     "snapshots",
     "volumes",
     "sandboxes",
+    "code",
     "gateway",
     "http",
     "main",

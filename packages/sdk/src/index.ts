@@ -5,6 +5,15 @@
 export { Audit, type AuditOptions, type CreateTokenOptions, Tokens, Workspaces } from "./accounts.ts";
 export { Hosts, Templates } from "./catalogue.ts";
 export { PandaStack } from "./client.ts";
+export {
+  Code,
+  type CodeLanguage,
+  type ContextRunOptions,
+  type CreateContextOptions,
+  type RunCodeOptions,
+} from "./code/code.ts";
+export { CodeContext } from "./code/context.ts";
+export type { CodeCallbacks, CodeEvent, CodeFailure, Execution } from "./code/execution.ts";
 export { Command, type WaitOptions } from "./commands/command.ts";
 export { Commands, type RunOptions, type StartOptions } from "./commands/commands.ts";
 export type { CommandExit, CommandOutput } from "./commands/connection.ts";
@@ -50,6 +59,8 @@ export { Listing } from "./transport/listing.ts";
 export { Stream } from "./transport/stream.ts";
 export type {
   AuditInfo,
+  CodeContextInfo,
+  CodeResultInfo,
   CreatedTokenInfo,
   ErrorCode,
   EventInfo,

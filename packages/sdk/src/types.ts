@@ -3,6 +3,8 @@ import type { CreatedToken, Me as MeShape, SandboxMetrics, Workspace } from "@pa
 /** The wire's own shapes, by the names that this SDK uses. Types only: nothing of the contract runs here. */
 export type {
   AuditEntry as AuditInfo,
+  CodeContext as CodeContextInfo,
+  CodeResult as CodeResultInfo,
   ErrorCode,
   Event as EventInfo,
   FileInfo,

@@ -1,5 +1,6 @@
 import { accountOperations } from "./accounts.ts";
 import { branchingOperations } from "./branching.ts";
+import { codeOperations } from "./code.ts";
 import { execOperations } from "./exec.ts";
 import { fileOperations } from "./files.ts";
 import { gatewayOperations } from "./gateway.ts";
@@ -24,6 +25,7 @@ export const operations = {
   ...snapshotOperations,
   ...execOperations,
   ...processOperations,
+  ...codeOperations,
   ...fileOperations,
   ...observationOperations,
   ...gatewayOperations,

@@ -1,5 +1,6 @@
 export * from "./accounts.ts";
 export * from "./audit.ts";
+export * from "./code.ts";
 export * from "./failures.ts";
 export * from "./flags.ts";
 export * from "./timestamp.ts";

@@ -5,6 +5,8 @@ import type { SandboxParts } from "../sandboxes/parts.ts";
 import { isPublicPort, portLabels } from "./port-labels.ts";
 
 const SSH_PORT = 22;
+/** The platform's own: nobody but the control plane may use it, so nobody is shown it. */
+const CODE_INTERPRETER = "pandastack-code";
 
 /** Ports with a label, and those that something listens on, by number. Looking wakes nothing. */
 export async function listPorts(
@@ -34,7 +36,9 @@ export async function listPorts(
 
 async function detect(parts: SandboxParts, id: string): Promise<[number, string | null][]> {
   try {
-    return (await parts.host.guest(id).ports()).map(({ port, process }) => [port, process]);
+    return (await parts.host.guest(id).ports())
+      .filter(({ process }) => process !== CODE_INTERPRETER)
+      .map(({ port, process }) => [port, process]);
   } catch (error) {
     if (error instanceof Refusal) return [];
     throw error;

@@ -10,6 +10,7 @@ import { networkHandlers } from "../accounts/network-routes.ts";
 import { accountHandlers } from "../accounts/routes.ts";
 import { Tally } from "../accounts/tally.ts";
 import type { Handlers } from "../calls/call.ts";
+import { codeHandlers } from "../code/routes.ts";
 import { CloseCode } from "../calls/sockets.ts";
 import { makeFront, type Front } from "../gateway/front.ts";
 import { Gateway } from "../gateway/gateway.ts";
@@ -155,6 +156,7 @@ export async function buildApp(
     ...snapshotHandlers(parts),
     ...volumeHandlers(parts),
     ...sandboxHandlers(parts),
+    ...codeHandlers(parts),
     ...gatewayHandlers(parts, gateway, options.gateway),
     ...mcpHandlers(parts.db, (requestId) => inside.fetchFor(requestId)),
   };

@@ -12,6 +12,10 @@ const WAITED_FOR: ReadonlySet<OperationName> = new Set([
   "openTerminal",
   "openSsh",
   "connectProcess",
+  "runCode",
+  "runCodeStream",
+  "runReplCell",
+  "runRepl",
 ]);
 
 type NeedsId<N extends OperationName> = Call<N> & {

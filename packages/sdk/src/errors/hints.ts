@@ -32,6 +32,8 @@ const hints: Partial<Record<ErrorCode | ClientErrorCode, string>> = {
   "validation.body_too_large": "put what is large into a file with files.write() and name the file in the command",
   "exec.timeout": "raise timeoutMs, or run it in the background with commands.start()",
   "process.not_found": "it ended a while ago, or was not started through the API; commands.list() shows what there is",
+  "code.context_not_found": "it was deleted, or its sandbox was restarted; code.listContexts() shows what there is",
+  "code.too_many_contexts": "delete contexts that are not needed any more",
   "guest.too_many_processes": "wait for some of its commands to end",
   "file.no_space": "remove files in the sandbox",
   "capacity.unavailable": "the server is full at the moment; try again after retryAfterMs",

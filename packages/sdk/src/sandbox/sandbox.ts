@@ -1,3 +1,5 @@
+import { Code, type RunCodeOptions } from "../code/code.ts";
+import type { Execution } from "../code/execution.ts";
 import { Commands } from "../commands/commands.ts";
 import { Pty } from "../commands/pty.ts";
 import type { ClientOptions } from "../config.ts";
@@ -52,6 +54,8 @@ const REPEATABLE = { isRepeatable: true };
 export class Sandbox {
   /** Run programs in it. */
   readonly commands: Commands;
+  /** Run code with state in it. */
+  readonly code: Code;
   /** Its files. */
   readonly files: Files;
   /** Terminals in it. */
@@ -71,6 +75,7 @@ export class Sandbox {
     this.#info = info;
     this.#path = pathOf(info.id);
     this.commands = new Commands(http, this.#path);
+    this.code = new Code(http, this.#path);
     this.files = new Files(http, this.#path, this.commands);
     this.pty = new Pty(http, this.#path);
     this.ports = new Ports(http, this.#path, info.id);
@@ -107,6 +112,11 @@ export class Sandbox {
   /** Removes one with all that is in it. Repeatable. */
   static async kill(id: string, options: CallOptions = {}, via?: Via): Promise<void> {
     await httpOf(via).json("DELETE", pathOf(id), options);
+  }
+
+  /** Short for `code.run`. */
+  runCode(code: string, options: RunCodeOptions = {}): Promise<Execution> {
+    return this.code.run(code, options);
   }
 
   /** 20 characters of a-z and 0-9. */

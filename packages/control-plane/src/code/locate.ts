@@ -1,0 +1,98 @@
+import { z } from "zod";
+import type { ExecResult } from "@pandastack/contracts/host";
+import { Refusal } from "@pandastack/platform";
+import type { GuestClient } from "../hosts/guest.ts";
+import { guestFiles } from "./guest-files.ts";
+
+/** Inside. The address is in a file that root alone may read: whoever knows the token may run code. */
+const FOLDER = "/run/pandastack/code";
+const TELL = `read -r line 2>/dev/null <${FOLDER}/address && echo "$line" && exec env -0`;
+/** Unpacks what was put there beside it, and starts the server, which is in the background when this ends. */
+const UNPACK = `
+import json, os, sys
+bundle, folder = sys.argv[1:]
+for name, text in json.load(open(bundle)).items():
+    path = os.path.join(folder, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".new", "w") as file:
+        file.write(text)
+    os.replace(path + ".new", path)
+os.execv(sys.executable, [sys.executable, os.path.join(folder, "server/main.py"), "start"])
+`;
+/** Python's start in an emulated machine with other work takes seconds. */
+const START_TIMEOUT_MS = 120_000;
+const TELL_TIMEOUT_MS = 20_000;
+const OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024;
+const NOT_FOUND_EXIT_CODE = 127;
+
+const Address = z.object({ port: z.int().min(1).max(65_535), token: z.string().min(1) });
+
+export interface Interpreter {
+  readonly port: number;
+  readonly token: string;
+  /** What the sandbox was given, which a copy of a snapshot does not know by itself. */
+  readonly env: Record<string, string>;
+}
+
+/** Where the interpreter of a sandbox listens; undefined where none was started, or its sandbox was restarted since. */
+export async function findInterpreter(guest: GuestClient, signal: AbortSignal): Promise<Interpreter | undefined> {
+  const { stdout } = await runScript(guest, { shell: TELL, timeoutMs: TELL_TIMEOUT_MS }, signal);
+  return parse(stdout);
+}
+
+/** Starts it where it does not listen. Two at once end with one. */
+export async function startInterpreter(guest: GuestClient, signal: AbortSignal): Promise<Interpreter> {
+  const { version, bundle } = guestFiles();
+  const path = `${FOLDER}/${version}.json`;
+  await guest.writeFile({ path, mode: 0o644, signal }, once(bundle));
+  const { stdout, stderr, result } = await runScript(
+    guest,
+    {
+      shell: `python3 -c "$UNPACK" ${path} ${FOLDER}/${version} >&2 && ${TELL}`,
+      env: { UNPACK },
+      timeoutMs: START_TIMEOUT_MS,
+    },
+    signal,
+  );
+  const found = parse(stdout);
+  if (found !== undefined) return found;
+  if (result.exit_code === NOT_FOUND_EXIT_CODE)
+    throw new Refusal("code.unavailable", "the code interpreter needs python3, which this sandbox has not");
+  throw new Refusal("code.kernel_failed", `the code interpreter cannot be started: ${stderr.trim().slice(-1000)}`);
+}
+
+function parse(stdout: string): Interpreter | undefined {
+  const end = stdout.indexOf("\n");
+  if (end < 0) return undefined;
+  const address = Address.safeParse(JSON.parse(stdout.slice(0, end)));
+  if (!address.success) return undefined;
+  const pairs = stdout
+    .slice(end + 1)
+    .split("\0")
+    .filter((pair) => pair.includes("=") && !pair.startsWith("UNPACK="))
+    .map((pair): [string, string] => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]);
+  return { ...address.data, env: Object.fromEntries(pairs) };
+}
+
+async function runScript(
+  guest: GuestClient,
+  request: { shell: string; timeoutMs: number; env?: Record<string, string> },
+  signal: AbortSignal,
+): Promise<{ stdout: string; stderr: string; result: ExecResult }> {
+  const output = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] };
+  let bytes = 0;
+  for await (const event of guest.exec({ user: "root", stdin: false, ...request }, { signal })) {
+    if (event.kind === "stdout" || event.kind === "stderr") {
+      bytes += event.data.length;
+      if (bytes <= OUTPUT_LIMIT_BYTES) output[event.kind].push(Uint8Array.from(event.data));
+    } else if (event.kind === "result") {
+      const text = (chunks: Uint8Array[]) => Buffer.concat(chunks).toString("utf8");
+      return { stdout: text(output.stdout), stderr: text(output.stderr), result: event.result };
+    }
+  }
+  throw new Error("an exec stream ended without a result, an error or an abort");
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
