@@ -56,6 +56,7 @@ const folders: Record<string, readonly string[]> = {
     "volumes",
     "sandboxes",
     "code",
+    "builds",
     "gateway",
     "http",
     "main",

@@ -38,3 +38,12 @@ export const PREVIEW_PATHS_LIMIT = 10;
 export const PREVIEW_PATH_LIMIT_CHARACTERS = 128;
 /** Requests and open connections through the gateway to one sandbox at a time; its guest agent has 2,048 streams for everything. */
 export const PROXIED_CONNECTIONS_LIMIT = 1500;
+/** Files of a template's build context, together; they are held in memory until the build ends. */
+export const CONTEXT_LIMIT_BYTES = 50 * 1024 * 1024;
+export const CONTEXT_FILES_LIMIT = 5_000;
+/** Lines of a build's log that are kept, the first ones; each is cut at 4,096 characters. */
+export const BUILD_LOG_LINES_LIMIT = 20_000;
+/** Builds that a workspace may have queued and running. */
+export const BUILDS_PER_WORKSPACE = 4;
+/** Templates of a workspace's own. */
+export const TEMPLATES_PER_WORKSPACE = 100;

@@ -1,8 +1,9 @@
 import { Audit, Tokens, Workspaces } from "./accounts.ts";
-import { Hosts, Templates } from "./catalogue.ts";
+import { Hosts } from "./catalogue.ts";
 import type { ClientOptions } from "./config.ts";
 import { Sandboxes } from "./sandbox/sandboxes.ts";
 import { Snapshots } from "./sandbox/snapshots.ts";
+import { Templates } from "./templates/templates.ts";
 import { type CallOptions, Http } from "./transport/http.ts";
 import { Volumes } from "./volumes.ts";
 

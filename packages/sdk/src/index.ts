@@ -3,7 +3,7 @@
  * @packageDocumentation
  */
 export { Audit, type AuditOptions, type CreateTokenOptions, Tokens, Workspaces } from "./accounts.ts";
-export { Hosts, Templates } from "./catalogue.ts";
+export { Hosts } from "./catalogue.ts";
 export { PandaStack } from "./client.ts";
 export {
   Code,
@@ -54,6 +54,9 @@ export {
   type SearchMatch,
   type SearchOptions,
 } from "./search/search.ts";
+export { TemplateBuild } from "./templates/build.ts";
+export { type Recipe, type RecipeStep, Template } from "./templates/builder.ts";
+export { type BuildOptions, Templates } from "./templates/templates.ts";
 export type { CallOptions, CreationOptions } from "./transport/http.ts";
 export { Listing } from "./transport/listing.ts";
 export { Stream } from "./transport/stream.ts";
@@ -81,6 +84,7 @@ export type {
   SandboxInfo,
   SandboxStatus,
   SnapshotInfo,
+  TemplateBuildInfo,
   TemplateInfo,
   TokenInfo,
   VolumeInfo,

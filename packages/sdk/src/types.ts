@@ -22,6 +22,7 @@ export type {
   SandboxState as SandboxStatus,
   Snapshot as SnapshotInfo,
   Template as TemplateInfo,
+  TemplateBuild as TemplateBuildInfo,
   Token as TokenInfo,
   Volume as VolumeInfo,
 } from "@pandastack/contracts";

@@ -1,9 +1,17 @@
 import type { Command } from "commander";
 import { clientFor, type CommonOptions, newCommand, newGroup } from "../command.ts";
-import { formatFields, formatTable, printJson, printLine } from "../output.ts";
+import { templateBuildCommand, templateBuildLogsCommand } from "./template-build.ts";
+import { formatAge, formatFields, formatTable, printJson, printLine } from "../output.ts";
 
 export function templateGroup(): Command {
-  return newGroup("template", "what sandboxes can start from", [listCommand(), getCommand()]);
+  return newGroup("template", "what sandboxes can start from", [
+    listCommand(),
+    getCommand(),
+    templateBuildCommand(),
+    templateBuildLogsCommand(),
+    buildsCommand(),
+    deleteCommand(),
+  ]);
 }
 
 function listCommand(): Command {
@@ -30,5 +38,39 @@ function getCommand(): Command {
       const template = await clientFor(options).templates.get(name);
       if (options.json) printJson(template);
       else printLine(formatFields(template));
+    });
+}
+
+function buildsCommand(): Command {
+  return newCommand({
+    name: "builds",
+    summary: "list builds, newest first",
+    example: "pandastack template builds",
+  }).action(async (options: CommonOptions) => {
+    const builds = await clientFor(options).templates.builds().toArray();
+    if (options.json) return printJson(builds);
+    const rows = builds.map((build) => [
+      build.id,
+      build.name,
+      build.status,
+      `${build.step ?? 0}/${build.steps}`,
+      formatAge(build.started_at),
+    ]);
+    printLine(formatTable(["ID", "TEMPLATE", "STATUS", "STEP", "AGE"], rows));
+  });
+}
+
+function deleteCommand(): Command {
+  return newCommand({
+    name: "delete",
+    summary: "delete templates of your own; sandboxes made from them live on",
+    example: "pandastack template delete my-app",
+  })
+    .alias("rm")
+    .argument("<name...>", "names")
+    .action(async (names: string[], options: CommonOptions) => {
+      const { templates } = clientFor(options);
+      for (const name of names) await templates.delete(name);
+      if (options.json) printJson(names.map((name) => ({ name, deleted: true })));
     });
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { HostNetwork } from "./network.ts";
 import { HostSandbox, HostSnapshot, SandboxId, SnapshotId } from "./state.ts";
+import { HostTemplateSource } from "./templates.ts";
 import { ForkVolumes, HostVolume, SandboxVolume, VOLUMES_PER_SANDBOX, VolumeId } from "./volumes.ts";
 
 /** Environment of every process started in the sandbox through the API. Names without `=` and NUL, values without NUL. */
@@ -23,7 +24,7 @@ export const HostCommand = z.discriminatedUnion("name", [
   z.object({
     name: z.literal("createSandbox"),
     sandboxId: SandboxId,
-    from: z.union([z.object({ template: z.string() }), z.object({ snapshotId: SnapshotId })]),
+    from: z.union([HostTemplateSource, z.object({ snapshotId: SnapshotId })]),
     runtime: z.enum(["auto", "microvm", "gvisor", "fake"]),
     env: Env,
     persistent: z.boolean(),

@@ -7,6 +7,10 @@
  *   GET    /v1/sandboxes                                {sandboxes: HostSandbox[]}
  *   GET    /v1/sandboxes/:id                            HostSandbox
  *   GET    /v1/volumes                                  {volumes: HostVolume[]}
+ *   POST   /v1/roots                                    ExportRootRequest → HostRoot; begins it, or says how far it is
+ *   GET    /v1/roots/:key                               HostRoot
+ *   POST   /v1/roots/:key/release                       this server needs it no more
+ *   POST   /v1/templates                                PrepareTemplateRequest → PreparedTemplate
  *   GET    /v1/snapshots                                {snapshots: HostSnapshot[]}
  *   GET    /v1/events?after=SEQ[&follow=1]              HostEvent per line (NDJSON); follow keeps the reply open
  *

@@ -1,6 +1,7 @@
 export * from "./volumes.ts";
 export * from "./state.ts";
 export * from "./commands.ts";
+export * from "./templates.ts";
 export * from "./guest.ts";
 export * from "./http.ts";
 export * from "./cidr.ts";

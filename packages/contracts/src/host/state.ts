@@ -77,6 +77,10 @@ export type HostSnapshot = z.infer<typeof HostSnapshot>;
 
 export const HostTemplate = z.object({
   name: z.string(),
+  /** Names its root file system; null: a runtime without any. */
+  rootKey: z.string().nullable().default(null),
+  /** Set-up's own: as opposed to one that was built here, which is somebody's. */
+  isOwn: z.boolean().default(true),
   runtime: RuntimeName,
   status: z.enum(["baking", "ready", "failed"]),
   cpus: z.int(),

@@ -1,25 +1,105 @@
 import { z } from "zod";
-import { Template, TemplateParams } from "../shapes/templates.ts";
-import { json, operation } from "./operation.ts";
+import {
+  BuildLogsQuery,
+  BuildTemplateQuery,
+  Template,
+  TemplateBuild,
+  TemplateBuildParams,
+  TemplateParams,
+} from "../shapes/templates.ts";
+import { empty, json, operation, stream } from "./operation.ts";
+
+const TAG = "Templates";
+const building = [
+  "validation.failed",
+  "template.not_found",
+  "template.exists",
+  "template.forbidden",
+  "template.too_many_builds",
+  "host.unavailable",
+] as const;
 
 export const templateOperations = {
   listTemplates: operation({
     method: "GET",
     path: "/v1/templates",
-    tag: "Templates",
-    summary: "What sandboxes can be made from.",
+    tag: TAG,
+    summary: "What sandboxes can be made from: the catalogue, then the workspace's own.",
     role: "read",
-    replies: { 200: json(z.array(Template), "A bare array, by name.") },
+    replies: { 200: json(z.array(Template), "A bare array, everyone's first, by name.") },
     errors: ["host.unavailable"],
   }),
   getTemplate: operation({
     method: "GET",
     path: "/v1/templates/{name}",
-    tag: "Templates",
+    tag: TAG,
     summary: "One template, by its name or an alias.",
     role: "read",
     params: TemplateParams,
     replies: { 200: json(Template, "Template.") },
     errors: ["template.unknown", "host.unavailable"],
+  }),
+  deleteTemplate: operation({
+    method: "DELETE",
+    path: "/v1/templates/{name}",
+    tag: TAG,
+    summary: "Delete one of the workspace's own. Sandboxes and snapshots made from it live on.",
+    role: "member",
+    params: TemplateParams,
+    replies: { 204: empty("Gone.") },
+    errors: ["template.unknown", "template.forbidden", "host.unavailable"],
+  }),
+  buildTemplate: operation({
+    method: "POST",
+    path: "/v1/templates/build",
+    tag: TAG,
+    summary: "Build a template of one's own from a Dockerfile or a recipe, in the background.",
+    description:
+      "`multipart/form-data`: text `name`; text `dockerfile` or `recipe` (JSON, as `TemplateRecipe`); `cpu`, `memory_mb`, `size_mb`, `replace`; every file is one of the context, its field's name its relative path. The same recipe and context again: 200 with the earlier build. Something else under a name that is there: 409 unless `replace`.",
+    role: "member",
+    query: BuildTemplateQuery,
+    body: "bytes",
+    replies: { 200: json(TemplateBuild, "An earlier build of the same."), 202: json(TemplateBuild, "Begun.") },
+    errors: [...building, "validation.body_too_large", "template.bad_dockerfile"],
+  }),
+  buildCatalogueTemplate: operation({
+    method: "POST",
+    path: "/v1/templates/{name}/build",
+    tag: TAG,
+    summary: "Build a template of the catalogue, in the background. One that is there: 200.",
+    role: "member",
+    params: TemplateParams,
+    replies: { 200: json(TemplateBuild, "It is there."), 202: json(TemplateBuild, "Begun, or under way.") },
+    errors: ["template.unknown", ...building],
+  }),
+  listTemplateBuilds: operation({
+    method: "GET",
+    path: "/v1/templates/builds",
+    tag: TAG,
+    summary: "The workspace's builds, newest first, at most 200.",
+    role: "read",
+    replies: { 200: json(z.array(TemplateBuild), "A bare array.") },
+  }),
+  getTemplateBuild: operation({
+    method: "GET",
+    path: "/v1/templates/builds/{id}",
+    tag: TAG,
+    summary: "One build: how far it is.",
+    role: "read",
+    params: TemplateBuildParams,
+    replies: { 200: json(TemplateBuild, "Build.") },
+    errors: ["template.build_unknown"],
+  }),
+  getTemplateBuildLogs: operation({
+    method: "GET",
+    path: "/v1/templates/builds/{id}/logs",
+    tag: TAG,
+    summary: "A build's log from its beginning, as server-sent events; with `follow` until its end.",
+    description: 'Frames `data: {"line": …}`; the last is `event: done`.',
+    role: "read",
+    params: TemplateBuildParams,
+    query: BuildLogsQuery,
+    replies: { 200: stream(["text/event-stream"], "Lines.") },
+    errors: ["template.build_unknown"],
   }),
 };

@@ -13,6 +13,7 @@ export * from "./processes.ts";
 export * from "./sandboxes.ts";
 export * from "./snapshots.ts";
 export * from "./system.ts";
+export * from "./template-recipe.ts";
 export * from "./templates.ts";
 export * from "./volumes.ts";
 export * from "./workspace-limits.ts";

@@ -49,6 +49,8 @@ export interface Call<N extends OperationName = OperationName> {
   /** What the caller called this server. */
   readonly host: string;
   readonly userAgent: string;
+  /** Of the body, as the caller says. */
+  readonly contentType: string | undefined;
   /** What a client that follows events again has had last. */
   readonly lastEventId: string | undefined;
   readonly log: Logger;

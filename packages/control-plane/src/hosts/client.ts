@@ -3,6 +3,8 @@ import { z } from "zod";
 import { Refusal } from "@pandastack/platform";
 import {
   HostEvent,
+  HostRoot,
+  PreparedTemplate,
   HostInfo,
   HostNetworkFigures,
   HostSandbox,
@@ -10,8 +12,10 @@ import {
   HostUse,
   HostVolume,
   hostResultSchemas,
+  type ExportRootRequest,
   type HostCommand,
   type HostResults,
+  type PrepareTemplateRequest,
 } from "@pandastack/contracts/host";
 import { underSpan } from "../calls/under-span.ts";
 import { HostConnection } from "./connection.ts";
@@ -89,6 +93,34 @@ export class HostClient {
   async snapshots(): Promise<HostSnapshot[]> {
     return (await this.connection.json(z.object({ snapshots: z.array(HostSnapshot) }), { path: "/snapshots" }))
       .snapshots;
+  }
+
+  /** Begins to take a sandbox's root file system out of it, or says how far that is. */
+  exportRoot(request: ExportRootRequest): Promise<HostRoot> {
+    return this.connection.json(HostRoot, { method: "POST", path: "/roots", json: request, repeatable: true });
+  }
+
+  root(key: string): Promise<HostRoot> {
+    return this.connection.json(HostRoot, { path: `/roots/${key}` });
+  }
+
+  async releaseRoot(key: string): Promise<void> {
+    await this.connection.json(z.object({}), {
+      method: "POST",
+      path: `/roots/${key}/release`,
+      json: {},
+      repeatable: true,
+    });
+  }
+
+  /** Makes a template's variant, waits for some seconds, and says how far it is. */
+  prepareTemplate(request: PrepareTemplateRequest): Promise<PreparedTemplate> {
+    return this.connection.json(PreparedTemplate, {
+      method: "POST",
+      path: "/templates",
+      json: request,
+      repeatable: true,
+    });
   }
 
   async volumes(): Promise<HostVolume[]> {

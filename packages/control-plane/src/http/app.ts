@@ -21,7 +21,8 @@ import { sandboxHandlers } from "../sandboxes/routes.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
 import { snapshotHandlers } from "../snapshots/routes.ts";
 import { volumeHandlers } from "../volumes/routes.ts";
-import { templateHandlers } from "../templates/routes.ts";
+import type { TemplateBuilds } from "../builds/builds.ts";
+import { templateHandlers } from "../builds/routes.ts";
 import { bindOperations } from "./bind.ts";
 import { allowAnyOrigin } from "./cors.ts";
 import { chooseSubprotocol } from "./credentials.ts";
@@ -37,6 +38,7 @@ import { traceRequests } from "./traces.ts";
 
 export interface AppOptions {
   readonly parts: SandboxParts;
+  readonly builds: TemplateBuilds;
   readonly audit: AuditLog;
   readonly gateway: GatewaySettings;
   readonly metrics: ServerMetrics;
@@ -152,7 +154,7 @@ export async function buildApp(
     ...networkHandlers({ db: parts.db, operatorPrivate: parts.settings.operatorPrivate }),
     ...limitHandlers({ db: parts.db, defaults: parts.settings.limits, streams, processes: parts.processes }),
     ...hostHandlers(parts.watch, parts.work),
-    ...templateHandlers(parts.watch),
+    ...templateHandlers(parts, options.builds),
     ...snapshotHandlers(parts),
     ...volumeHandlers(parts),
     ...sandboxHandlers(parts),

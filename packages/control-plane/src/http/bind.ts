@@ -103,6 +103,7 @@ function bindOperation(app: FastifyInstance, name: HandledOperation, options: Bi
       headers: request.headers,
       host: request.headers.host ?? "localhost",
       userAgent: request.headers["user-agent"] ?? "",
+      contentType: request.headers["content-type"],
       lastEventId: request.headers["last-event-id"]?.toString(),
       log: request.log as Logger,
     };

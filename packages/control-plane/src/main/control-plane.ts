@@ -6,6 +6,7 @@ import type { Logger } from "@pandastack/platform";
 import { AuditLog } from "../accounts/audit.ts";
 import { bootstrap } from "../accounts/bootstrap.ts";
 import { Tally } from "../accounts/tally.ts";
+import { TemplateBuilds } from "../builds/builds.ts";
 import { EventFeed } from "../events/feed.ts";
 import { HostClient } from "../hosts/client.ts";
 import { loadHttpClient } from "../hosts/load-client.ts";
@@ -108,10 +109,12 @@ export async function makeControlPlane(
   const reaper = new Reaper(parts);
   const idle = new IdleWatch(parts);
   const reconciler = new Reconciler(parts);
+  const builds = new TemplateBuilds(parts);
   let isStarted = false;
   const stopping = new AbortController();
   const { app, openCalls, gateway } = await buildApp({
     parts,
+    builds,
     audit,
     gateway: settings.gateway,
     metrics,
@@ -145,6 +148,7 @@ export async function makeControlPlane(
     reaper.start();
     idle.start();
     reconciler.start();
+    builds.start();
     tokens.start();
     isStarted = true;
     resolveStarted();
@@ -176,6 +180,7 @@ export async function makeControlPlane(
       clearInterval(sweep);
       clearTimeout(cut);
       await up;
+      await builds.stop();
       await Promise.all([reaper.stop(), idle.stop(), reconciler.stop(), feed.stop(), tokens.stop()]);
       await Promise.allSettled([activity.stop(), presence.stop(), audit.stop()]);
       await host.close();

@@ -1,6 +1,20 @@
 import type { ColumnType, Generated, Selectable } from "kysely";
-import type { IsolationPolicy, OnIdle, WorkspaceNetwork, Role, WorkspaceLimits } from "@pandastack/contracts";
-import type { BootMode, HostNetwork, Isolation, RuntimeName, SandboxVolume } from "@pandastack/contracts/host";
+import type {
+  IsolationPolicy,
+  OnIdle,
+  WorkspaceNetwork,
+  Role,
+  TemplateRecipe,
+  WorkspaceLimits,
+} from "@pandastack/contracts";
+import type {
+  BootMode,
+  HostNetwork,
+  Isolation,
+  RuntimeName,
+  SandboxVolume,
+  TemplateStart,
+} from "@pandastack/contracts/host";
 
 /** A column that the database sets and nobody else. */
 type SetByDatabase<T> = ColumnType<T, never, never>;
@@ -93,6 +107,7 @@ export interface SnapshotsTable {
   unique_bytes: number | null;
   parent_snapshot_id: string | null;
   parent_sandbox_id: string | null;
+  layer_key: string | null;
   cpu: number;
   memory_mb: number;
   created_at: Generated<Date>;
@@ -116,6 +131,52 @@ export interface VolumesTable {
   deleted_at: Date | null;
 }
 export type VolumeRow = Selectable<VolumesTable>;
+
+export interface TemplatesTable {
+  name: string;
+  workspace: string;
+  build_id: string;
+  recipe_key: string;
+  root_key: string;
+  base: string;
+  cpu: number | null;
+  memory_mb: number;
+  disk_mb: number;
+  bytes: number;
+  env: Json<Record<string, string>>;
+  start: ColumnType<TemplateStart | null, string | null, string | null>;
+  about: Json<Pick<TemplateRecipe, "label" | "description" | "category" | "tools">>;
+  created_at: Generated<Date>;
+  updated_at: Generated<Date>;
+}
+export type TemplateRow = Selectable<TemplatesTable>;
+
+export interface TemplateBuildsTable {
+  id: string;
+  name: string;
+  workspace: string;
+  is_global: boolean;
+  status: "queued" | "building" | "done" | "failed";
+  recipe_key: string;
+  error: string | null;
+  step: number | null;
+  steps: number;
+  cached_steps: Generated<number>;
+  bytes: number | null;
+  cpu: number | null;
+  memory_mb: number | null;
+  size_mb: number;
+  owner: string | null;
+  started_at: Generated<Date>;
+  ended_at: Date | null;
+}
+export type TemplateBuildRow = Selectable<TemplateBuildsTable>;
+
+export interface TemplateBuildLogsTable {
+  build_id: string;
+  seq: SetByDatabase<number>;
+  line: string;
+}
 
 export interface EventsTable {
   id: Generated<number>;
@@ -169,6 +230,9 @@ export interface Tables {
   sandboxes: SandboxesTable;
   snapshots: SnapshotsTable;
   volumes: VolumesTable;
+  templates: TemplatesTable;
+  template_builds: TemplateBuildsTable;
+  template_build_logs: TemplateBuildLogsTable;
   events: EventsTable;
   idempotency_keys: IdempotencyKeysTable;
   secrets: SecretsTable;

@@ -50,6 +50,7 @@ export async function listSnapshots(
     .selectAll()
     .where("workspace", "=", workspace)
     .where("status", "=", "ready")
+    .where("layer_key", "is", null)
     .where("wanted", "<>", "deleted");
   if (sandboxId !== undefined) query = query.where("sandbox_id", "=", sandboxId);
   return query.orderBy("created_at", "desc").orderBy("id").limit(SNAPSHOT_LIST_LIMIT).execute();
@@ -68,6 +69,8 @@ export interface NewSnapshot {
   readonly runtime: RuntimeName;
   readonly cpu: number;
   readonly memoryMb: number;
+  /** Of a step of a template's build: what it is the result of. */
+  readonly layerKey: string | null;
 }
 
 /**
@@ -81,10 +84,10 @@ export async function beginSnapshot(
 ): Promise<SnapshotRow | undefined> {
   const { rows } = await sql<SnapshotRow>`
     insert into snapshots (id, workspace, sandbox_id, wanted, status, operation_id, owner, template, runtime, cpu, memory_mb,
-      parent_snapshot_id, parent_sandbox_id)
+      parent_snapshot_id, parent_sandbox_id, layer_key)
     select ${given.id}, ${given.workspace}, ${given.sandboxId}, 'ready', 'creating', ${given.operationId}, ${given.owner}::uuid,
       ${given.template}, ${given.runtime}, ${given.cpu}::integer, ${given.memoryMb}::integer,
-      ${given.parentSnapshotId}::text, ${given.parentSandboxId}::text
+      ${given.parentSnapshotId}::text, ${given.parentSandboxId}::text, ${given.layerKey}::text
     where exists (select from snapshots where id = ${given.id})
       or not (select workspace_lacks_snapshots(${given.workspace}, ${defaults.snapshots}::integer))
     on conflict (id) do update set owner = excluded.owner

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { HostOperation } from "@pandastack/contracts/host";
+import { ExportRootRequest, HostOperation, PrepareTemplateRequest, RootKey } from "@pandastack/contracts/host";
 import { serverTiming, withStepTimes } from "@pandastack/platform";
 import type { SandboxHost } from "../sandboxes/host.ts";
 
@@ -20,6 +20,13 @@ export const hostRoutes = (host: SandboxHost) => (app: FastifyInstance, _options
   });
   app.get("/v1/sandboxes", () => ({ sandboxes: host.sandboxes() }));
   app.get<{ Params: { id: string } }>("/v1/sandboxes/:id", (request) => host.sandbox(request.params.id));
+  app.post("/v1/roots", (request) => host.exportRoot(ExportRootRequest.parse(request.body)));
+  app.get<{ Params: { key: string } }>("/v1/roots/:key", (request) => host.root(RootKey.parse(request.params.key)));
+  app.post<{ Params: { key: string } }>("/v1/roots/:key/release", (request) => {
+    host.releaseRoot(RootKey.parse(request.params.key));
+    return {};
+  });
+  app.post("/v1/templates", (request) => host.prepareTemplate(PrepareTemplateRequest.parse(request.body)));
   app.get("/v1/volumes", () => ({ volumes: host.volumes() }));
   app.get("/v1/snapshots", () => ({ snapshots: host.snapshots() }));
   app.get<{ Params: { id: string } }>("/v1/sandboxes/:id/ports", async (request) => ({

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { TemplateStart } from "@pandastack/contracts/host";
 import type { MachineSize, Runtime } from "../runtimes/runtime.ts";
 import type { Artifacts } from "./artifacts.ts";
 
@@ -13,13 +14,18 @@ export function templateKey(options: {
   artifacts: Artifacts;
   size: MachineSize;
   mac: string;
+  /** Of a root file system that was made here; absent: set-up's, by its name. */
+  rootKey?: string | undefined;
+  start?: TemplateStart | undefined;
 }): string {
-  const { artifacts, runtime } = options;
+  const { artifacts, runtime, rootKey, start } = options;
+  const erofs =
+    rootKey === undefined ? artifacts.gvisor?.erofs[options.name]?.key : [rootKey, artifacts.initrd.agentKey];
   const made =
     runtime.name === "gvisor"
       ? // Of the same tree as the disk, with the agent in it.
-        [artifacts.gvisor?.erofs[options.name]?.key, runtime.cpuFeatures]
-      : [artifacts.kernel.key, artifacts.initrd.key, artifacts.rootfs[options.name]?.key];
+        [erofs, runtime.cpuFeatures]
+      : [artifacts.kernel.key, artifacts.initrd.key, rootKey ?? artifacts.rootfs[options.name]?.key];
   const parts = [
     options.name,
     runtime.name,
@@ -29,6 +35,7 @@ export function templateKey(options: {
     options.mac,
     BAKE_VERSION,
     GUEST_PROTOCOL_VERSION,
+    ...(start === undefined ? [] : [start]),
   ];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }

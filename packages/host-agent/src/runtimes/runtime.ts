@@ -25,6 +25,8 @@ export interface Runtime {
   readonly rootImage?: "erofs";
   /** Puts into a template's disk what its guests need to boot, before anything has written to it. Absent: they need nothing. */
   furnish?(rootDisk: string): Promise<void>;
+  /** Its guests have no file systems that a program inside could pack: their disk's file is what a template's root is. */
+  readonly hasOwnDisks?: true;
   /** What the kernel limits its machines in. Runtimes whose machines are no processes leave it out. */
   readonly limits?: HostInfo["limits"];
 

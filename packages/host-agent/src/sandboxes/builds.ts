@@ -11,6 +11,7 @@ import {
 } from "../files/layout.ts";
 import type { Artifacts } from "../images/artifacts.ts";
 import { readManifest } from "../images/manifest.ts";
+import { rootsInUse } from "../templates/root-files.ts";
 import type { HostContext } from "./context.ts";
 
 /**
@@ -25,7 +26,7 @@ export function rememberBuilds(context: HostContext, artifacts: Artifacts): void
     ? [artifacts.gvisor.runsc, ...Object.values(artifacts.gvisor.erofs).map(({ path }) => path)]
     : [];
   const images = imageDirs(layout).flatMap((dir) => readManifest(dir)?.needs ?? []);
-  const paths = [...new Set([...ofToday, ...machines, ...images])].toSorted();
+  const paths = [...new Set([...ofToday, ...machines, ...images, ...rootsInUse(layout)])].toSorted();
   writeFileAtomic(neededBuildsFile(layout), JSON.stringify({ paths }, null, 2));
   crashPoint("host.recovery.builds-noted");
 }

@@ -1,14 +1,18 @@
 import type {
+  ExportRootRequest,
   HostCommand,
   HostEvent,
   HostInfo,
   HostNetworkFigures,
   HostOperation,
   HostResults,
+  HostRoot,
   HostSandbox,
   HostSnapshot,
   HostUse,
   HostVolume,
+  PreparedTemplate,
+  PrepareTemplateRequest,
 } from "@pandastack/contracts/host";
 import type { Guest } from "../guest/guest.ts";
 
@@ -33,6 +37,12 @@ export interface SandboxHost {
   /** The same, at once and even if it is nothing, then what is written to it, as it comes; ends with the machine. */
   followConsole(sandboxId: string, signal: AbortSignal): AsyncGenerator<string>;
   usage(sandboxId: string): Promise<{ pid: number; rssBytes: number; cpuMs: number }>;
+  /** Root file systems that are taken out of sandboxes. */
+  exportRoot(request: ExportRootRequest): HostRoot;
+  root(key: string): HostRoot;
+  releaseRoot(key: string): void;
+  /** Makes a template's variant, as far as that takes no time, and says how far it is. */
+  prepareTemplate(request: PrepareTemplateRequest): Promise<PreparedTemplate>;
   events(after: number): HostEvent[];
   onEvent(listener: (event: HostEvent) => void): () => void;
   /** `leave`: machines live on for the next agent. `hibernate`: all running sandboxes are hibernated, nothing is left running or mounted. */

@@ -85,7 +85,7 @@ export class Preparation {
     if (entry === runtimes.default || signal.aborted) return;
     templates.takeEarlier(DEFAULT_TEMPLATE, entry);
     later("make a template for sandboxes with disks", async () => {
-      await templates.ensure(DEFAULT_TEMPLATE, entry, { isAwaited: true });
+      await templates.ensure({ template: DEFAULT_TEMPLATE }, entry, { isAwaited: true });
     });
   }
 
@@ -96,7 +96,7 @@ export class Preparation {
     const earlier = templates.takeEarlier(DEFAULT_TEMPLATE, entry);
     this.#notReadyReason = earlier ? null : `making the template "${DEFAULT_TEMPLATE}"`;
     try {
-      await templates.ensure(DEFAULT_TEMPLATE, entry);
+      await templates.ensure({ template: DEFAULT_TEMPLATE }, entry);
       if (!earlier) this.#notReadyReason = "starting empty machines ahead";
       await this.#stocks.get(entry.runtime.name)?.fill();
       this.#notReadyReason = null;

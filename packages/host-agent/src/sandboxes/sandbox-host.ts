@@ -3,16 +3,20 @@ import { mkdirSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { crashPoint } from "@pandastack/platform";
 import type {
+  ExportRootRequest,
   HostCommand,
   HostEvent,
   HostInfo,
   HostNetworkFigures,
   HostOperation,
   HostResults,
+  HostRoot,
   HostSandbox,
   HostSnapshot,
   HostUse,
   HostVolume,
+  PreparedTemplate,
+  PrepareTemplateRequest,
 } from "@pandastack/contracts/host";
 import type { Logger } from "@pandastack/platform";
 import { hostBootId } from "../files/host-boot.ts";
@@ -22,6 +26,7 @@ import type { Artifacts } from "../images/artifacts.ts";
 import { Journal } from "../journal/journal.ts";
 import type { Runtimes } from "../runtimes/registry.ts";
 import type { Machine } from "../runtimes/runtime.ts";
+import { RootStore } from "../templates/root-store.ts";
 import { TemplateStore } from "../templates/template-store.ts";
 import { ext4Images } from "../volumes/ext4.ts";
 import {
@@ -43,6 +48,7 @@ import { requireEntry, type HostContext } from "./context.ts";
 import { settleDeath } from "./death.ts";
 import type { SandboxEntry } from "./entry.ts";
 import { EventFeed } from "./event-feed.ts";
+import { exportRoot } from "./export-root.ts";
 import type { SandboxHost } from "./host.ts";
 import { Operations } from "./operations.ts";
 import { measureMemory, type PressureOptions, pressureSettings, PressureWatch } from "./pressure/index.ts";
@@ -89,6 +95,7 @@ class LocalSandboxHost implements SandboxHost {
   readonly #background = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   readonly #preparation: Preparation;
+  readonly #roots: RootStore;
   #ready: Promise<void> | undefined;
 
   constructor(options: SandboxHostOptions) {
@@ -99,8 +106,11 @@ class LocalSandboxHost implements SandboxHost {
       const operation = answer && { id: answer.operationId, commandHash: answer.commandHash, result: answer.result };
       for (const event of this.#journal.commit(changes, operation)) this.#feed.publish(event);
     };
+    const onChange = (): void => rememberBuilds(this.#context, options.artifacts);
+    this.#roots = new RootStore({ ...options, onChange });
     const templates = new TemplateStore({
       ...options,
+      roots: this.#roots,
       acquireSlot: () => acquireShut(slots),
       releaseSlot: (slot) => slots.release(slot),
       onReady: (image, entry) => this.#preparation.keepAhead(image, entry),
@@ -249,6 +259,23 @@ class LocalSandboxHost implements SandboxHost {
 
   usage(sandboxId: string): Promise<{ pid: number; rssBytes: number; cpuMs: number }> {
     return requireEntry(this.#context, sandboxId).machine.usage();
+  }
+
+  exportRoot(request: ExportRootRequest): HostRoot {
+    return exportRoot(this.#context, this.#roots, request);
+  }
+
+  root(key: string): HostRoot {
+    return this.#roots.state(key);
+  }
+
+  releaseRoot(key: string): void {
+    this.#roots.release(key);
+  }
+
+  prepareTemplate({ source, runtime }: PrepareTemplateRequest): Promise<PreparedTemplate> {
+    const { runtimes, templates } = this.#context;
+    return templates.prepare(source, runtimes.choose(runtime, { disk: false, volumes: false }));
   }
 
   events(after: number): HostEvent[] {

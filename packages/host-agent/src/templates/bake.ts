@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { TemplateStart } from "@pandastack/contracts/host";
 import type { Logger } from "@pandastack/platform";
 import { newHexId, crashPoint } from "@pandastack/platform";
 import { scratchDir, type HostLayout } from "../files/layout.ts";
@@ -10,6 +11,7 @@ import { GuestConnection } from "../guest/connection.ts";
 import { run } from "../processes/run.ts";
 import type { Machine, MachineRecord, MachineSize, Runtime } from "../runtimes/runtime.ts";
 import type { NetworkSlot } from "../network/slot.ts";
+import { startProgram } from "./start-program.ts";
 
 /** A cold boot takes 2–5 s in emulation; on a machine that does other things at the same time, many times that. */
 const BOOT_TIMEOUT_MS = 180_000;
@@ -40,6 +42,8 @@ export async function bakeTemplate(options: {
   /** A root file system, see `Runtime.rootImage`. */
   rootfs: string;
   imageDir: string;
+  /** What runs in it. */
+  start?: TemplateStart | undefined;
   log: Logger;
 }): Promise<Pick<MachineRecord, "needs">> {
   const { runtime, slot, size, log } = options;
@@ -81,6 +85,7 @@ export async function bakeTemplate(options: {
       log.info({ ms: Math.round(performance.now() - began) }, "template booted");
       crashPoint("host.bake.booted");
       await warmUp(client, log);
+      if (options.start) await startProgram(client, options.start, async () => (await machine.consoleLog()).text);
       await rehearse(client, machine.token);
       await settle(machine);
       await client.quiesce();

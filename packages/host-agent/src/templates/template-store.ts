@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { HostTemplate, RuntimeName } from "@pandastack/contracts/host";
+import type { HostTemplate, HostTemplateSource, PreparedTemplate, RuntimeName } from "@pandastack/contracts/host";
 import { Refusal, newHexId, type Logger, crashPoint } from "@pandastack/platform";
 import { scratchDir, templateDir, type HostLayout } from "../files/layout.ts";
 import type { Artifacts } from "../images/artifacts.ts";
@@ -10,9 +10,10 @@ import { GUEST_PROTOCOL_VERSION, templateKey } from "../images/template-key.ts";
 import { processStat } from "../processes/proc.ts";
 import { run } from "../processes/run.ts";
 import type { RuntimeEntry } from "../runtimes/registry.ts";
-import type { MachineRecord } from "../runtimes/runtime.ts";
+import type { MachineRecord, MachineSize, Runtime } from "../runtimes/runtime.ts";
 import type { NetworkSlot } from "../network/slot.ts";
 import { bakeTemplate } from "./bake.ts";
+import type { RootImage, RootStore } from "./root-store.ts";
 
 const COPY_TIMEOUT_MS = 300_000;
 const DEFAULT_TEMPLATE = "base";
@@ -46,12 +47,12 @@ export class TemplateStore {
    * Makes the runtime's variant available, by whichever way is shortest. Calls at the same time share the work. `isAwaited`: a
    * create that comes meanwhile waits for it, as far as its caller would.
    */
-  ensure(name: string, entry: RuntimeEntry, { isAwaited = false } = {}): Promise<TemplateImage> {
-    const variant = variantOf(name, entry);
+  ensure(source: HostTemplateSource, entry: RuntimeEntry, { isAwaited = false } = {}): Promise<TemplateImage> {
+    const variant = variantOf(source, entry);
     if (isAwaited) this.#onDemand.add(variant);
     const making =
       this.#making.get(variant) ??
-      this.#make(name, entry).finally(() => {
+      this.#make(source, entry).finally(() => {
         this.#making.delete(variant);
         this.#onDemand.delete(variant);
       });
@@ -60,12 +61,13 @@ export class TemplateStore {
   }
 
   /** The runtime's variant as it is; one that nobody has asked for before is made first, as far as that takes no time. */
-  async image(name: string, entry: RuntimeEntry): Promise<TemplateImage> {
-    const variant = variantOf(name, entry);
+  async image(source: HostTemplateSource, entry: RuntimeEntry): Promise<TemplateImage> {
+    const variant = variantOf(source, entry);
+    const name = source.template;
     const known = this.#images.get(variant);
     if (known) return known;
     // What is made at the start is not waited for: that may take minutes, and the host says that it is not ready.
-    const making = this.ensure(name, entry, { isAwaited: !this.#making.has(variant) }).catch((error: unknown) => {
+    const making = this.ensure(source, entry, { isAwaited: !this.#making.has(variant) }).catch((error: unknown) => {
       if (error instanceof Refusal) throw error;
       const why = error instanceof Error ? error.message : String(error);
       throw new Refusal(
@@ -103,41 +105,61 @@ export class TemplateStore {
       .toSorted((a, b) => b.manifest.createdAt.localeCompare(a.manifest.createdAt))[0];
     if (newest === undefined) return undefined;
     const image = { name, runtime: entry.runtime.name, ...newest };
-    this.#images.set(variantOf(name, entry), image);
+    this.#images.set(variantOf({ template: name }, entry), image);
     return image;
   }
 
+  /** What set-up has made, in its usual size, and what was made here. */
   list(): HostTemplate[] {
     return [...this.#status.values()];
   }
 
-  async #make(name: string, entry: RuntimeEntry): Promise<TemplateImage> {
+  /** How far a variant is, after it was waited for as long as a caller would. One that is not there is begun. */
+  async prepare(source: HostTemplateSource, entry: RuntimeEntry): Promise<PreparedTemplate> {
+    const size = sizeOf(source, entry);
+    const about = { cpus: size.cpus, memoryMb: size.memoryMb, diskMb: entry.runtime.diskMb?.(size) ?? 0 };
+    const making = this.ensure(source, entry);
+    making.catch(() => {});
+    try {
+      const image = await Promise.race([making, after(BAKE_WAIT_MS)]);
+      if (image === undefined) return { state: "baking", error: null, ...about };
+      return { state: "ready", error: null, ...about, diskMb: image.manifest.diskMb };
+    } catch (error) {
+      return { state: "failed", error: error instanceof Error ? error.message : String(error), ...about };
+    }
+  }
+
+  async #make(source: HostTemplateSource, entry: RuntimeEntry): Promise<TemplateImage> {
     const { artifacts, layout, mac, log } = this.#options;
-    const { runtime, size } = entry;
-    const rootfs = artifacts.rootfs[name];
-    if (!rootfs) throw this.#unknown(name);
-    const variant = variantOf(name, entry);
-    const key = templateKey({ name, runtime, artifacts, size, mac });
+    const { runtime } = entry;
+    const size = sizeOf(source, entry);
+    const { template: name, rootKey, start } = source;
+    const own = artifacts.rootfs[name];
+    if (rootKey === undefined && own === undefined) throw this.#unknown(name);
+    const variant = variantOf(source, entry);
+    const key = templateKey({ name, runtime, artifacts, size, mac, rootKey, start });
     const dir = templateDir(layout, key);
     const status: HostTemplate = {
       name,
+      rootKey: rootKey ?? own?.key ?? null,
+      isOwn: rootKey === undefined && size === entry.size,
       runtime: runtime.name,
       status: "baking",
       ...size,
-      diskMb: runtime.diskMb?.(size) ?? rootfs.diskMb,
+      diskMb: runtime.diskMb?.(size) ?? own?.diskMb ?? 0,
       sizeBytes: 0,
       error: null,
     };
     const ready = { ...status, status: "ready" as const, sizeBytes: size.memoryMb * 1_048_576 };
     this.#status.set(variant, this.#images.has(variant) ? ready : status);
     try {
-      if (!readManifest(dir)) await this.#obtain(name, entry, key, dir);
+      if (!readManifest(dir)) await this.#obtain(source, entry, key, dir);
       await this.#keepInCache(name, dir, join(layout.cacheDir, "templates", key));
       const image = { name, runtime: runtime.name, dir, manifest: readManifest(dir)! };
       this.#images.set(variant, image);
       this.#status.set(variant, ready);
       log.info({ template: name, runtime: runtime.name, key }, "template ready");
-      this.#options.onReady(image, entry);
+      if (status.isOwn) this.#options.onReady(image, entry);
       return image;
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
@@ -146,7 +168,7 @@ export class TemplateStore {
     }
   }
 
-  async #obtain(name: string, entry: RuntimeEntry, key: string, dir: string): Promise<void> {
+  async #obtain(source: HostTemplateSource, entry: RuntimeEntry, key: string, dir: string): Promise<void> {
     const { layout, log } = this.#options;
     const scratch = scratchDir(layout, `template-${newHexId(4)}`);
     mkdirSync(scratch, { recursive: true, mode: 0o700 });
@@ -154,12 +176,12 @@ export class TemplateStore {
     const cached = join(layout.cacheDir, "templates", key);
     try {
       if (readManifest(cached)) {
-        log.info({ template: name }, "copying the template from the host's cache");
+        log.info({ template: source.template }, "copying the template from the host's cache");
         await copyImage(cached, scratch);
         crashPoint("host.template.copied");
         renameSync(scratch, dir);
       } else {
-        await this.#bake(name, entry, key, scratch);
+        await this.#bake(source, entry, key, scratch);
         crashPoint("host.bake.described");
         renameSync(scratch, dir);
         crashPoint("host.bake.moved");
@@ -178,17 +200,27 @@ export class TemplateStore {
     );
   }
 
-  async #bake(name: string, { runtime, size }: RuntimeEntry, key: string, imageDir: string): Promise<void> {
-    const { artifacts, layout, mac, log } = this.#options;
+  async #bake(source: HostTemplateSource, entry: RuntimeEntry, key: string, imageDir: string): Promise<void> {
+    const { layout, mac, log } = this.#options;
+    const { runtime } = entry;
+    const name = source.template;
+    const size = sizeOf(source, entry);
     log.info({ template: name, runtime: runtime.name }, "baking the template");
-    const rootfs = runtime.rootImage === "erofs" ? artifacts.gvisor?.erofs[name] : artifacts.rootfs[name];
-    if (rootfs === undefined)
-      throw new Error(`set-up has made no root file system of "${name}" for the runtime "${runtime.name}"`);
+    const rootfs = await this.#rootOf(source, runtime);
     const slot = await this.#options.acquireSlot();
     crashPoint("host.bake.begun");
     let made: Pick<MachineRecord, "needs">;
     try {
-      made = await bakeTemplate({ runtime, layout, slot, size, rootfs: rootfs.path, imageDir, log });
+      made = await bakeTemplate({
+        runtime,
+        layout,
+        slot,
+        size,
+        rootfs: rootfs.path,
+        imageDir,
+        start: source.start,
+        log,
+      });
     } finally {
       await this.#options.releaseSlot(slot);
     }
@@ -201,11 +233,21 @@ export class TemplateStore {
       template: name,
       templateKey: key,
       ...size,
-      diskMb: runtime.diskMb?.(size) ?? artifacts.rootfs[name]!.diskMb,
+      diskMb: runtime.diskMb?.(size) ?? rootfs.diskMb,
       mac,
       protocol: GUEST_PROTOCOL_VERSION,
       createdAt: new Date().toISOString(),
     });
+  }
+
+  async #rootOf({ template, rootKey }: HostTemplateSource, runtime: Runtime): Promise<RootImage> {
+    const { artifacts, roots } = this.#options;
+    if (rootKey !== undefined) return roots.image(rootKey, runtime);
+    const own = artifacts.rootfs[template];
+    const path = runtime.rootImage === "erofs" ? artifacts.gvisor?.erofs[template]?.path : own?.path;
+    if (own === undefined || path === undefined)
+      throw new Error(`set-up has made no root file system of "${template}" for the runtime "${runtime.name}"`);
+    return { path, diskMb: own.diskMb };
   }
 
   #unknown(name: string): Refusal {
@@ -218,6 +260,7 @@ export interface TemplateStoreOptions {
   readonly artifacts: Artifacts;
   readonly layout: HostLayout;
   readonly mac: string;
+  readonly roots: RootStore;
   readonly acquireSlot: () => Promise<NetworkSlot>;
   readonly releaseSlot: (slot: NetworkSlot) => Promise<void>;
   /** Told of every variant that has become available. */
@@ -225,9 +268,19 @@ export interface TemplateStoreOptions {
   readonly log: Logger;
 }
 
-/** One runtime may have two kinds of templates, of which one has disks. */
-const variantOf = (name: string, { runtime }: RuntimeEntry): string =>
-  `${runtime.name}${runtime.isDiskless === true ? " diskless" : ""} ${name}`;
+/** An emulated machine has one processor, whatever a template asks for. */
+function sizeOf({ cpus, memoryMb }: HostTemplateSource, { size }: RuntimeEntry): MachineSize {
+  if ((cpus ?? size.cpus) >= size.cpus && (memoryMb ?? size.memoryMb) === size.memoryMb) return size;
+  return { cpus: Math.min(cpus ?? size.cpus, size.cpus), memoryMb: memoryMb ?? size.memoryMb };
+}
+
+function variantOf(source: HostTemplateSource, entry: RuntimeEntry): string {
+  const { cpus, memoryMb } = sizeOf(source, entry);
+  const { template, rootKey, start } = source;
+  // One runtime may have two kinds of templates, of which one has disks.
+  const isDiskless = entry.runtime.isDiskless === true;
+  return JSON.stringify([entry.runtime.name, isDiskless, template, rootKey ?? null, cpus, memoryMb, start ?? null]);
+}
 
 async function after(ms: number): Promise<undefined> {
   await delay(ms, undefined, { ref: false });

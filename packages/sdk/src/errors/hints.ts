@@ -16,7 +16,9 @@ export type ClientErrorCode =
   /** What was to be searched for is no regular expression. */
   | "client.bad_pattern"
   /** A file or folder on this machine could not be read, written, packed or unpacked. */
-  | "client.local_file";
+  | "client.local_file"
+  /** A template could not be built. */
+  | "client.build_failed";
 
 /** What a caller can do about an error, where there is something that holds for every one of its code. */
 const hints: Partial<Record<ErrorCode | ClientErrorCode, string>> = {

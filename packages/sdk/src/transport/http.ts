@@ -19,7 +19,7 @@ export interface CreationOptions extends CallOptions {
 export interface RequestOptions extends CallOptions {
   query?: Record<string, string | number | boolean | undefined> | undefined;
   json?: unknown;
-  body?: Uint8Array | string | ReadableStream<Uint8Array> | undefined;
+  body?: Uint8Array | string | ReadableStream<Uint8Array> | FormData | undefined;
   headers?: Record<string, string> | undefined;
   /** Makes a POST repeatable: the server does the work once for a key, and answers the same. */
   idempotencyKey?: string | undefined;

@@ -13,14 +13,14 @@ export interface CodeView {
 }
 
 /** Not the whole repository: its own mode comes along with a mount, and the data folder is none of that process's business. */
-const FOLDERS = ["packages", "node_modules"];
+const FOLDERS = ["packages", "node_modules", "templates"];
 
 /** Constant: everything that varies comes as an argument. */
 const ENTER = [
   'show() { mount --bind "$1" "$2" && mount -o remount,bind,ro "$2"; }',
-  'show "$1" "$2" && show "$3" "$4" || exit 1',
+  'show "$1" "$2" && show "$3" "$4" && show "$5" "$6" || exit 1',
   LET_GO_OF_POOLS,
-  'shift 4; exec "$@"',
+  'shift 6; exec "$@"',
 ].join("; ");
 
 export function prepareCodeView(view: CodeView): void {

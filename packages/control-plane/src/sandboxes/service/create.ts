@@ -1,11 +1,12 @@
 import type { CreateSandboxRequest } from "@pandastack/contracts";
-import type { HostInfo, HostNetwork, SandboxVolume } from "@pandastack/contracts/host";
+import type { HostCommand, HostInfo, HostNetwork, SandboxVolume } from "@pandastack/contracts/host";
 import { Refusal, crashPoint, markStep } from "@pandastack/platform";
 import type { Principal } from "../../calls/call.ts";
 import { deriveSandboxId, deriveUuid } from "../../calls/ids.ts";
 import type { SandboxRow, SnapshotRow } from "../../persistence/tables.ts";
 import { findSnapshot } from "../../snapshots/store.ts";
-import { DEFAULT_TEMPLATE, requireTemplate } from "../../templates/catalogue.ts";
+import { DEFAULT_TEMPLATE } from "../../templates/catalogue.ts";
+import { resolveTemplate } from "../../templates/resolve.ts";
 import { resolveVolumes } from "../../volumes/service.ts";
 import type { RuntimeChoice, SandboxParts } from "../parts.ts";
 import { chooseRuntime, keptMetadata, newLifecycle } from "../rules.ts";
@@ -20,6 +21,8 @@ export interface CreateOptions {
   readonly request: CreateSandboxRequest;
   /** Of the workspace. */
   readonly policies: Pick<Principal, "network" | "isolation">;
+  /** Of the machine, where it is not to be the template's: in builds. */
+  readonly size?: { readonly cpus?: number; readonly memoryMb: number };
   /** Fires when the caller has gone away. */
   readonly signal: AbortSignal;
 }
@@ -36,7 +39,7 @@ export async function createSandbox(parts: SandboxParts, options: CreateOptions)
     settings: parts.settings,
   });
   const network = chooseNetwork(parts, options.policies.network, request);
-  const source = await findSource(parts, request, snapshot, runtime);
+  const source = await findSource(parts, options, snapshot, runtime);
   markStep("source");
   return parts.work.run({ workspace, weight: 1, signal }, () =>
     make(parts, options, { ...source, network }, runtime, volumes),
@@ -74,7 +77,7 @@ async function make(
       sandboxId: row.id,
       from: source.from,
       runtime,
-      env: request.env ?? {},
+      env: { ...source.env, ...request.env },
       persistent: row.persistent,
       network: source.network,
       ...(volumes.length === 0 ? {} : { volumes }),
@@ -97,7 +100,9 @@ async function make(
 }
 
 interface Source {
-  readonly from: { template: string } | { snapshotId: string };
+  readonly from: Extract<HostCommand, { name: "createSandbox" }>["from"];
+  /** Of its template. */
+  readonly env: Readonly<Record<string, string>>;
   readonly expected: Pick<
     NewSandbox,
     "template" | "fromSnapshot" | "runtime" | "isolation" | "cpu" | "memoryMb" | "diskMb"
@@ -114,25 +119,22 @@ async function findGivenSnapshot(
 
 async function findSource(
   parts: SandboxParts,
-  request: CreateSandboxRequest,
+  { workspace, request, size }: CreateOptions,
   snapshot: SnapshotRow | undefined,
   runtime: RuntimeChoice,
 ): Promise<Source> {
   if (snapshot !== undefined) return fromSnapshotSource(snapshot, await parts.watch.known());
-  const name = request.template ?? DEFAULT_TEMPLATE;
-  let info = await parts.watch.known();
-  // A template that was baked a moment ago is not in what is known; asking again is cheaper than a wrong refusal.
-  if (!info.templates.some((template) => template.name === name)) info = await parts.watch.refresh();
-  const template = requireTemplate(info, name);
+  const template = await resolveTemplate(parts.db, parts.watch, workspace, request.template ?? DEFAULT_TEMPLATE);
   return {
-    from: { template: template.name },
+    from: { ...template.source, ...size },
+    env: template.env,
     expected: {
       template: template.name,
       fromSnapshot: null,
-      ...expectedRuntime(info, runtime),
+      ...expectedRuntime(await parts.watch.known(), runtime),
       cpu: template.cpu,
-      memoryMb: template.memory_mb,
-      diskMb: template.disk_mb,
+      memoryMb: template.memoryMb,
+      diskMb: template.diskMb,
     },
   };
 }
@@ -142,6 +144,7 @@ function fromSnapshotSource(snapshot: SnapshotRow, info: HostInfo): Source {
     info.runtimes.find((runtime) => runtime.name === snapshot.runtime) ?? expectedRuntime(info, "auto");
   return {
     from: { snapshotId: snapshot.id },
+    env: {},
     expected: {
       template: snapshot.template,
       fromSnapshot: snapshot.id,

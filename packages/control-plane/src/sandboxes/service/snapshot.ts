@@ -10,9 +10,14 @@ import type { SandboxParts } from "../parts.ts";
 const ROUNDS_LIMIT = 16;
 
 /** Memory, devices and disk at one instant, as a snapshot of its own. */
-export async function createSnapshot(parts: SandboxParts, sandbox: SandboxRow, seed: string): Promise<SnapshotRow> {
+export async function createSnapshot(
+  parts: SandboxParts,
+  sandbox: SandboxRow,
+  seed: string,
+  layerKey: string | null = null,
+): Promise<SnapshotRow> {
   for (let round = 0; round < ROUNDS_LIMIT; round++) {
-    const row = await begin(parts, sandbox, seed, round);
+    const row = await begin(parts, sandbox, { seed, round, layerKey });
     // What the same request made before was deleted, by somebody or as unfinished: it is made anew.
     if (row.wanted === "deleted") continue;
     return row.status === "ready" ? row : take(parts, sandbox, row);
@@ -23,7 +28,11 @@ export async function createSnapshot(parts: SandboxParts, sandbox: SandboxRow, s
   );
 }
 
-async function begin(parts: SandboxParts, sandbox: SandboxRow, seed: string, round: number): Promise<SnapshotRow> {
+async function begin(
+  parts: SandboxParts,
+  sandbox: SandboxRow,
+  { seed, round, layerKey }: { seed: string; round: number; layerKey: string | null },
+): Promise<SnapshotRow> {
   const id = deriveUuid(seed, `snapshot ${round}`);
   const { limits } = parts.settings;
   const row = await beginSnapshot(
@@ -40,6 +49,7 @@ async function begin(parts: SandboxParts, sandbox: SandboxRow, seed: string, rou
       runtime: sandbox.runtime,
       cpu: sandbox.cpu,
       memoryMb: sandbox.memory_mb,
+      layerKey,
     },
     limits,
   ).catch((error: unknown) => {

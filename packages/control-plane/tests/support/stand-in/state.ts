@@ -57,6 +57,8 @@ export class StandInState {
       [...this.sandboxes.values()].filter((sandbox) => sandbox.info.state === state).length;
     const template = (name: string): HostInfo["templates"][number] => ({
       name,
+      rootKey: null,
+      isOwn: true,
       runtime: "fake",
       status: "ready",
       cpus: 2,

@@ -64,6 +64,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions): Runtime {
     buildKey,
 
     imageDisk: DISK_FILE,
+    hasOwnDisks: true,
 
     volumeImages: fakeVolumeImages,
 

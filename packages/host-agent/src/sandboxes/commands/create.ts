@@ -141,7 +141,7 @@ async function imageFor(context: HostContext, command: Create): Promise<SourceIm
       disk: command.persistent,
       volumes: (command.volumes ?? []).length > 0,
     });
-    const { dir, manifest } = await templates.image(command.from.template, entry);
+    const { dir, manifest } = await templates.image(command.from, entry);
     return { dir, manifest, runtime: entry.runtime, snapshotId: null, coldWhy: null };
   }
   const { id } = requireSnapshot(context, command.from.snapshotId);

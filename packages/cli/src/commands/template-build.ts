@@ -1,0 +1,96 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import module from "@balena/dockerignore";
+import type { TemplateBuild } from "@pandastack/sdk";
+import type { Command } from "commander";
+import { clientFor, type CommonOptions, keyValues, newCommand, wholeNumber } from "../command.ts";
+import { UsageError } from "../failure.ts";
+import { printJson, printLine } from "../output.ts";
+
+interface Options extends CommonOptions {
+  dockerfile?: string;
+  context?: string;
+  cpu?: number;
+  memoryMb?: number;
+  sizeMb?: number;
+  buildArg?: Record<string, string>;
+  replace?: boolean;
+  wait: boolean;
+}
+
+export function templateBuildCommand(): Command {
+  return newCommand({
+    name: "build",
+    summary: "build a template: one of the catalogue by its name, or your own from a Dockerfile",
+    example: "pandastack template build my-app --dockerfile Dockerfile",
+    more: "Files that COPY names are taken from the Dockerfile's folder, or --context; a .dockerignore there leaves some out.",
+  })
+    .argument("<name>", "its name")
+    .option("-f, --dockerfile <path>", "build this Dockerfile; a folder: the one in it")
+    .option("--context <folder>", "where COPY takes files from (default: the Dockerfile's folder)")
+    .option("--build-arg <name=value>", "value of an ARG; repeatable", keyValues)
+    .option("--cpu <number>", "processors of its sandboxes", wholeNumber(1, 64))
+    .option("--memory-mb <number>", "memory of its sandboxes", wholeNumber(128, 65_536))
+    .option("--size-mb <number>", "disk of its sandboxes", wholeNumber(1_024, 65_536))
+    .option("--replace", "put it in the place of another of this name")
+    .option("--no-wait", "begin, and print the build's id")
+    .action(async (name: string, options: Options) => {
+      const build = await begin(name, options);
+      if (!options.wait) return options.json ? printJson(build.info) : printLine(build.id);
+      if (build.info.status === "queued" || build.info.status === "building") await follow(build, options);
+      const info = await build.done();
+      if (options.json) printJson(info);
+      else printLine(`${info.name} is ready: pandastack create --template ${info.name}`);
+    });
+}
+
+export function templateBuildLogsCommand(): Command {
+  return newCommand({
+    name: "logs",
+    summary: "print a build's log",
+    example: "pandastack template logs -f tb_4f9c2a7b1d8e3a5f",
+  })
+    .argument("<build>", "its id")
+    .option("-f, --follow", "go on until it ends")
+    .action(async (id: string, options: CommonOptions & { follow?: boolean }) => {
+      const build = await clientFor(options).templates.getBuild(id);
+      for await (const line of build.logs({ follow: options.follow })) printLine(line);
+    });
+}
+
+async function begin(name: string, options: Options): Promise<TemplateBuild> {
+  const { templates } = clientFor(options);
+  if (options.dockerfile === undefined) return templates.buildCatalogue(name);
+  const path = dockerfileOf(options.dockerfile);
+  const context = resolve(options.context ?? dirname(path));
+  return templates.buildDockerfile(name, readFileSync(path, "utf8"), {
+    context,
+    filter: filterOf(context, path),
+    buildArgs: options.buildArg,
+    replace: options.replace,
+    cpu: options.cpu,
+    memoryMb: options.memoryMb,
+    diskMb: options.sizeMb,
+    timeoutMs: 0,
+  });
+}
+
+function dockerfileOf(given: string): string {
+  const stats = statSync(given, { throwIfNoEntry: false });
+  if (stats === undefined) throw new UsageError(`${given}: no such file or folder`);
+  return stats.isDirectory() ? join(given, "Dockerfile") : given;
+}
+
+/** As Docker reads it: `<Dockerfile>.dockerignore` beside the Dockerfile, else the context's `.dockerignore`. */
+function filterOf(context: string, dockerfile: string): ((path: string) => boolean) | undefined {
+  const own = join(dirname(dockerfile), `${basename(dockerfile)}.dockerignore`);
+  const found = [own, join(context, ".dockerignore")].find((path) => existsSync(path));
+  if (found === undefined) return undefined;
+  const ignore = module.default().add(readFileSync(found, "utf8"));
+  return (path) => !ignore.ignores(path);
+}
+
+/** What it says goes to stderr: the answer alone is this command's output. */
+async function follow(build: TemplateBuild, options: Options): Promise<void> {
+  for await (const line of build.logs({ follow: true })) if (!options.json) process.stderr.write(`${line}\n`);
+}

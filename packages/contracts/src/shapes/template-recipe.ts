@@ -1,0 +1,79 @@
+import { z } from "zod";
+import { Env } from "../host/commands.ts";
+
+/** Of a template, as callers write it. Those that name routes below `/v1/templates` are nobody's. */
+export const TemplateName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    "1 to 64 of A-Z, a-z, 0-9, dot, underscore and dash; a letter or digit first",
+  )
+  .refine((name) => name !== "build" && name !== "builds", "this name is reserved");
+
+/** Longest that one step may take; what takes longer has hung. */
+export const STEP_TIMEOUT_LIMIT_SECONDS = 3_600;
+export const STEP_TIMEOUT_DEFAULT_SECONDS = 600;
+export const READY_TIMEOUT_DEFAULT_SECONDS = 120;
+/** A recipe is read, hashed and kept whole. */
+export const STEPS_LIMIT = 100;
+
+const Text = z
+  .string()
+  .min(1)
+  .max(32_768)
+  .regex(/^[^\0]*$/);
+const UserName = z
+  .string()
+  .max(64)
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.:-]*$/, "a user's name or number");
+
+/** One step of a recipe. */
+export const TemplateStep = z.union([
+  z.strictObject({ run: Text, timeout_seconds: z.int().min(1).max(STEP_TIMEOUT_LIMIT_SECONDS).optional() }),
+  z.strictObject({
+    copy: z.strictObject({
+      /** Paths in the context; `*`, `?` and `**` as in shells. */
+      from: z.array(Text).min(1).max(100),
+      /** With a slash at its end: into this folder. */
+      to: Text,
+      owner: UserName.optional(),
+      mode: z
+        .string()
+        .regex(/^[0-7]{3,4}$/)
+        .optional(),
+    }),
+  }),
+  z.strictObject({ env: Env }),
+  /** As `env`, for the steps alone: it is not in the template. */
+  z.strictObject({ arg: Env }),
+  z.strictObject({ workdir: Text }),
+  z.strictObject({ user: UserName }),
+]);
+export type TemplateStep = z.infer<typeof TemplateStep>;
+
+/** A template as it is written down: `templates/<name>/template.yaml`, a Dockerfile in other words, or the SDK's builder. */
+export const TemplateRecipe = z
+  .strictObject({
+    name: TemplateName.optional(),
+    label: z.string().max(128).optional(),
+    description: z.string().max(4_096).optional(),
+    category: z.string().max(64).optional(),
+    tools: z.array(z.string().max(64)).max(100).optional(),
+    /** Another template. */
+    from: z.string().min(1).max(128).default("base"),
+    cpu: z.int().min(1).max(64).optional(),
+    memory_mb: z.int().min(128).max(65_536).optional(),
+    disk_mb: z.int().min(1_024).max(65_536).optional(),
+    user: UserName.optional(),
+    env: Env.optional(),
+    steps: z.array(TemplateStep).max(STEPS_LIMIT).default([]),
+    /** Runs when its memory is taken, and so in every sandbox from its first moment. */
+    start: Text.optional(),
+    /** Tried until it ends with 0. */
+    ready: Text.optional(),
+    ready_timeout_seconds: z.int().min(1).max(STEP_TIMEOUT_LIMIT_SECONDS).optional(),
+    /** Memory of the sandbox that it is built in. On gVisor files are in it, too. */
+    build_memory_mb: z.int().min(256).max(65_536).optional(),
+  })
+  .meta({ id: "TemplateRecipe" });
+export type TemplateRecipe = z.infer<typeof TemplateRecipe>;

@@ -1,0 +1,148 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { isOn, TemplateName, TemplateRecipe } from "@pandastack/contracts";
+import { Refusal } from "@pandastack/platform";
+import type { Call, Handlers } from "../calls/call.ts";
+import { eventStream, frame } from "../calls/server-sent-events.ts";
+import type { SandboxParts } from "../sandboxes/parts.ts";
+import { catalogue } from "../templates/catalogue-files.ts";
+import { findTemplate, listTemplates, ownTemplates, resolveAlias, type CatalogueView } from "../templates/catalogue.ts";
+import { deleteTemplateRow, readTemplates } from "../templates/store.ts";
+import type { TemplateBuilds } from "./builds.ts";
+import { parseDockerfile } from "./dockerfile.ts";
+import { readForm, type BuildForm } from "./multipart.ts";
+import { forgetRoot } from "./run-build.ts";
+import { buildInfo, findBuild, globalBuilding, listBuilds, readLog } from "./store.ts";
+
+type Operations =
+  | "listTemplates"
+  | "getTemplate"
+  | "deleteTemplate"
+  | "buildTemplate"
+  | "buildCatalogueTemplate"
+  | "listTemplateBuilds"
+  | "getTemplateBuild"
+  | "getTemplateBuildLogs";
+
+const FOLLOW_MS = 300;
+
+export function templateHandlers(parts: SandboxParts, builds: TemplateBuilds): Pick<Handlers, Operations> {
+  const { db, watch } = parts;
+  const view = async (workspace: string): Promise<CatalogueView> => {
+    const [info, rows, building] = await Promise.all([watch.known(), readTemplates(db, workspace), globalBuilding(db)]);
+    return { info, rows, building };
+  };
+  return {
+    listTemplates: async ({ principal }) => ({ status: 200, body: listTemplates(await view(principal.workspace)) }),
+    getTemplate: async ({ principal, params }) => ({
+      status: 200,
+      body: findTemplate(await view(principal.workspace), params.name),
+    }),
+    deleteTemplate: async ({ principal, params }) => {
+      const row = await deleteTemplateRow(db, principal.workspace, params.name);
+      if (row === undefined) {
+        findTemplate(await view(principal.workspace), params.name);
+        throw new Refusal("template.forbidden", "this template is everyone's; it cannot be deleted");
+      }
+      await forgetRoot(parts, row.root_key);
+      return { status: 204 };
+    },
+    buildTemplate: async (call) => {
+      const form = await readForm(call.body, call.contentType);
+      const request = requestOf(form, isOn(call.query.replace));
+      const { build, isNew } = await builds.begin(call.principal, { ...request, isGlobal: false });
+      return { status: isNew ? 202 : 200, body: buildInfo(build) };
+    },
+    buildCatalogueTemplate: async ({ principal, params }) => {
+      const name = resolveAlias(params.name);
+      const entry = catalogue.find((one) => one.name === name);
+      if (entry === undefined) throw new Refusal("template.unknown", "no such template in the catalogue");
+      if (ownTemplates(await watch.known()).some((own) => own.name === name))
+        throw new Refusal("template.forbidden", `${JSON.stringify(name)} is made by set-up, at the server's start`);
+      const request = { name, recipe: entry.recipe, context: entry.files, isGlobal: true, replace: true };
+      const { build, isNew } = await builds.begin(principal, request);
+      return { status: isNew ? 202 : 200, body: buildInfo(build) };
+    },
+    listTemplateBuilds: async ({ principal }) => ({
+      status: 200,
+      body: (await listBuilds(db, principal.workspace)).map(buildInfo),
+    }),
+    getTemplateBuild: async ({ principal, params }) => ({
+      status: 200,
+      body: buildInfo(await findBuild(db, principal.workspace, params.id)),
+    }),
+    getTemplateBuildLogs: async (call) => {
+      await findBuild(db, call.principal.workspace, call.params.id);
+      return { status: 200, mediaType: "text/event-stream", stream: eventStream(logFrames(parts, call)) };
+    },
+  };
+}
+
+async function* logFrames(parts: SandboxParts, call: Call<"getTemplateBuildLogs">): AsyncGenerator<string> {
+  const { db } = parts;
+  for (let after = 0; !call.signal.aborted;) {
+    // Before the lines: what is written before a build has ended is there when it has.
+    const { status } = await findBuild(db, call.principal.workspace, call.params.id);
+    const lines = await readLog(db, call.params.id, after);
+    for (const { seq, line } of lines) {
+      after = seq;
+      yield frame(null, { line });
+    }
+    if (lines.length > 0) continue;
+    if (status === "done" || status === "failed" || !isOn(call.query.follow)) break;
+    await delay(FOLLOW_MS, undefined, { signal: call.signal }).catch(() => {});
+  }
+  yield "event: done\ndata: end\n\n";
+}
+
+function requestOf({ fields, files }: BuildForm, isReplacing: boolean) {
+  const name = TemplateName.safeParse(fields["name"]);
+  if (!name.success) throw bad("name", name.error.issues[0]?.message ?? "is needed");
+  const given = ["dockerfile", "recipe", "image_ref"].filter((field) => fields[field] !== undefined);
+  if (given.length !== 1) throw bad("dockerfile", "exactly one of `dockerfile` and `recipe` is needed");
+  if (given[0] === "image_ref")
+    throw new Refusal("not_implemented", "templates from images of a registry are not there yet");
+  const parsed =
+    fields["recipe"] === undefined
+      ? parseDockerfile(fields["dockerfile"]!, argumentsOf(fields["build_args"]))
+      : readRecipe(fields["recipe"]);
+  const number = (field: string): number | undefined => {
+    const text = fields[field];
+    if (text === undefined || text === "") return undefined;
+    if (!/^\d{1,6}$/.test(text)) throw bad(field, "a whole number is needed");
+    return Number(text);
+  };
+  const sizes = { cpu: number("cpu"), memory_mb: number("memory_mb"), disk_mb: number("size_mb") };
+  const recipe = TemplateRecipe.safeParse({ ...parsed, ...definedOf(sizes), name: undefined });
+  if (!recipe.success) {
+    const issue = recipe.error.issues[0];
+    throw bad(issue?.path.join(".") || "recipe", issue?.message ?? "is not a recipe");
+  }
+  return {
+    name: name.data,
+    recipe: recipe.data,
+    context: files,
+    replace: isReplacing || ["1", "true"].includes(fields["replace"] ?? ""),
+  };
+}
+
+const definedOf = (values: Record<string, number | undefined>): Record<string, number> =>
+  Object.fromEntries(Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== undefined));
+
+function readRecipe(text: string): object {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null) return value;
+  } catch {
+    // Said below.
+  }
+  throw bad("recipe", "a JSON object is needed");
+}
+
+function argumentsOf(text: string | undefined): Record<string, string> {
+  if (text === undefined || text === "") return {};
+  const values = readRecipe(text);
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
+}
+
+const bad = (field: string, why: string): Refusal =>
+  new Refusal("validation.failed", `${field}: ${why}`, { details: { field } });

@@ -1,0 +1,186 @@
+import { randomBytes } from "node:crypto";
+import { sql } from "kysely";
+import { BUILD_LOG_LINES_LIMIT, type TemplateBuild } from "@pandastack/contracts";
+import { Refusal } from "@pandastack/platform";
+import type { Database } from "../persistence/database.ts";
+import { isUniqueViolation } from "../persistence/failures.ts";
+import type { Presence } from "../persistence/presence.ts";
+import { ownerHasLeft } from "../persistence/presence.ts";
+import type { TemplateBuildRow } from "../persistence/tables.ts";
+
+const LINE_LIMIT_CHARACTERS = 4_096;
+const LIST_LIMIT = 200;
+const INTERRUPTED =
+  "the server ended while it was being built; build it again, steps that were done are not done twice";
+
+export const newBuildId = (): string => `tb_${randomBytes(8).toString("hex")}`;
+
+export function buildInfo(row: TemplateBuildRow): TemplateBuild {
+  return {
+    id: row.id,
+    name: row.name,
+    status: row.status,
+    ...(row.error === null ? {} : { error: row.error }),
+    ...(row.step === null ? {} : { step: row.step }),
+    steps: row.steps,
+    cached_steps: row.cached_steps,
+    started_at: row.started_at.toISOString(),
+    ...(row.ended_at === null ? {} : { ended_at: row.ended_at.toISOString() }),
+    size_mb: row.size_mb,
+    ...(row.bytes === null ? {} : { bytes: row.bytes }),
+    ...(row.cpu === null ? {} : { cpu: row.cpu }),
+    ...(row.memory_mb === null ? {} : { memory_mb: row.memory_mb }),
+    ...(row.is_global ? {} : { owner_workspace: row.workspace }),
+  };
+}
+
+export type NewBuild = Pick<
+  TemplateBuildRow,
+  "id" | "name" | "workspace" | "is_global" | "recipe_key" | "steps" | "cpu" | "memory_mb" | "size_mb"
+> & { readonly owner: string };
+
+/** Undefined where one of this name is under way. */
+export async function insertBuild(db: Database, given: NewBuild): Promise<TemplateBuildRow | undefined> {
+  try {
+    return await db
+      .insertInto("template_builds")
+      .values({ ...given, status: "queued", error: null, step: null, bytes: null, ended_at: null })
+      .returningAll()
+      .executeTakeFirstOrThrow();
+  } catch (error) {
+    if (isUniqueViolation(error)) return undefined;
+    throw error;
+  }
+}
+
+type Change = Partial<
+  Pick<TemplateBuildRow, "status" | "error" | "step" | "cached_steps" | "bytes" | "ended_at" | "owner">
+>;
+
+export async function changeBuild(db: Database, id: string, change: Change): Promise<void> {
+  await db.updateTable("template_builds").set(change).where("id", "=", id).execute();
+}
+
+export async function findBuild(db: Database, workspace: string, id: string): Promise<TemplateBuildRow> {
+  const row = await db
+    .selectFrom("template_builds")
+    .selectAll()
+    .where("id", "=", id)
+    .where((where) => where.or([where("workspace", "=", workspace), where("is_global", "=", true)]))
+    .executeTakeFirst();
+  if (row === undefined) throw new Refusal("template.build_unknown", "no such build in this workspace");
+  return row;
+}
+
+export function listBuilds(db: Database, workspace: string): Promise<TemplateBuildRow[]> {
+  return db
+    .selectFrom("template_builds")
+    .selectAll()
+    .where("workspace", "=", workspace)
+    .orderBy("started_at", "desc")
+    .limit(LIST_LIMIT)
+    .execute();
+}
+
+/** Under way, of this name. */
+export function runningBuild(db: Database, of: { workspace: string; isGlobal: boolean; name: string }) {
+  let query = db
+    .selectFrom("template_builds")
+    .selectAll()
+    .where("name", "=", of.name)
+    .where("is_global", "=", of.isGlobal)
+    .where("status", "in", ["queued", "building"]);
+  if (!of.isGlobal) query = query.where("workspace", "=", of.workspace);
+  return query.executeTakeFirst();
+}
+
+export async function countRunning(db: Database, workspace: string): Promise<number> {
+  const { count } = await db
+    .selectFrom("template_builds")
+    .select((select) => select.fn.countAll<number>().as("count"))
+    .where("workspace", "=", workspace)
+    .where("status", "in", ["queued", "building"])
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+/** Names of everyone's that are being built. */
+export async function globalBuilding(db: Database): Promise<Set<string>> {
+  const rows = await db
+    .selectFrom("template_builds")
+    .select("name")
+    .where("is_global", "=", true)
+    .where("status", "in", ["queued", "building"])
+    .execute();
+  return new Set(rows.map((row) => row.name));
+}
+
+/** Builds whose control plane is gone have failed. Answers how many. */
+export async function failOrphans(db: Database, presence: Presence): Promise<number> {
+  const ownerless = presence.mayJudge ? presence.ownerIsDead("owner") : ownerHasLeft("owner");
+  const { rows } = await sql`
+    update template_builds set status = 'failed', error = ${INTERRUPTED}, ended_at = clock_timestamp(), owner = null
+    where status in ('queued', 'building') and ${ownerless} returning id`.execute(db);
+  return rows.length;
+}
+
+/** A build's log as it grows: whole lines, in order, bounded. */
+export class BuildLog {
+  readonly #db: Database;
+  readonly #buildId: string;
+  #pending = "";
+  #lines: string[] = [];
+  #count = 0;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(db: Database, buildId: string) {
+    this.#db = db;
+    this.#buildId = buildId;
+  }
+
+  line(text: string): void {
+    this.add(`${this.#pending === "" ? "" : "\n"}${text}\n`);
+  }
+
+  add(text: string): void {
+    const lines = (this.#pending + text).split("\n");
+    this.#pending = lines.pop()!.slice(-LINE_LIMIT_CHARACTERS);
+    for (const line of lines) {
+      if (this.#count++ < BUILD_LOG_LINES_LIMIT) this.#lines.push(clean(line));
+      else if (this.#count === BUILD_LOG_LINES_LIMIT + 1) this.#lines.push("… the log is longer than what is kept");
+    }
+  }
+
+  /** Writes down what there is; one after the other. */
+  flush(): Promise<void> {
+    this.#writing = this.#writing.then(async () => {
+      const lines = this.#lines.splice(0);
+      if (lines.length === 0) return;
+      await this.#db
+        .insertInto("template_build_logs")
+        .values(lines.map((line) => ({ build_id: this.#buildId, line })))
+        .execute();
+    });
+    return this.#writing;
+  }
+}
+
+/** A progress bar rewrites its line: what stands there in the end is what counts. PostgreSQL knows no NUL. */
+const clean = (line: string): string => {
+  const shown = line.replace(/\r+$/, "");
+  return shown
+    .slice(shown.lastIndexOf("\r") + 1)
+    .replaceAll("\0", "")
+    .slice(0, LINE_LIMIT_CHARACTERS);
+};
+
+export async function readLog(db: Database, id: string, after: number): Promise<{ seq: number; line: string }[]> {
+  return db
+    .selectFrom("template_build_logs")
+    .select(["seq", "line"])
+    .where("build_id", "=", id)
+    .where("seq", ">", after)
+    .orderBy("seq")
+    .limit(1_000)
+    .execute();
+}

@@ -1,0 +1,89 @@
+import { Refusal } from "@pandastack/platform";
+import type { HostInfo, HostTemplateSource } from "@pandastack/contracts/host";
+import type { Database } from "../persistence/database.ts";
+import type { TemplateRow } from "../persistence/tables.ts";
+import { catalogue } from "./catalogue-files.ts";
+import { ownTemplates, resolveAlias } from "./catalogue.ts";
+import { readTemplate, readTemplates } from "./store.ts";
+
+/** What a sandbox can be made from, by a name that somebody said. */
+export interface ResolvedTemplate {
+  readonly name: string;
+  readonly source: HostTemplateSource;
+  /** What its root file system was made from: the same text, the same files. */
+  readonly rootKey: string;
+  readonly cpu: number;
+  readonly memoryMb: number;
+  readonly diskMb: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly row: TemplateRow | undefined;
+}
+
+export function sourceOf(row: TemplateRow): HostTemplateSource {
+  return {
+    template: row.name,
+    rootKey: row.root_key,
+    ...(row.cpu === null ? {} : { cpus: row.cpu }),
+    memoryMb: row.memory_mb,
+    ...(row.start === null ? {} : { start: row.start }),
+  };
+}
+
+/** Set-up's own, the workspace's, or everyone's; unknown ones are refused with a list of what there is. */
+export async function resolveTemplate(
+  db: Database,
+  watch: { known(): Promise<HostInfo>; refresh(): Promise<HostInfo> },
+  workspace: string,
+  asked: string,
+): Promise<ResolvedTemplate> {
+  const name = resolveAlias(asked);
+  const known = await watch.known();
+  const own = ownTemplates(known).find((template) => template.name === name);
+  if (own !== undefined) return fromHost(own);
+  const row = await readTemplate(db, workspace, name);
+  if (row !== undefined)
+    return {
+      name,
+      source: sourceOf(row),
+      rootKey: row.root_key,
+      cpu: row.cpu ?? 1,
+      memoryMb: row.memory_mb,
+      diskMb: row.disk_mb,
+      env: row.env,
+      row,
+    };
+  // One that was made a moment ago is not in what is known; asking again is cheaper than a wrong refusal.
+  const fresh = await watch.refresh();
+  const late = ownTemplates(fresh).find((template) => template.name === name);
+  if (late !== undefined) return fromHost(late);
+  throw await unknown(db, workspace, asked, name, fresh);
+}
+
+function fromHost(own: ReturnType<typeof ownTemplates>[number]): ResolvedTemplate {
+  return {
+    name: own.name,
+    source: { template: own.name },
+    rootKey: own.rootKey ?? own.name,
+    cpu: own.cpus,
+    memoryMb: own.memoryMb,
+    diskMb: own.diskMb,
+    env: {},
+    row: undefined,
+  };
+}
+
+async function unknown(db: Database, workspace: string, asked: string, name: string, info: HostInfo): Promise<Refusal> {
+  if (catalogue.some((entry) => entry.name === name))
+    return new Refusal(
+      "template.not_ready",
+      `template: ${JSON.stringify(name)} is in the catalogue and not built on this server yet; build it with: pandastack template build ${name}`,
+      { details: { field: "template", template: name } },
+    );
+  const own = ownTemplates(info).map((template) => template.name);
+  const names = [...new Set([...own, ...(await readTemplates(db, workspace)).map((row) => row.name)])];
+  return new Refusal(
+    "template.not_found",
+    `template: there is no template ${JSON.stringify(asked)}; there ${names.length === 1 ? "is" : "are"} ${names.join(", ") || "none yet"}`,
+    { details: { field: "template", templates: names } },
+  );
+}

@@ -1,0 +1,84 @@
+/** A step, as the server takes it. */
+export type RecipeStep =
+  | { run: string; timeout_seconds?: number | undefined }
+  | { copy: { from: string[]; to: string; owner?: string | undefined; mode?: string | undefined } }
+  | { env: Record<string, string> }
+  | { workdir: string }
+  | { user: string };
+
+/** What a template is made of: plain data, sent as JSON. */
+export interface Recipe {
+  from: string;
+  steps: RecipeStep[];
+  start?: string;
+  ready?: string;
+  ready_timeout_seconds?: number;
+  cpu?: number;
+  memory_mb?: number;
+  disk_mb?: number;
+}
+
+/**
+ * A template in the making, step by step. Nothing happens before `templates.build`.
+ * @example
+ * const template = Template.from("base").run("pip install flask").copy("app.py", "/srv/").workdir("/srv").start("python3 app.py");
+ * await panda.templates.build("my-app", template).done();
+ */
+export class Template {
+  readonly recipe: Recipe;
+
+  private constructor(recipe: Recipe) {
+    this.recipe = recipe;
+  }
+
+  /** On top of another template. */
+  static from(template: string): Template {
+    return new Template({ from: template, steps: [] });
+  }
+
+  #with(step: RecipeStep): Template {
+    return new Template({ ...this.recipe, steps: [...this.recipe.steps, step] });
+  }
+
+  /** A line of shell, or several. It fails the build unless it ends with 0. */
+  run(shell: string | readonly string[], options: { timeoutSeconds?: number } = {}): Template {
+    const text = typeof shell === "string" ? shell : shell.join(" && ");
+    return this.#with({ run: text, timeout_seconds: options.timeoutSeconds });
+  }
+  /** Files and folders of the context, which is the working folder unless the build says another. */
+  copy(from: string | readonly string[], to: string, options: { owner?: string; mode?: string } = {}): Template {
+    return this.#with({ copy: { from: typeof from === "string" ? [from] : [...from], to, ...options } });
+  }
+  /** For the steps that follow, and every process of the sandboxes. */
+  env(variables: Record<string, string>): Template {
+    return this.#with({ env: variables });
+  }
+  /** Where the following steps and the program work; it is made where it is not there. */
+  workdir(path: string): Template {
+    return this.#with({ workdir: path });
+  }
+  /** Who runs the following steps and the program. */
+  user(name: string): Template {
+    return this.#with({ user: name });
+  }
+
+  /** Runs when the template's memory is taken: sandboxes have it running from their first moment. */
+  start(shell: string): Template {
+    return new Template({ ...this.recipe, start: shell });
+  }
+  /** Tried until it ends with 0; only then is memory taken. */
+  ready(shell: string, options: { timeoutSeconds?: number } = {}): Template {
+    const limit = options.timeoutSeconds === undefined ? {} : { ready_timeout_seconds: options.timeoutSeconds };
+    return new Template({ ...this.recipe, ready: shell, ...limit });
+  }
+  /** Of the sandboxes. */
+  size(size: { cpu?: number; memoryMb?: number; diskMb?: number }): Template {
+    const { cpu, memoryMb, diskMb } = size;
+    return new Template({
+      ...this.recipe,
+      ...(cpu === undefined ? {} : { cpu }),
+      ...(memoryMb === undefined ? {} : { memory_mb: memoryMb }),
+      ...(diskMb === undefined ? {} : { disk_mb: diskMb }),
+    });
+  }
+}

@@ -1,0 +1,91 @@
+import { resolve } from "node:path";
+import { type CallOptions, type Http } from "../transport/http.ts";
+import { Listing } from "../transport/listing.ts";
+import type { TemplateBuildInfo, TemplateInfo } from "../types.ts";
+import { TemplateBuild, buildForm } from "./build.ts";
+import type { Template } from "./builder.ts";
+import { collectContext, type ContextFile } from "./context.ts";
+
+/** What a template is built from, beside its recipe. */
+export interface BuildOptions extends CallOptions {
+  /** Folder that COPY takes from. Default: the working folder. */
+  context?: string | undefined;
+  /** Which of its files are sent; by default all. */
+  filter?: ((path: string) => boolean) | undefined;
+  /** In the place of another that has this name. */
+  replace?: boolean | undefined;
+  cpu?: number | undefined;
+  memoryMb?: number | undefined;
+  diskMb?: number | undefined;
+}
+
+/** What sandboxes can be made from. */
+export class Templates {
+  readonly #http: Http;
+  constructor(http: Http) {
+    this.#http = http;
+  }
+  /** The catalogue, then the workspace's own; by name. */
+  list(options: CallOptions = {}): Listing<TemplateInfo> {
+    return Listing.of(() => this.#http.json("GET", "/templates", options));
+  }
+  /** By its name or an alias. */
+  async get(name: string, options: CallOptions = {}): Promise<TemplateInfo> {
+    return this.#http.json("GET", `/templates/${encodeURIComponent(name)}`, options);
+  }
+  /** One of the workspace's own. Sandboxes made from it live on. */
+  async delete(name: string, options: CallOptions = {}): Promise<void> {
+    await this.#http.json("DELETE", `/templates/${encodeURIComponent(name)}`, options);
+  }
+
+  /** Begins to build; an identical earlier build is answered as it is. */
+  async build(name: string, template: Template, options: BuildOptions = {}): Promise<TemplateBuild> {
+    const copies = template.recipe.steps.some((step) => "copy" in step);
+    const files = copies ? filesOf(options) : new Map<string, ContextFile>();
+    return this.#build({ name, recipe: JSON.stringify(template.recipe) }, files, options);
+  }
+  /** The same from a Dockerfile's text. */
+  async buildDockerfile(
+    name: string,
+    dockerfile: string,
+    options: BuildOptions & { buildArgs?: Record<string, string> | undefined } = {},
+  ): Promise<TemplateBuild> {
+    const copies = /^\s*(copy|add)\s/im.test(dockerfile);
+    const files = copies ? filesOf(options) : new Map<string, ContextFile>();
+    const args = options.buildArgs === undefined ? undefined : JSON.stringify(options.buildArgs);
+    return this.#build({ name, dockerfile, build_args: args }, files, options);
+  }
+  /** One of the catalogue. */
+  async buildCatalogue(name: string, options: CallOptions = {}): Promise<TemplateBuild> {
+    const path = `/templates/${encodeURIComponent(name)}/build`;
+    return new TemplateBuild(this.#http, await this.#http.json("POST", path, options));
+  }
+
+  /** The workspace's builds, newest first. */
+  builds(options: CallOptions = {}): Listing<TemplateBuildInfo> {
+    return Listing.of(() => this.#http.json("GET", "/templates/builds", options));
+  }
+  /** One build, by its id. */
+  async getBuild(id: string, options: CallOptions = {}): Promise<TemplateBuild> {
+    const path = `/templates/builds/${encodeURIComponent(id)}`;
+    return new TemplateBuild(this.#http, await this.#http.json("GET", path, options));
+  }
+
+  async #build(
+    fields: Record<string, string | undefined>,
+    files: ReadonlyMap<string, ContextFile>,
+    options: BuildOptions,
+  ): Promise<TemplateBuild> {
+    const number = (value: number | undefined) => (value === undefined ? undefined : String(value));
+    const sizes = { cpu: number(options.cpu), memory_mb: number(options.memoryMb), size_mb: number(options.diskMb) };
+    const form = buildForm({ ...fields, ...sizes, replace: options.replace ? "true" : undefined }, files);
+    const { signal, timeoutMs } = options;
+    return new TemplateBuild(
+      this.#http,
+      await this.#http.json("POST", "/templates/build", { body: form, signal, timeoutMs }),
+    );
+  }
+}
+
+const filesOf = ({ context = ".", filter }: BuildOptions): Map<string, ContextFile> =>
+  collectContext(resolve(context), filter);
