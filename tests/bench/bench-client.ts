@@ -12,6 +12,7 @@ interface Reply {
   paused_ms: number;
   children: { id: string }[];
   exit_code: number;
+  stdout: string;
   stderr: string;
   pid: number;
 }

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { REPOSITORY, type RunningServer, removeData, startServer } from "../e2e/support/start-server.ts";
+import { REPOSITORY, removeData, startServer } from "../e2e/support/start-server.ts";
 import { BenchClient } from "./bench-client.ts";
 import { busyPercent, describeLoad } from "./machine-load.ts";
-import { type MakeMeasure, runInterleaved } from "./measure.ts";
+import { type Bench, type MakeMeasure, runInterleaved } from "./measure.ts";
+import { coldRestore } from "./measures/cold-restore.ts";
 import { containers } from "./measures/containers.ts";
 import { create } from "./measures/create.ts";
 import { files } from "./measures/files.ts";
@@ -12,6 +13,7 @@ import { hibernate } from "./measures/hibernate.ts";
 import { idle } from "./measures/idle.ts";
 import { largeFile } from "./measures/large-file.ts";
 import { preview } from "./measures/preview.ts";
+import { program } from "./measures/program.ts";
 import { proxy } from "./measures/proxy.ts";
 import { rate } from "./measures/rate.ts";
 import { measureRestart } from "./measures/restart.ts";
@@ -19,20 +21,30 @@ import { printTable, writeResults } from "./report.ts";
 import { isWithinTarget } from "./stats.ts";
 import { traceCreate } from "./trace.ts";
 
+const FORK = { dirtyMb: 40, pauseTarget: { atMost: 60 } };
+
 /** In the order of the table. `restart` is not among them: it ends the server that all others measure. */
 const MEASURES: Record<string, MakeMeasure> = {
   create,
   "rate-1": rate(1),
-  "rate-4": rate(4, 12),
+  "rate-4": rate(4, (targets) => targets.createsASecond),
   "rate-16": rate(16),
-  "fork-1": fork(1, 250),
-  "fork-10": fork(10, 1200),
+  "fork-1": fork({ ...FORK, children: 1, rounds: { quick: 3, whole: 12 }, target: ({ fork: one }) => one }),
+  "fork-10": fork({ ...FORK, children: 10, rounds: { quick: 1, whole: 4 }, target: ({ tenChildren }) => tenChildren }),
+  "fork-large": fork({
+    children: 1,
+    dirtyMb: 500,
+    rounds: { quick: 2, whole: 6 },
+    target: ({ forkLarge }) => forkLarge,
+  }),
   hibernate,
+  program,
   files,
   "large-file": largeFile,
   proxy,
   preview,
   idle,
+  "cold-restore": coldRestore,
   containers,
 };
 const RESTART = "restart";
@@ -87,7 +99,7 @@ async function bench(): Promise<number> {
       process.stdout.write(await traceCreate(client, values.quick ? 10 : 40));
       return 0;
     }
-    const rows = await measureWanted(client, own);
+    const rows = await measureWanted({ client, quick: values.quick, runtime, server: own });
     const after = await busyPercent();
     if (own !== undefined && wanted.includes(RESTART)) {
       const restarted = await measureRestart(own);
@@ -107,8 +119,7 @@ async function bench(): Promise<number> {
   }
 }
 
-function measureWanted(client: BenchClient, server: RunningServer | undefined) {
-  const context = { client, quick: values.quick, server };
+function measureWanted(context: Bench) {
   const measures = new Map(
     Object.entries(MEASURES)
       .filter(([name]) => wanted.includes(name))

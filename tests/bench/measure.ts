@@ -6,6 +6,8 @@ import type { Row } from "./stats.ts";
 export interface Bench {
   readonly client: BenchClient;
   readonly quick: boolean;
+  /** What sandboxes run on that ask for nothing else. */
+  readonly runtime: string;
   /** The bench's own server; undefined for one that was there before. */
   readonly server: RunningServer | undefined;
 }

@@ -1,9 +1,10 @@
-import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { spawn } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type BaseRoot, mountBaseRoot } from "../base-root.ts";
 import type { MakeMeasure } from "../measure.ts";
 import { median, type Row } from "../stats.ts";
+import { plainConfig } from "./plain-config.ts";
 
 const PROGRAMS = ["runsc", "crun"] as const;
 type Program = (typeof PROGRAMS)[number];
@@ -16,7 +17,7 @@ export const containers: MakeMeasure = ({ client, quick, server }) => {
   const here = PROGRAMS.filter(isInstalled);
   const samples: Record<Program, number[]> = { runsc: [], crun: [] };
   const ours: number[] = [];
-  let bundle: Bundle | undefined;
+  let bundle: BaseRoot | undefined;
   const reason = (program: Program): string | undefined => {
     if (server === undefined) return "the server is not the bench's own";
     return here.includes(program) ? undefined : `package ${program} is not installed`;
@@ -51,48 +52,19 @@ export const containers: MakeMeasure = ({ client, quick, server }) => {
   };
 };
 
+function makeBundle(dataDir: string): BaseRoot {
+  const base = mountBaseRoot(dataDir);
+  writeFileSync(join(base.dir, "config.json"), JSON.stringify(plainConfig(["/bin/true"])));
+  return base;
+}
+
 function isInstalled(program: string): boolean {
   return (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, program)));
 }
 
-interface Bundle {
-  readonly dir: string;
-  remove(): void;
-}
-
-function makeBundle(dataDir: string): Bundle {
-  const artifacts = JSON.parse(readFileSync(join(dataDir, "artifacts.json"), "utf8")) as {
-    rootfs: Record<string, { path: string }>;
-  };
-  const dir = mkdtempSync(join(tmpdir(), "pandastack-bench-"));
-  const root = join(dir, "root");
-  mkdirSync(root);
-  execFileSync("mount", ["-o", "loop,ro,noload", artifacts.rootfs["base"]!.path, root]);
-  writeFileSync(join(dir, "config.json"), JSON.stringify(OCI_CONFIG));
-  return {
-    dir,
-    remove() {
-      execFileSync("umount", [root]);
-      rmSync(dir, { recursive: true });
-    },
-  };
-}
-
-/** As bare as the runtimes allow: https://github.com/opencontainers/runtime-spec/blob/main/config.md */
-const OCI_CONFIG = {
-  ociVersion: "1.0.2",
-  process: { user: { uid: 0, gid: 0 }, args: ["/bin/true"], env: ["PATH=/usr/bin:/bin"], cwd: "/", capabilities: {} },
-  root: { path: "root", readonly: true },
-  mounts: [
-    { destination: "/proc", type: "proc", source: "proc" },
-    { destination: "/dev", type: "tmpfs", source: "tmpfs" },
-  ],
-  linux: { namespaces: ["pid", "mount", "ipc", "uts", "network", "cgroup"].map((type) => ({ type })) },
-};
-
 let made = 0;
 
-async function runOnce(program: Program, { dir }: Bundle): Promise<number> {
+async function runOnce(program: Program, { dir }: BaseRoot): Promise<number> {
   const id = `pandastack-bench-${process.pid}-${made++}`;
   const [file, ...args] = commandOf(program, id);
   const began = performance.now();

@@ -1,6 +1,8 @@
 import type { MakeMeasure } from "../measure.ts";
+import { targetsOf } from "../targets.ts";
 
-export const hibernate: MakeMeasure = ({ client, quick }) => {
+export const hibernate: MakeMeasure = ({ client, quick, runtime }) => {
+  const targets = targetsOf(runtime);
   let id = "";
   const asleep: number[] = [];
   const awake: number[] = [];
@@ -19,8 +21,8 @@ export const hibernate: MakeMeasure = ({ client, quick }) => {
     },
     finish: () => client.remove(id),
     rows: () => [
-      { name: "hibernate", unit: "ms", target: { atMost: 400 }, samples: asleep },
-      { name: "wake", unit: "ms", target: { atMost: 120 }, samples: awake },
+      { name: "hibernate", unit: "ms", target: targets.hibernate, samples: asleep },
+      { name: "wake", unit: "ms", target: targets.wake, samples: awake },
     ],
   };
 };

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { MakeMeasure } from "../measure.ts";
+import { targetsOf } from "../targets.ts";
 import { cpuMs, uniqueMb } from "../processes.ts";
 
 /** A wake-up a second counts as ten. */
@@ -11,7 +12,7 @@ const SETTLED_MS = 2_000;
  * A sandbox that nobody uses: what of the host's memory is its VMM's alone, and the CPU time it takes. The second one only
  * lives meanwhile, so that what both share counts for neither.
  */
-export const idle: MakeMeasure = ({ client, quick }) => {
+export const idle: MakeMeasure = ({ client, quick, runtime }) => {
   const fresh: number[] = [];
   const used: number[] = [];
   const cpu: number[] = [];
@@ -39,7 +40,13 @@ export const idle: MakeMeasure = ({ client, quick }) => {
     rows: () => {
       const told = notRun === undefined ? {} : { notRun };
       return [
-        { name: "unique memory of an idle sandbox", unit: "MB", target: { atMost: 30 }, samples: fresh, ...told },
+        {
+          name: "unique memory of an idle sandbox",
+          unit: "MB",
+          target: targetsOf(runtime).idleMemory,
+          samples: fresh,
+          ...told,
+        },
         { name: "  after its first command", unit: "MB", samples: used, ...told },
         { name: "idle CPU, of one core", unit: "%", target: { atMost: 2 }, samples: cpu, ...told },
       ];

@@ -1,9 +1,11 @@
 import type { MakeMeasure } from "../measure.ts";
+import type { Target } from "../stats.ts";
+import { targetsOf } from "../targets.ts";
 
 /** Creates a second with so many in flight. */
 export const rate =
-  (inFlight: number, atLeast?: number): MakeMeasure =>
-  ({ client, quick }) => {
+  (inFlight: number, target?: (targets: ReturnType<typeof targetsOf>) => Target): MakeMeasure =>
+  ({ client, quick, runtime }) => {
     const total = Math.max(quick ? 4 : 8, inFlight * 2);
     const samples: number[] = [];
     return {
@@ -25,7 +27,7 @@ export const rate =
         {
           name: `creates a second, ${inFlight} in flight`,
           unit: "/s",
-          ...(atLeast === undefined ? {} : { target: { atLeast } }),
+          ...(target && { target: target(targetsOf(runtime)) }),
           samples,
         },
       ],

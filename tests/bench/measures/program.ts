@@ -1,0 +1,56 @@
+import { execFileSync } from "node:child_process";
+import { type BaseRoot, mountBaseRoot } from "../base-root.ts";
+import type { MakeMeasure } from "../measure.ts";
+import { median } from "../stats.ts";
+
+const RUNS = 5;
+const MOST_TIMES_OUTSIDE = 1.5;
+/** Says the milliseconds of each run; by the shell's own means, so that both places count the same. */
+const SCRIPT = `for n in $(seq ${RUNS}); do a=$(date +%s%N); node -e 0; b=$(date +%s%N); echo $(((b - a) / 1000)); done`;
+
+/** One program, the same file of the same root file system, in a sandbox and on the host. Computing, with a few hundred system calls. */
+export const program: MakeMeasure = ({ client, quick, runtime, server }) => {
+  const inside: number[] = [];
+  const outside: number[] = [];
+  let id = "";
+  let base: BaseRoot | undefined;
+  const notRun = server === undefined ? { notRun: "needs a server of its own" } : {};
+  return {
+    rounds: quick ? 2 : 6,
+    async prepare() {
+      if (server === undefined) return;
+      ({ id } = await client.create());
+      base = mountBaseRoot(server.dataDir);
+    },
+    async round(isCounted) {
+      if (base === undefined) return;
+      const here = execFileSync("chroot", [base.root, "/bin/sh", "-c", SCRIPT], { encoding: "utf8", env: {} });
+      const there = (await client.exec(id, SCRIPT)).json.stdout;
+      if (!isCounted) return;
+      inside.push(...milliseconds(there));
+      outside.push(...milliseconds(here));
+    },
+    async finish() {
+      base?.remove();
+      if (id !== "") await client.remove(id);
+    },
+    rows: () => [
+      { name: "node -e 0, in a sandbox", unit: "ms", samples: inside, ...notRun },
+      { name: "  on the host", unit: "ms", samples: outside, ...notRun },
+      {
+        name: "  inside / outside",
+        unit: "times",
+        // In emulation nothing is promised.
+        ...(runtime === "gvisor" && { target: { atMost: MOST_TIMES_OUTSIDE } }),
+        samples: outside.length === 0 ? [] : [median(inside) / median(outside)],
+        ...notRun,
+      },
+    ],
+  };
+};
+
+const milliseconds = (text: string): number[] =>
+  text
+    .trim()
+    .split("\n")
+    .map((line) => Number(line) / 1000);
