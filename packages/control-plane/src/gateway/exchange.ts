@@ -65,7 +65,9 @@ function attemptExchange(outgoing: Outgoing): Promise<Incoming> {
   const patience = new Patience(outgoing, (refusal) => upstream.destroy(refusal));
   const onAbort = () => upstream.destroy(signal.reason as Error);
   signal.addEventListener("abort", onAbort, { once: true });
+  let isSettled = false;
   const settled = () => {
+    isSettled = true;
     patience.end();
     signal.removeEventListener("abort", onAbort);
   };
@@ -77,6 +79,8 @@ function attemptExchange(outgoing: Outgoing): Promise<Incoming> {
   });
   // Without this, an answer that says 101 to a request that asked for no upgrade ends in silence.
   upstream.once("close", () => {
+    // Every one closes: a refusal, with its stack, would cost more than all the rest of this.
+    if (isSettled) return;
     settled();
     reject(new Refusal("gateway.bad_response", badResponse(outgoing.port, "closed the connection without an answer")));
   });

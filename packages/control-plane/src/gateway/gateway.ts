@@ -299,6 +299,9 @@ function redirectToFolder({ response }: Visit, { prefix, path }: Admission): num
 
 function goneSignal(connection: ServerResponse | Duplex): AbortSignal {
   const gone = new AbortController();
-  connection.once("close", () => gone.abort());
+  connection.once("close", () => {
+    // Who has the whole answer has not gone; and to abort is to make an error, with its stack, for each request.
+    if (!(connection instanceof ServerResponse && connection.writableFinished)) gone.abort();
+  });
   return gone.signal;
 }

@@ -43,8 +43,12 @@ export function relayReply(
     if (!response.writableFinished) upstream.destroy();
     resolve();
   });
+  // Head and body in one piece where they came as one; a head whose body is yet to come waits for no more than this turn.
+  const { socket } = response;
+  socket?.cork();
   response.flushHeaders();
   reply.pipe(response);
+  setImmediate(() => socket?.uncork());
   return promise;
 }
 
