@@ -5,15 +5,18 @@ import { auditCommand } from "./commands/audit.ts";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { changeCommands } from "./commands/change.ts";
 import { cpCommand } from "./commands/cp.ts";
+import { completionCommand } from "./commands/completion.ts";
 import { createCommand } from "./commands/create.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { execCommand } from "./commands/exec.ts";
+import { filesGroup } from "./commands/files.ts";
 import { forkCommand, forkTreeCommand, promoteCommand } from "./commands/fork.ts";
 import { getCommand } from "./commands/get.ts";
 import { hostGroup } from "./commands/host.ts";
 import { idleCommand } from "./commands/idle.ts";
 import { listCommand } from "./commands/list.ts";
+import { loginCommand, logoutCommand } from "./commands/login.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { mcpCommand } from "./commands/mcp.ts";
 import { metricsCommand } from "./commands/metrics.ts";
@@ -23,6 +26,7 @@ import { portsCommand } from "./commands/ports.ts";
 import { previewCommand } from "./commands/preview.ts";
 import { psCommand, signalCommand } from "./commands/processes.ts";
 import { runCommand } from "./commands/run.ts";
+import { searchCommand } from "./commands/search.ts";
 import { snapshotGroup } from "./commands/snapshot.ts";
 import { sshCommand } from "./commands/ssh.ts";
 import { templateGroup } from "./commands/template.ts";
@@ -54,6 +58,8 @@ export function buildProgram(): Command {
     attachCommand(),
     signalCommand(),
     cpCommand(),
+    filesGroup(),
+    searchCommand(),
     portsCommand(),
     portForwardCommand(),
     networkCommand(),
@@ -73,6 +79,9 @@ export function buildProgram(): Command {
     templateGroup(),
     hostGroup(),
     mcpCommand(),
+    loginCommand(),
+    logoutCommand(),
+    completionCommand(),
     doctorCommand(),
     backupCommand(),
     restoreCommand(),

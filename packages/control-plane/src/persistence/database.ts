@@ -4,6 +4,7 @@ import pg from "pg";
 import type { Logger } from "@pandastack/platform";
 import { toDatabaseFailure } from "./failures.ts";
 import type { Tables } from "./tables.ts";
+import { Turns } from "./turns.ts";
 
 export type Database = Kysely<Tables>;
 
@@ -74,13 +75,25 @@ export function openDatabase(url: string, log: Logger): DatabaseConnection {
   // An idle connection that breaks would end the process otherwise. The pool drops it; the next statement opens another.
   pool.on("error", (error) => log.warn({ err: error }, "database: an idle connection broke"));
   const connect = pool.connect.bind(pool) as () => Promise<pg.PoolClient>;
+  const turns = new Turns(CONNECTIONS_LIMIT);
   const dialect = new PostgresDialect({
     pool: {
       connect: async () => {
+        await turns.enter();
         try {
-          return await connect();
+          const client = await connect();
+          // The pool gives each holder a release of its own.
+          const release = client.release.bind(client);
+          client.release = (error) => {
+            release(error);
+            turns.leave();
+          };
+          return client;
         } catch (error) {
-          throw toDatabaseFailure(error);
+          const failure = toDatabaseFailure(error);
+          turns.fail(failure);
+          turns.leave();
+          throw failure;
         }
       },
       end: () => pool.end(),

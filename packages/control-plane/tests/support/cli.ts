@@ -34,7 +34,7 @@ async function run(words: readonly string[]): Promise<Ran> {
   process.exitCode = undefined;
   for (const name of ["stdout", "stderr"] as const)
     process[name].write = (chunk: unknown) => {
-      said[name] += String(chunk);
+      said[name] += typeof chunk === "string" ? chunk : Buffer.from(chunk as Uint8Array).toString("utf8");
       return true;
     };
   try {

@@ -1,3 +1,4 @@
+import { waitFor } from "@pandastack/platform";
 import { PandaStack } from "@pandastack/sdk";
 import type { Settings } from "../../src/main/settings.ts";
 import { createTestDatabase } from "./database.ts";
@@ -21,6 +22,8 @@ export async function startFakeServer(settings: Partial<Settings> = {}): Promise
     hostSocket: agent.socketPath,
     ...settings,
   });
+  const isReady = async () => (await api("GET", "/readyz", undefined, { token: null })).status === 200;
+  await waitFor(isReady, { timeoutMs: 50_000, message: "a create would not work yet" });
   return {
     url,
     token: ADMIN_TOKEN,

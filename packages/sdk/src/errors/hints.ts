@@ -15,6 +15,10 @@ export type ClientErrorCode =
   | "client.command_failed"
   /** What was to be searched for is no regular expression. */
   | "client.bad_pattern"
+  /** git in the sandbox said no; the text has its words. */
+  | "client.git_failed"
+  /** The template has no git. */
+  | "client.git_missing"
   /** A file or folder on this machine could not be read, written, packed or unpacked. */
   | "client.local_file"
   /** A template could not be built. */
@@ -46,6 +50,7 @@ const hints: Partial<Record<ErrorCode | ClientErrorCode, string>> = {
   "host.unavailable": "the machine behind the server is restarting; try again in a few seconds",
   "client.connection": "is the server running (npm start)? baseUrl or PANDASTACK_API_URL says where it is",
   "client.bad_answer": "check baseUrl or PANDASTACK_API_URL: something else answers there",
+  "client.git_missing": "install it (apt-get install git), or use a template that has it",
   "client.bad_pattern": "correct the pattern, or search for plain text with isFixed",
   "client.bad_url": "baseUrl or PANDASTACK_API_URL must look like http://127.0.0.1:8080",
   "client.timeout": "raise timeoutMs; what was asked for may still happen",

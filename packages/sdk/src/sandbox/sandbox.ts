@@ -4,6 +4,7 @@ import { Commands } from "../commands/commands.ts";
 import { Pty } from "../commands/pty.ts";
 import type { ClientOptions } from "../config.ts";
 import { Files } from "../files/files.ts";
+import { Git } from "../git/git.ts";
 import { Search } from "../search/search.ts";
 import { type CallOptions, Http } from "../transport/http.ts";
 import { Listing } from "../transport/listing.ts";
@@ -21,6 +22,7 @@ import type {
 } from "../types.ts";
 import { type CreateOptions, createSandbox } from "./create.ts";
 import { type EventOptions, openEvents } from "./events.ts";
+import { type Candidate, type Exploration, type ExploreOptions, exploreIn, type Score } from "./explore.ts";
 import { forkInto, type ForkOptions, type ForkTreeOptions } from "./fork.ts";
 import { type LogOptions, openLogs } from "./logs.ts";
 import { Ports } from "./ports.ts";
@@ -66,6 +68,8 @@ export class Sandbox {
   readonly snapshots: SandboxSnapshots;
   /** Text and files in it, looked for there. */
   readonly search: Search;
+  /** Repositories in it. */
+  readonly git: Git;
   readonly #http: Http;
   readonly #path: string;
   #info: SandboxInfo;
@@ -81,6 +85,7 @@ export class Sandbox {
     this.ports = new Ports(http, this.#path, info.id);
     this.snapshots = new SandboxSnapshots(http, info.id);
     this.search = new Search(this.commands);
+    this.git = new Git(this.commands);
   }
 
   /**
@@ -183,6 +188,16 @@ export class Sandbox {
     const { cleanupSiblings, treeId, ...call } = options;
     const json = { cleanup_siblings: cleanupSiblings ?? false, tree_id: treeId };
     return this.#http.json("POST", `${this.#path}/promote`, { ...call, ...REPEATABLE, json });
+  }
+
+  /**
+   * Tries several ways from the same state, each in a copy, side by side; the copy with the best score stays, as `winner`, and
+   * the others are removed. Without a score: the one that ends with 0 first.
+   * @example
+   * const { winner } = await sandbox.explore(["npm test", "npm run test:fast"], ({ result }) => (result?.exitCode === 0 ? 1 : NaN));
+   */
+  async explore(candidates: readonly Candidate[], score?: Score, options: ExploreOptions = {}): Promise<Exploration> {
+    return exploreIn(this, candidates, score, options);
   }
 
   /** How long it has been idle, and when it expires. */
