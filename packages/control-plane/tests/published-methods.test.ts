@@ -71,8 +71,8 @@ describe("methods of the published client", () => {
     expect(readFileSync(join(folder, "down"), "utf8")).toBe("uploaded\n");
     const walked: string[] = [];
     for await (const { dir, dirs, files } of filesystem.walk("/work"))
-      walked.push(`${dir} ${dirs.map(({ name }) => name)} ${files.map(({ name }) => name)}`);
-    expect(walked).toEqual(["/work deep ", "/work/deep  up"]);
+      walked.push([dir, ...dirs.map(({ name }) => `${name}/`), ...files.map(({ name }) => name)].join(" "));
+    expect(walked).toEqual(["/work deep/", "/work/deep up"]);
     expect(await filesystem.list("/work")).toMatchObject([{ name: "deep", is_dir: true, path: "/work/deep" }]);
     expect(await filesystem.stat("/work/deep/up")).toMatchObject({ is_dir: false, size: 9, mode: "-rw-r--r--" });
     await expect(filesystem.list("/work/none")).rejects.toBeInstanceOf(NotFoundError);

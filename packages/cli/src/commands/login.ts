@@ -31,7 +31,7 @@ export function logoutCommand(): Command {
     summary: "forget the remembered token; it stays good until it is revoked",
     example: "pandastack logout",
   }).action((options: CommonOptions) => {
-    changeConfig(({ token: _, apiKey: _apiKey, api_key: _other, ...rest }) => rest);
+    changeConfig((config) => without(config, ["token", "apiKey", "api_key"]));
     if (options.json) printJson({ logged_out: true });
   });
 }
@@ -59,11 +59,12 @@ function requireToken(text: string): string {
 
 type Config = Record<string, unknown>;
 
+const without = (config: Config, names: readonly string[]): Config =>
+  Object.fromEntries(Object.entries(config).filter(([name]) => !names.includes(name)));
+
 /** Files of other ages name the same two things otherwise. */
-function withoutNames(config: Config): Config {
-  const names = new Set(["baseUrl", "apiUrl", "base_url", "api_url", "apiKey", "token", "api_key"]);
-  return Object.fromEntries(Object.entries(config).filter(([name]) => !names.has(name)));
-}
+const withoutNames = (config: Config): Config =>
+  without(config, ["baseUrl", "apiUrl", "base_url", "api_url", "apiKey", "token", "api_key"]);
 
 /** Whole or not at all, and for nobody else to read. */
 function changeConfig(change: (config: Config) => Config): void {

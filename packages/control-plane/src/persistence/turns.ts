@@ -39,7 +39,7 @@ export class Turns {
         },
         fail: (error) => {
           leave();
-          reject(error as Error);
+          reject(error);
         },
       };
       const late = () =>

@@ -1,0 +1,94 @@
+/**
+ * node packages/sdk/pack/build.ts FOLDER: the package as it is published: JavaScript without types, declarations that need
+ * nothing but themselves, a package.json without what only this repository needs. `npm pack FOLDER` makes the archive of it.
+ */
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
+import { contractNames, declareTypes } from "./wire-types.ts";
+
+const REPOSITORY = join(import.meta.dirname, "../../..");
+const SOURCES = join(REPOSITORY, "packages/sdk/src");
+
+/** Fills an empty folder. */
+export function buildPackage(folder: string): void {
+  const dist = join(folder, "dist");
+  mkdirSync(dist, { recursive: true });
+  const paths = readdirSync(SOURCES, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"));
+  writeScripts(paths, dist);
+  writeDeclarations(paths, dist);
+  const { version, license, dependencies } = JSON.parse(
+    readFileSync(join(REPOSITORY, "packages/sdk/package.json"), "utf8"),
+  ) as Record<string, unknown>;
+  const published = {
+    name: "@pandastack/sdk",
+    version,
+    description: "The client of PandaStack, a self-hosted cloud of microVMs for AI agents.",
+    license,
+    type: "module",
+    exports: { ".": { types: "./dist/index.d.ts", default: "./dist/index.js" } },
+    types: "./dist/index.d.ts",
+    files: ["dist", "README.md", "LICENSE"],
+    engines: { node: ">=20" },
+    sideEffects: false,
+    dependencies,
+  };
+  writeFileSync(join(folder, "package.json"), `${JSON.stringify(published, null, 2)}\n`);
+  cpSync(join(REPOSITORY, "packages/sdk/README.md"), join(folder, "README.md"));
+  cpSync(join(REPOSITORY, "LICENSE"), join(folder, "LICENSE"));
+}
+
+const toJs = (text: string): string => text.replaceAll(/(["'])(\.{1,2}\/[^"']+)\.ts\1/g, "$1$2.js$1");
+
+function writeScripts(paths: readonly string[], dist: string): void {
+  for (const path of paths) {
+    const target = join(dist, path.replace(/\.ts$/, ".js"));
+    mkdirSync(dirname(target), { recursive: true });
+    const script = stripTypeScriptTypes(readFileSync(join(SOURCES, path), "utf8"));
+    // Where a type stood there is a space now.
+    writeFileSync(target, toJs(script).replaceAll(/[ \t]+$/gm, ""));
+  }
+}
+
+function writeDeclarations(paths: readonly string[], dist: string): void {
+  const work = mkdtempSync(join(tmpdir(), "pandastack-declarations-"));
+  try {
+    const config = {
+      extends: join(REPOSITORY, "tsconfig.json"),
+      compilerOptions: {
+        noEmit: false,
+        declaration: true,
+        emitDeclarationOnly: true,
+        rootDir: join(REPOSITORY, "packages"),
+        outDir: work,
+        typeRoots: [join(REPOSITORY, "node_modules/@types")],
+      },
+      include: [SOURCES],
+    };
+    writeFileSync(join(work, "tsconfig.json"), JSON.stringify(config));
+    execFileSync(join(REPOSITORY, "node_modules/.bin/tsc"), ["-p", join(work, "tsconfig.json")], { stdio: "inherit" });
+    const names: string[] = [];
+    for (const path of paths) {
+      const declaration = readFileSync(join(work, "sdk/src", path.replace(/\.ts$/, ".d.ts")), "utf8");
+      names.push(...contractNames(readFileSync(join(SOURCES, path), "utf8")));
+      const target = join(dist, path.replace(/\.ts$/, ".d.ts"));
+      const wire = relative(dirname(target), join(dist, "wire.js"));
+      // Only inside: a consumer needs no types of it.
+      const own = toJs(declaration)
+        .replace(/import (?:type )?WebSocket.* from "ws";/, "type WebSocket = object;")
+        .replaceAll(/"@pandastack\/contracts(?:\/host)?"/g, `"${wire.startsWith(".") ? wire : `./${wire}`}"`);
+      writeFileSync(target, own);
+    }
+    writeFileSync(join(dist, "wire.d.ts"), `${declareTypes(names)}`);
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
+
+if (import.meta.main) {
+  const [folder] = process.argv.slice(2);
+  if (folder === undefined) throw new Error("which folder?");
+  buildPackage(resolve(folder));
+}
