@@ -12,7 +12,7 @@ export function contractNames(source: string): string[] {
       names
         .split(",")
         .map((name) => name.trim().split(" as ")[0])
-        .filter((name) => name !== undefined && name !== ""),
+        .filter((name): name is string => name !== undefined && name !== ""),
   );
 }
 
