@@ -87,8 +87,8 @@ export class BenchClient {
     return { ms, status, json, bytes, steps: stepsOf(response.headers["server-timing"]) };
   }
 
-  async create(): Promise<Timed & { id: string }> {
-    const timed = await this.call("POST", "/sandboxes", { ttl_seconds: 600 });
+  async create(options: { from_snapshot?: string } = {}): Promise<Timed & { id: string }> {
+    const timed = await this.call("POST", "/sandboxes", { ttl_seconds: 600, ...options });
     this.#made.add(timed.json.id);
     return { ...timed, id: timed.json.id };
   }

@@ -5,6 +5,7 @@ import { BenchClient } from "./bench-client.ts";
 import { busyPercent, describeLoad } from "./machine-load.ts";
 import { type Bench, type MakeMeasure, runInterleaved } from "./measure.ts";
 import { coldRestore } from "./measures/cold-restore.ts";
+import { code } from "./measures/code.ts";
 import { containers } from "./measures/containers.ts";
 import { create } from "./measures/create.ts";
 import { files } from "./measures/files.ts";
@@ -39,6 +40,7 @@ const MEASURES: Record<string, MakeMeasure> = {
   }),
   hibernate,
   program,
+  code,
   files,
   "large-file": largeFile,
   proxy,

@@ -6,6 +6,9 @@ interface Targets {
   readonly createsASecond: Target;
   readonly firstExec: Target;
   readonly tenthExec: Target;
+  /** Of a sandbox whose snapshot has a kernel in it. */
+  readonly firstCell: Target;
+  readonly laterCell: Target;
   readonly fork: Target;
   readonly tenChildren: Target;
   /** Of a parent that has filled its memory; a virtual machine has a kernel of its own in the same memory. */
@@ -20,6 +23,8 @@ const MICROVM: Targets = {
   createsASecond: { atLeast: 12 },
   firstExec: { atMost: 150 },
   tenthExec: { atMost: 40 },
+  firstCell: { atMost: 300 },
+  laterCell: { atMost: 60 },
   fork: { atMost: 250 },
   tenChildren: { atMost: 1200 },
   forkLarge: undefined,
@@ -33,6 +38,8 @@ const GVISOR: Targets = {
   createsASecond: { atLeast: 15 },
   firstExec: { atMost: 25 },
   tenthExec: { atMost: 12 },
+  firstCell: { atMost: 120 },
+  laterCell: { atMost: 15 },
   fork: { atMost: 150 },
   tenChildren: { atMost: 900 },
   forkLarge: { atMost: 400 },

@@ -36,7 +36,7 @@ export const ExitCode = {
 export const EXIT_CODES_HELP = `Exit codes:
   0 done   1 failed   2 wrong usage   3 not allowed   4 not found   5 wrong state
   6 server not reached   7 busy, try again later
-  exec, run and ssh exit as the command did; 124: it ran into --timeout; 125: it could not be run`;
+  exec, run, code and ssh exit as the command did; 124: it ran into --timeout; 125: it could not be run`;
 
 /** Something wrong with what was typed; the text is all there is to say. */
 export class UsageError extends Error {}

@@ -4,6 +4,7 @@ import { attachCommand } from "./commands/attach.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { changeCommands } from "./commands/change.ts";
+import { codeCommand } from "./commands/code.ts";
 import { cpCommand } from "./commands/cp.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { createCommand } from "./commands/create.ts";
@@ -53,6 +54,7 @@ export function buildProgram(): Command {
     listCommand(),
     getCommand(),
     execCommand(),
+    codeCommand(),
     sshCommand(),
     psCommand(),
     attachCommand(),

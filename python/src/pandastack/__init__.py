@@ -6,6 +6,7 @@
 from ._async.accounts import AsyncAudit, AsyncTokens, AsyncWorkspaces
 from ._async.catalogue import AsyncHosts, AsyncTemplates
 from ._async.client import AsyncPandaStack
+from ._async.code import AsyncCode, AsyncCodeContext
 from ._async.command import AsyncCommand
 from ._async.commands import AsyncCommands
 from ._async.files import AsyncFiles
@@ -20,6 +21,7 @@ from ._async.volumes import AsyncVolume, AsyncVolumes
 from ._sync.accounts import Audit, Tokens, Workspaces
 from ._sync.catalogue import Hosts, Templates
 from ._sync.client import PandaStack
+from ._sync.code import Code, CodeContext
 from ._sync.command import Command
 from ._sync.commands import Commands
 from ._sync.files import Files
@@ -43,9 +45,12 @@ from .errors import (
     PandaStackError,
     TimeoutError,
 )
+from .executions import CodeEvent, CodeFailure, Execution
 from .models import (
     AttachedVolume,
     AuditInfo,
+    CodeContextInfo,
+    CodeResultInfo,
     CreatedTokenInfo,
     EventInfo,
     FileInfo,
@@ -74,6 +79,8 @@ from .version import __version__
 __all__ = [
     "DEFAULT_BASE_URL",
     "AsyncAudit",
+    "AsyncCode",
+    "AsyncCodeContext",
     "AsyncCommand",
     "AsyncCommands",
     "AsyncFiles",
@@ -98,6 +105,12 @@ __all__ = [
     "AuditInfo",
     "AuthError",
     "CapacityError",
+    "Code",
+    "CodeContext",
+    "CodeContextInfo",
+    "CodeEvent",
+    "CodeFailure",
+    "CodeResultInfo",
     "Command",
     "CommandError",
     "CommandEvent",
@@ -111,6 +124,7 @@ __all__ = [
     "CreatedTokenInfo",
     "EgressRules",
     "EventInfo",
+    "Execution",
     "FileChange",
     "FileInfo",
     "Files",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import ConnectionError
 from .network import NetworkPolicy
@@ -332,6 +332,47 @@ class AuditInfo(Model):
     request_id: str
     status: int
     code: str | None
+
+
+class CodeResultInfo(Model):
+    """What one cell showed, by kind."""
+
+    is_main_result: bool
+    """Whether it is the value of the last expression; else it was displayed."""
+    text: str | None = None
+    html: str | None = None
+    markdown: str | None = None
+    svg: str | None = None
+    png: str | None = None
+    """base64"""
+    jpeg: str | None = None
+    """base64"""
+    pdf: str | None = None
+    """base64"""
+    latex: str | None = None
+    # Not `json`: that is a method of every model.
+    json_value: Any = Field(default=None, alias="json")
+    javascript: str | None = None
+    data: dict[str, list[Any]] | None = None
+    """A table's columns."""
+    chart: dict[str, Any] | None = None
+    """What a figure shows, as numbers."""
+    extra: dict[str, Any] | None = None
+    """Others, by media type."""
+
+
+class CodeContextInfo(Model):
+    """A context that code runs in."""
+
+    id: str
+    language: str
+    cwd: str
+    user: str
+    created_at: datetime
+    executions: int
+    busy: bool
+    pid: int | None
+    """Of its kernel, inside; None until it is started again after its death."""
 
 
 AnyModel = TypeVar("AnyModel", bound=Model)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Literal, overload
 from typing_extensions import Unpack
 
 from ..config import resolve_config
+from ..executions import CodeFailure, Execution
 from ..models import (
+    CodeResultInfo,
     EventInfo,
     LifecycleInfo,
     MetricsInfo,
@@ -25,6 +27,7 @@ from ..network import NetworkPolicy
 from ..options import CreateOptions, ForkOptions
 from ..requests import UNCHANGED, Json, Unchanged, given, sandbox_path
 from ..results import CommandResult
+from .code import AsyncCode
 from .commands import AsyncCommands
 from .create import create_sandbox, get_sandbox, list_sandboxes
 from .files import AsyncFiles
@@ -59,6 +62,8 @@ class AsyncSandbox:
             http.hold()
         self.commands = AsyncCommands(http, self._path)
         """Run programs in it."""
+        self.code = AsyncCode(http, self._path)
+        """Run code with state in it."""
         self.files = AsyncFiles(http, self._path, self.commands)
         """Its files."""
         self.filesystem = self.files
@@ -163,6 +168,32 @@ class AsyncSandbox:
             on_stdout=on_stdout,
             on_stderr=on_stderr,
             check=check,
+        )
+
+    async def run_code(
+        self,
+        code: str,
+        *,
+        language: str | None = None,
+        context: str | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+        on_stdout: Callable[[str], object] | None = None,
+        on_stderr: Callable[[str], object] | None = None,
+        on_result: Callable[[CodeResultInfo], object] | None = None,
+        on_error: Callable[[CodeFailure], object] | None = None,
+    ) -> Execution:
+        """Runs code that keeps its variables for the next time: `code.run`, by a shorter name."""
+        return await self.code.run(
+            code,
+            language=language,
+            context=context,
+            env=env,
+            timeout_seconds=timeout_seconds,
+            on_stdout=on_stdout,
+            on_stderr=on_stderr,
+            on_result=on_result,
+            on_error=on_error,
         )
 
     def get_host(self, port: int) -> str:
