@@ -184,6 +184,7 @@ describe("one sandbox's own server", () => {
     expect((await client.listTools()).tools.map(({ name }) => name)).toEqual([
       "shell",
       "run_command",
+      "run_code",
       "read_file",
       "write_file",
       "list_dir",
@@ -285,6 +286,7 @@ const TOOLS = [
   "hibernate_sandbox",
   "list_templates",
   "run_command",
+  "run_code",
   "read_file",
   "write_file",
   "list_dir",

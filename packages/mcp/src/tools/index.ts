@@ -2,13 +2,14 @@ import { z } from "zod";
 import { sandboxTool, type SandboxTool, tool, type Tool } from "../tool.ts";
 import { sandboxId } from "./arguments.ts";
 import { branchingTools } from "./branching.ts";
+import { codeTool } from "./code.ts";
 import { commandTool } from "./commands.ts";
 import { fileTools } from "./files.ts";
 import { sandboxTools } from "./sandboxes.ts";
 import { searchTool } from "./search.ts";
 
 /** What can be done in a sandbox. */
-const inside: readonly SandboxTool[] = [commandTool, ...fileTools, searchTool];
+const inside: readonly SandboxTool[] = [commandTool, codeTool, ...fileTools, searchTool];
 
 /** A tool of one sandbox as one of the workspace: the call says which. */
 function ofWorkspace(inner: SandboxTool): Tool {

@@ -5,6 +5,8 @@ export type ClientErrorCode =
   | "client.error"
   /** The server could not be reached, or the connection broke. */
   | "client.connection"
+  /** TLS failed: the certificate, or a server without. */
+  | "client.tls"
   /** No answer within `timeoutMs`. */
   | "client.timeout"
   /** Whoever answered is no PandaStack server. */
@@ -49,6 +51,8 @@ const hints: Partial<Record<ErrorCode | ClientErrorCode, string>> = {
   "idempotency.conflict": "use a new idempotencyKey for another request",
   "host.unavailable": "the machine behind the server is restarting; try again in a few seconds",
   "client.connection": "is the server running (npm start)? baseUrl or PANDASTACK_API_URL says where it is",
+  "client.tls":
+    "a certificate of one's own: NODE_EXTRA_CA_CERTS=/path/to/ca.pem; a server without TLS: baseUrl begins with http://",
   "client.bad_answer": "check baseUrl or PANDASTACK_API_URL: something else answers there",
   "client.git_missing": "install it (apt-get install git), or use a template that has it",
   "client.bad_pattern": "correct the pattern, or search for plain text with isFixed",

@@ -150,14 +150,23 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   });
 }
 
+/** OpenSSL's and Node's names for what is wrong with a certificate, and for a server that speaks no TLS. */
+const TLS_FAILURE =
+  /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_(GET|VERIFY))|wrong version number|packet length too long/i;
+const NO_SUCH_HOST = /^(ENOTFOUND|EAI_AGAIN|EAI_NONAME)$/;
+
 /** fetch says only "fetch failed"; the cause names what happened. */
 export function connectionError(baseUrl: string, error: unknown): ConnectionError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const reason =
     cause instanceof Error ? cause.message || ("code" in cause ? String(cause.code) : cause.name) : String(cause);
+  const name = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  const isTls = TLS_FAILURE.test(name) || TLS_FAILURE.test(reason);
   return new ConnectionError(`cannot reach PandaStack at ${baseUrl}: ${reason}`, {
-    code: "client.connection",
-    retryable: true,
+    code: isTls ? "client.tls" : "client.connection",
+    // A certificate is not better a moment later.
+    retryable: !isTls,
+    ...(NO_SUCH_HOST.test(name) ? { hint: "there is no host of this name: check baseUrl or PANDASTACK_API_URL" } : {}),
     cause: error,
   });
 }
