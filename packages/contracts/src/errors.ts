@@ -39,6 +39,7 @@ export const errorRegistry = {
   "volume.already_exists": { status: 409, retryable: false },
   "volume.in_use": { status: 409, retryable: false },
   "volume.read_only": { status: 409, retryable: false },
+  "volume.incompatible": { status: 409, retryable: false },
   "volume.mount_failed": { status: 409, retryable: false },
   "exec.timeout": { status: 504, retryable: false },
   "exec.bad_request": { status: 400, retryable: false },

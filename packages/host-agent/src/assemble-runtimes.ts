@@ -56,14 +56,15 @@ function whyNoGvisor({ gvisor, gvisorMissing = "set-up has made no runsc" }: Art
 
 function gvisorEntry({ artifacts, layout, cgroups, ahead }: RuntimesOptions): RuntimeEntry | undefined {
   if (!artifacts.gvisor) return undefined;
-  const { key, runsc, agent } = artifacts.gvisor;
+  const { key, runsc, sidecars, agent } = artifacts.gvisor;
   const build = openRunsc(key, runsc);
   if (whyUnusable(build.features) !== undefined) return undefined;
   const findBuild = (wanted: string) => findRunsc(layout.cacheDir, wanted);
   const common = { build, findBuild, layout, cgroups, agent };
   return {
     runtime: new GvisorRuntime({ ...common, files: "memory" }),
-    withDisks: new GvisorRuntime({ ...common, files: "disk" }),
+    // Of a build of ours: older ones are not known to restore files from a disk that has gone to another slot.
+    ...(sidecars && { withDisks: new GvisorRuntime({ ...common, files: "disk" }) }),
     size: { cpus: Math.min(CPUS.gvisor, availableParallelism()), memoryMb: MEMORY_MB },
     ahead,
   };

@@ -72,6 +72,7 @@ export const crashPoints = [
   "host.volume.announced",
   "host.volume.forgotten",
   "host.volume.touching",
+  "host.volume.handed-over",
   // Recovery is an operation, too.
   "host.recovery.adopted-one",
   "host.recovery.failed-one",

@@ -109,7 +109,7 @@ function filesIn(folder: string): string[] {
   }
   return names
     .filter((name) => !/^nodes(\/|$)/.test(name))
-    .map((name) => join(folder, name.replace(/\b[0-9a-f]{12}\b/g, "MACHINE")));
+    .map((name) => join(folder, name.replace(/(?<![0-9a-z])[0-9a-f]{12}(?![0-9a-z])/g, "MACHINE")));
 }
 
 function descriptors(): string[] {

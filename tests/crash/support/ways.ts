@@ -68,6 +68,7 @@ export const wayTo: Record<CrashPoint, Way> = {
   "host.volume.announced": "growVolume",
   "host.volume.forgotten": "deleteVolume",
   "host.volume.touching": "wakeWithVolume",
+  "host.volume.handed-over": "attach",
   "host.recovery.adopted-one": "recovery",
   "host.recovery.failed-one": "recoveryFromDeath",
   "host.recovery.adopted": "recovery",

@@ -36,10 +36,14 @@ pub fn mount_work(args: Args<'_>) -> Result<Work, OpError> {
     let size_bytes = args.optional_u64("size_bytes")?;
     Ok(Box::new(move |_| {
         let opened = open(&device)?;
+        std::fs::create_dir_all(&path).map_err(|error| OpError::of_io(&error, &path.to_string_lossy()))?;
+        if is_folder(&opened) {
+            mount_folder(&device, &path, read_only)?;
+            return Ok(ObjectWriter::new().finish());
+        }
         if let Some(size_bytes) = size_bytes {
             wait_for_size(&opened, &device, size_bytes)?;
         }
-        std::fs::create_dir_all(&path).map_err(|error| OpError::of_io(&error, &path.to_string_lossy()))?;
         let flags = MOUNT_FLAGS | if read_only { libc::MS_RDONLY } else { 0 };
         mount(Some(&device), &path, Some(c"ext4".to_owned()), flags)?;
         if read_only {
@@ -64,15 +68,17 @@ pub fn unmount_work(args: Args<'_>) -> Result<Work, OpError> {
     }))
 }
 
-/// Makes a mounted file system fill its device.
+/// Makes a mounted file system fill its device. One that the host has mounted is the host's to grow.
 pub fn grow_work(args: Args<'_>) -> Result<Work, OpError> {
     let device = PathBuf::from(args.path("device")?);
     let path = PathBuf::from(args.path("path")?);
     let size_bytes = args.optional_u64("size_bytes")?.unwrap_or(0);
     Ok(Box::new(move |_| {
         let opened = open(&device)?;
-        wait_for_size(&opened, &device, size_bytes)?;
-        grow(&opened, &path)?;
+        if !is_folder(&opened) {
+            wait_for_size(&opened, &device, size_bytes)?;
+            grow(&opened, &path)?;
+        }
         Ok(ObjectWriter::new().finish())
     }))
 }
@@ -108,6 +114,19 @@ pub fn sync_work(args: Args<'_>) -> Result<Work, OpError> {
         }
         Ok(ObjectWriter::new().finish())
     }))
+}
+
+/// Where the kernel has no block devices, the host mounts volumes and shows each as a folder.
+fn is_folder(opened: &File) -> bool {
+    opened.metadata().is_ok_and(|metadata| metadata.is_dir())
+}
+
+fn mount_folder(folder: &Path, path: &Path, read_only: bool) -> Result<(), OpError> {
+    mount(Some(folder), path, None, libc::MS_BIND)?;
+    if read_only {
+        mount(None, path, None, MOUNT_FLAGS | libc::MS_REMOUNT | libc::MS_BIND | libc::MS_RDONLY)?;
+    }
+    Ok(())
 }
 
 /// The errno beside the error, for who has another way.

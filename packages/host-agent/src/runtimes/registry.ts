@@ -57,10 +57,10 @@ export class Runtimes {
   choose(wanted: RuntimeChoice, needs: Needs): RuntimeEntry {
     const entry = this.#choose(wanted, needs);
     if (meets(entry.runtime, needs)) return entry;
-    if (entry.withDisks && meets(entry.withDisks, needs))
-      return { runtime: entry.withDisks, size: entry.size, ahead: 0 };
+    if (entry.withDisks && meets(entry.withDisks, needs)) return withDisksOf(entry);
     // What is asked to last and cannot counts as what does not.
     if (!needs.volumes) return entry;
+    if (needs.foreignVolumes && canMeet(entry, { ...needs, foreignVolumes: false })) return withDisksOf(entry);
     const choice = choiceOf(entry.runtime.name);
     const other = this.all.find((one) => canMeet(one, needs));
     const hint = other === undefined ? "" : `; "${choiceOf(other.runtime.name)}" can`;
@@ -97,16 +97,24 @@ export class Runtimes {
   }
 }
 
-interface Needs {
+export interface Needs {
   readonly disk: boolean;
   readonly volumes: boolean;
+  /** One of the volumes may have been written by a guest's kernel. */
+  readonly foreignVolumes: boolean;
 }
 
-const meets = (runtime: Runtime, { disk, volumes }: Needs): boolean =>
-  (!(disk || volumes) || runtime.isDiskless !== true) && (!volumes || runtime.takesNoVolumes !== true);
+const meets = (runtime: Runtime, { disk, volumes, foreignVolumes }: Needs): boolean =>
+  (!(disk || volumes) || runtime.isDiskless !== true) && (!foreignVolumes || runtime.mountsVolumes !== true);
 
 const canMeet = ({ runtime, withDisks }: RuntimeEntry, needs: Needs): boolean =>
   meets(runtime, needs) || (withDisks !== undefined && meets(withDisks, needs));
+
+const withDisksOf = ({ runtime, withDisks = runtime, size }: RuntimeEntry): RuntimeEntry => ({
+  runtime: withDisks,
+  size,
+  ahead: 0,
+});
 
 /** As callers know it. */
 function choiceOf(name: RuntimeName): string {

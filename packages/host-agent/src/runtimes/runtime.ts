@@ -68,10 +68,18 @@ export interface Runtime {
 
   /** Its templates' machines have their files in memory: they take no volumes, and leave nothing when they die. */
   readonly isDiskless?: true;
-  readonly takesNoVolumes?: true;
 
   /** How much a sandbox of this size may write, MiB. Absent: what its root image has room for. */
   diskMb?(size: MachineSize): number;
+
+  /**
+   * Its volumes are mounted by this host's kernel, which must not be made to read what the kernel of a guest may have written.
+   * Absent: a guest gets the blocks of a volume.
+   */
+  readonly mountsVolumes?: true;
+
+  /** What the guest agent is told that a volume is. Absent: the block device of its drive. */
+  volumeDevice?(drive: number): string;
 
   /** How volumes' images are made. Absent: ext4, as every runtime with a kernel has them. */
   readonly volumeImages?: VolumeImages;
@@ -213,7 +221,7 @@ export interface Machine {
    * Runtimes whose machines keep what they were started with leave it out: then it is so from the next start on.
    */
   setDurable?(durable: boolean): Promise<void>;
-  /** Tells the guest how large a volume's file has become. */
+  /** Lets the guest have all of a volume's file, which has become larger. */
   announceVolume(drive: number): Promise<void>;
   /** Ends the process at once and removes the machine's sockets and jail; the disk stays. */
   stop(): Promise<void>;

@@ -81,7 +81,7 @@ export class Preparation {
   /** Where the default has no disks: what `auto` is for sandboxes that need one, behind the others' backs. */
   #prepareForDisks(): void {
     const { runtimes, templates, later, signal } = this.#options;
-    const entry = runtimes.choose("auto", { disk: true, volumes: false });
+    const entry = runtimes.choose("auto", { disk: true, volumes: false, foreignVolumes: false });
     if (entry === runtimes.default || signal.aborted) return;
     templates.takeEarlier(DEFAULT_TEMPLATE, entry);
     later("make a template for sandboxes with disks", async () => {

@@ -275,7 +275,7 @@ class LocalSandboxHost implements SandboxHost {
 
   prepareTemplate({ source, runtime }: PrepareTemplateRequest): Promise<PreparedTemplate> {
     const { runtimes, templates } = this.#context;
-    return templates.prepare(source, runtimes.choose(runtime, { disk: false, volumes: false }));
+    return templates.prepare(source, runtimes.choose(runtime, { disk: false, volumes: false, foreignVolumes: false }));
   }
 
   events(after: number): HostEvent[] {

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { copyFile, open, rm, stat, truncate } from "node:fs/promises";
 import { run } from "../processes/run.ts";
+import { flushImage, untilUnmounted } from "../pool/index.ts";
 import { allocate } from "../pool/make.ts";
 import type { VolumeImages } from "../runtimes/runtime.ts";
 
@@ -29,6 +30,8 @@ export const ext4Images: VolumeImages = {
   },
 
   async copy({ from, to, sizeBytes }) {
+    await flushImage(from);
+    await untilUnmounted(to);
     await copyFile(from, to, constants.COPYFILE_FICLONE_FORCE);
     // A copy shares what was written, and has holes for what was not.
     const sharedBytes = (await stat(to)).blocks * BLOCK_BYTES;

@@ -3,7 +3,9 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { GuestClient } from "../../src/guest/client.ts";
 import { GuestConnection, type HelloOk } from "../../src/guest/connection.ts";
 import { encodeFrame, encodeJsonFrame, FrameParser, FrameType, type Frame } from "../../src/guest/frames.ts";
+
 import { growInGuest } from "../../src/sandboxes/volumes/attach.ts";
+import { devicePath } from "../../src/sandboxes/volumes/registry.ts";
 import { golden, payloadOf } from "./golden.ts";
 
 /**
@@ -91,7 +93,9 @@ describe("a guest of the protocol's first version", () => {
     await expect(client.mountVolume({ device: "/dev/vdb", path: "/mnt/data", read_only: false, size_bytes: 1 }))
       .rejects //
       .toMatchObject({ code: "guest.unsupported" });
-    await expect(growInGuest(client, { ...volume, drive: 0, sizeBytes: 1, copyBytes: 0 })).rejects.toMatchObject({
+    await expect(
+      growInGuest(client, { ...volume, drive: 0, sizeBytes: 1, copyBytes: 0 }, devicePath),
+    ).rejects.toMatchObject({
       code: "volume.mount_failed",
       message: expect.stringContaining("unknown operation volume.grow") as string,
     });

@@ -114,7 +114,7 @@ describe("a host with several runtimes", () => {
 
   it("whose default has templates with disks beside the others takes those for sandboxes that are to last", async () => {
     await host.close("hibernate");
-    const withDisks = entry({ ...GVISOR, buildKey: `${GVISOR.buildKey}-disk` }, { takesNoVolumes: true }).runtime;
+    const withDisks = entry({ ...GVISOR, buildKey: `${GVISOR.buildKey}-disk` }).runtime;
     await open({ ...entry(GVISOR, { isDiskless: true }), withDisks }, entry(MICROVM));
     await host.ready();
     await waitFor(async () => (await runtimesOfTemplates()).join() === "gvisor,ready,gvisor,ready", {
@@ -125,6 +125,34 @@ describe("a host with several runtimes", () => {
     expect(lasting).toMatchObject({ runtime: "gvisor" });
     const keyOf = async (id: string) => readManifest(snapshotDir(layout, await snapshot(id)))!.templateKey;
     expect(await keyOf(lasting.id)).not.toBe(await keyOf((await create("auto")).id));
+  });
+
+  it("gives no volume that a microVM has written to, a clone of one neither, to a runtime for which the host mounts it", async () => {
+    await host.close("hibernate");
+    const mounting = entry({ ...GVISOR, buildKey: `${GVISOR.buildKey}-disk` }, { mountsVolumes: true }).runtime;
+    await open({ ...entry(GVISOR, { isDiskless: true, mountsVolumes: true }), withDisks: mounting }, entry(MICROVM));
+    await host.ready();
+    const [volumeId, cloneId] = [randomUUID(), randomUUID()];
+    const createWith = (runtime: Choice, id: string, readOnly = false) =>
+      execute({
+        ...{ name: "createSandbox", sandboxId: newSandboxId(), from: { template: "base" }, runtime, env: {} },
+        ...{ persistent: false, volumes: [{ volumeId: id, name: "data", path: "/mnt/data", readOnly }] },
+      });
+    await execute({ name: "createVolume", volumeId, volumeName: "data", sizeBytes: 16 * 1_048_576 });
+    const first = await createWith("auto", volumeId);
+    expect(first).toMatchObject({ runtime: "gvisor" });
+    await execute({ name: "deleteSandbox", sandboxId: first.id });
+    // Of what it only reads, a microVM has a copy.
+    expect(await createWith("microvm", volumeId, true)).toMatchObject({ runtime: "qemu" });
+    const again = await createWith("gvisor", volumeId);
+    await execute({ name: "deleteSandbox", sandboxId: again.id });
+    const microvm = await createWith("microvm", volumeId);
+    await execute({ name: "cloneVolume", volumeId: cloneId, volumeName: "clone", from: volumeId, isSnapshot: false });
+    await execute({ name: "deleteSandbox", sandboxId: microvm.id });
+    for (const id of [volumeId, cloneId]) {
+      await expect(createWith("gvisor", id)).rejects.toMatchObject({ code: "volume.incompatible" });
+      expect(await createWith("auto", id)).toMatchObject({ runtime: "qemu" });
+    }
   });
 
   it("says which runtimes it has, which it has not and why", async () => {

@@ -2,13 +2,17 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crashPoint } from "@pandastack/platform";
 import { run } from "../../processes/run.ts";
-import { DISK } from "./root-disk.ts";
+import { volumeFileName, type VolumePlan } from "../runtime.ts";
+import type { DiskMount } from "./private-mounts.ts";
+import { DISK, placeDisk, placeVolumes } from "./root-disk.ts";
+import { DRIVES, growUnmounted, volumeDir } from "./volume-mounts.ts";
 
 /**
  * What a machine has on the host, in its run folder, not on the pool: a sandbox's process would keep the pool in use. On the
  * pool is nothing but its disk, where it has one.
  *
  *     config.json  the container, as runsc reads it
+ *     volume0-3/   the same of volumes
  *     root/        empty; where the sandbox has a disk, that is what its processes see here
  *     console      a pipe: what the agent and programs say on the console
  *     console.log  what was read from it
@@ -22,6 +26,7 @@ export interface MachineFiles {
 }
 
 export const diskPath = (files: MachineFiles): string => join(files.poolDir, DISK);
+export const volumePath = (files: MachineFiles, drive: number): string => join(files.poolDir, volumeFileName(drive));
 export const configPath = (files: MachineFiles): string => join(files.dir, "config.json");
 export const rootDir = (files: MachineFiles): string => join(files.dir, "root");
 export const consolePath = (files: MachineFiles): string => join(files.dir, "console");
@@ -36,6 +41,25 @@ export async function makeMachineFiles(files: MachineFiles): Promise<void> {
   mkdirSync(runscRoot(files), { recursive: true, mode: 0o711 });
   if (!existsSync(consolePath(files))) await run("mkfifo", ["-m", "0600", "--", consolePath(files)]);
   crashPoint("host.machine.files-made");
+}
+
+/** Empty, since volumes are mounted on them where only the machine's processes see it. */
+export function makeVolumeDirs(files: MachineFiles): string[] {
+  const dirs = DRIVES.map((drive) => volumeDir(files.dir, drive));
+  for (const dir of dirs) mkdirSync(dir, { recursive: true, mode: 0o755 });
+  return dirs;
+}
+
+/** A machine's images, and where each is mounted. */
+export async function placeDisks(
+  files: MachineFiles,
+  root: VolumePlan["source"],
+  volumes: readonly VolumePlan[] = [],
+): Promise<DiskMount[]> {
+  await placeVolumes(files.poolDir, volumes);
+  for (const { drive } of volumes) await growUnmounted(volumePath(files, drive));
+  const disk = { image: await placeDisk(files.poolDir, root), dir: rootDir(files) };
+  return [disk, ...volumes.map(({ drive }) => ({ image: volumePath(files, drive), dir: volumeDir(files.dir, drive) }))];
 }
 
 export function writeConfig(files: MachineFiles, spec: Record<string, unknown>): void {

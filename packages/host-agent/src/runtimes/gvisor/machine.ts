@@ -1,18 +1,20 @@
-import { open, readdir, rename, rm, truncate } from "node:fs/promises";
+import { copyFile, open, readdir, rename, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
-import { mkdirSync } from "node:fs";
+import { constants, mkdirSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { crashPoint } from "@pandastack/platform";
+import { flushImage } from "../../pool/index.ts";
 import type { ConsoleText, ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
 import { connectAgent } from "./agent-channel.ts";
 import { Console } from "./console.ts";
 import { command, killContainer, stateOf, type Container } from "./container.ts";
 import { CHECKPOINT_FILES, writeImage } from "./image.ts";
 import { Life } from "./life.ts";
-import { diskPath, removeMachineFiles } from "./machine-files.ts";
+import { diskPath, removeMachineFiles, volumePath } from "./machine-files.ts";
 import { cpuMs, guestMemoryBytes, sandboxMemoryBytes } from "./memory.ts";
-import { copyDisk, DISK, flushDisk } from "./root-disk.ts";
+import { imagesIn } from "./root-disk.ts";
 import { CONTAINER_LAYOUTS } from "./spec.ts";
+import { growMounted, volumeDir } from "./volume-mounts.ts";
 
 /** Of a checkpoint under way, in the image's folder. */
 const UNFINISHED = "unfinished";
@@ -76,19 +78,24 @@ export class GvisorMachine implements Machine {
   async snapshot(options: SnapshotOptions): Promise<SnapshotOutcome> {
     const { imageDir, durable } = options;
     const { disk } = this;
+    const { poolDir } = this.#container.files;
+    const images = disk === undefined ? [] : imagesIn(poolDir);
     const wasRunning = !this.#isPaused;
     this.#describe(imageDir);
     // A container for a copy is made with its disk, which is not there yet.
     if (disk === undefined) options.onLaidOut?.();
     crashPoint("host.image.laid-out");
     // What is written now does not have to be while it stands still.
-    if (disk !== undefined) await flushDisk(disk);
+    for (const name of images) await flushImage(join(poolDir, name));
     const began = performance.now();
     if (!options.resume || disk !== undefined) await this.pause();
     crashPoint("host.image.stopped");
     try {
       await this.#checkpoint(imageDir);
-      if (disk !== undefined) await copyDisk(disk, join(imageDir, DISK));
+      for (const name of images) {
+        await flushImage(join(poolDir, name));
+        await copyFile(join(poolDir, name), join(imageDir, name), constants.COPYFILE_FICLONE_FORCE);
+      }
       crashPoint("host.image.written");
     } finally {
       if (options.resume && wasRunning) await this.resume();
@@ -97,8 +104,7 @@ export class GvisorMachine implements Machine {
     const unfinished = join(imageDir, UNFINISHED);
     for (const name of CHECKPOINT_FILES) await rename(join(unfinished, name), join(imageDir, name));
     await rm(unfinished, { recursive: true });
-    const files = disk === undefined ? CHECKPOINT_FILES : [...CHECKPOINT_FILES, DISK];
-    if (durable) await Promise.all(files.map((name) => flush(join(imageDir, name))));
+    if (durable) await Promise.all([...CHECKPOINT_FILES, ...images].map((name) => flush(join(imageDir, name))));
     return { pausedMs, dirtyBytes: guestMemoryBytes(this.record.pid) };
   }
 
@@ -123,8 +129,9 @@ export class GvisorMachine implements Machine {
     }
   }
 
-  announceVolume(): Promise<void> {
-    return Promise.resolve();
+  async announceVolume(drive: number): Promise<void> {
+    const { files } = this.#container;
+    await growMounted(volumePath(files, drive), volumeDir(files.dir, drive));
   }
 
   async stop(): Promise<void> {

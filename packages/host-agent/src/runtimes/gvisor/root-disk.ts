@@ -1,54 +1,51 @@
-import { constants, chmodSync, closeSync, linkSync, mkdirSync, openSync, readSync } from "node:fs";
+import { constants, chmodSync, closeSync, existsSync, linkSync, mkdirSync, openSync, readSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { crashPoint, waitFor } from "@pandastack/platform";
-import { loopDevicesOf } from "../../pool/index.ts";
+import { crashPoint } from "@pandastack/platform";
+import { flushImage, untilUnmounted } from "../../pool/index.ts";
 import { run } from "../../processes/run.ts";
+import { volumeFileName, type VolumePlan } from "../runtime.ts";
 import { AGENT_PATH } from "./addresses.ts";
+import { DRIVES } from "./volume-mounts.ts";
 
 /** A root disk's name in a machine's and in an image's folder on the pool. */
 export const DISK = "disk";
-
-const UNMOUNT_TIMEOUT_MS = 20_000;
-const UNMOUNT_POLL_MS = 2;
 
 /**
  * A machine's disk, an ext4 image with which the host's kernel alone has dealt: a sandbox makes files in it, and never sees its
  * blocks. So the kernel may mount it, where it must not mount what a guest's kernel could have written.
  */
-export async function placeDisk(dir: string, source: { takeOver: string } | { copyOf: string }): Promise<string> {
-  const disk = join(dir, DISK);
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  if ("takeOver" in source) {
-    await untilUnmounted(source.takeOver);
-    linkSync(source.takeOver, disk);
-  } else {
-    await copyFile(source.copyOf, disk, constants.COPYFILE_FICLONE_FORCE);
-    chmodSync(disk, 0o600);
-  }
+export async function placeDisk(dir: string, source: { link: string } | { copyOf: string }): Promise<string> {
+  const disk = await placeImage(dir, DISK, source);
   crashPoint("host.machine.disk-placed");
   return disk;
 }
 
-/** The kernel lets go of a dead machine's disk a moment after its last process: two mounts of one file system would destroy it. */
-export async function untilUnmounted(image: string): Promise<void> {
-  await waitFor(async () => (await loopDevicesOf(image)).length === 0, {
-    timeoutMs: UNMOUNT_TIMEOUT_MS,
-    intervalMs: UNMOUNT_POLL_MS,
-    message: `${image} is still mounted by a machine that has ended`,
-  });
+/** Volumes' images beside it: each by another name of its own file, or a copy. */
+export async function placeVolumes(dir: string, plans: readonly VolumePlan[]): Promise<void> {
+  for (const { drive, source } of plans) {
+    if ("copyOf" in source) await flushImage(source.copyOf);
+    await placeImage(dir, volumeFileName(drive), source);
+    crashPoint("host.machine.volume-placed");
+  }
 }
 
-/** All that has been written to a disk that is mounted is in its image, on return: it is whole after its journal is replayed. */
-export async function flushDisk(image: string): Promise<void> {
-  for (const device of await loopDevicesOf(image)) await run("blockdev", ["--flushbufs", device]);
+async function placeImage(dir: string, name: string, source: VolumePlan["source"]): Promise<string> {
+  const image = join(dir, name);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  if ("link" in source) {
+    await untilUnmounted(source.link);
+    linkSync(source.link, image);
+  } else {
+    await copyFile(source.copyOf, image, constants.COPYFILE_FICLONE_FORCE);
+    chmodSync(image, 0o600);
+  }
+  return image;
 }
 
-/** A copy of a disk at this instant, of which nobody writes to at the moment. */
-export async function copyDisk(disk: string, to: string): Promise<void> {
-  await flushDisk(disk);
-  await copyFile(disk, to, constants.COPYFILE_FICLONE_FORCE);
-}
+/** Names of the images that a machine has: its disk and its volumes. */
+export const imagesIn = (dir: string): string[] =>
+  [DISK, ...DRIVES.map(volumeFileName)].filter((name) => existsSync(join(dir, name)));
 
 /** In a mount namespace that ends with it. The image is set-up's own; nothing has written to it yet. */
 const FURNISH = `set -eu

@@ -15,15 +15,25 @@ import type {
   RestorePlan,
   RunningMachine,
   Runtime,
+  VolumePlan,
 } from "../runtime.ts";
 import { command, createContainer, killContainer, readPid, stateOf, type Container } from "./container.ts";
 import { readImage } from "./image.ts";
-import { makeMachineFiles, removeMachineFiles, rootDir, writeConfig, type MachineFiles } from "./machine-files.ts";
+import {
+  makeMachineFiles,
+  makeVolumeDirs,
+  placeDisks,
+  removeMachineFiles,
+  rootDir,
+  writeConfig,
+  type MachineFiles,
+} from "./machine-files.ts";
 import { GvisorMachine } from "./machine.ts";
-import { DISK, furnishDisk, isErofs, placeDisk } from "./root-disk.ts";
+import { DISK, furnishDisk, isErofs } from "./root-disk.ts";
 import type { RunscBuild } from "./runsc.ts";
 import { CONTAINER_LAYOUTS, containerSpec, overlayMb } from "./spec.ts";
 import { isPaused } from "./state.ts";
+import { volumeDevice } from "./volume-mounts.ts";
 
 /** The sentry with its buffers and page tables, beside the guest's memory. */
 const SENTRY_MEMORY_MB = 192;
@@ -51,7 +61,8 @@ export class GvisorRuntime implements Runtime {
   readonly name = "gvisor" as const;
   readonly isolation = "gvisor" as const;
   readonly imageDisk = DISK;
-  readonly takesNoVolumes = true as const;
+  readonly mountsVolumes = true as const;
+  readonly volumeDevice = volumeDevice;
   readonly rootImage?: "erofs";
   readonly isDiskless?: true;
   readonly diskMb?: (size: MachineSize) => number;
@@ -83,7 +94,7 @@ export class GvisorRuntime implements Runtime {
   async boot(plan: BootPlan): Promise<RunningMachine> {
     return this.#undoing(plan, async () => {
       const token = newHexId(TOKEN_BYTES);
-      const root = isErofs(plan.rootDisk) ? { erofs: plan.rootDisk } : { takeOver: plan.rootDisk };
+      const root = isErofs(plan.rootDisk) ? { erofs: plan.rootDisk } : { link: plan.rootDisk };
       const container = await this.#create(plan, { build: this.#options.build, root, token });
       await command(container, "start", plan.machineId);
       return this.#running(container, token);
@@ -163,19 +174,21 @@ export class GvisorRuntime implements Runtime {
   }
 
   async #create(
-    plan: MachinePlan,
+    plan: MachinePlan & { readonly volumes?: readonly VolumePlan[] },
     { build, root, token }: { build: RunscBuild; root: Root; token: string },
   ): Promise<Container> {
     const { machineId, slot, size } = plan;
     const files = this.#files(plan);
-    const [netns, disk] = await Promise.all([
+    const [netns, disks] = await Promise.all([
       readyGuestNetns(slot),
-      "erofs" in root ? undefined : placeDisk(files.poolDir, root),
+      "erofs" in root ? [] : placeDisks(files, root, plan.volumes),
       makeMachineFiles(files),
     ]);
     const erofs = "erofs" in root ? root.erofs : undefined;
     const { boundsLayer } = build.features;
-    writeConfig(files, containerSpec({ slot, size, erofs, boundsLayer, rootDir: rootDir(files), netns, token }));
+    const volumeDirs = erofs === undefined ? makeVolumeDirs(files) : [];
+    const spec = { slot, size, erofs, boundsLayer, rootDir: rootDir(files), volumeDirs, netns, token };
+    writeConfig(files, containerSpec(spec));
     const cgroup = this.#options.cgroups.make(machineId, limitedOf(plan).size);
     crashPoint("host.machine.cgroup-made");
     return createContainer({
@@ -183,7 +196,7 @@ export class GvisorRuntime implements Runtime {
       files,
       build,
       cgroup,
-      disks: disk === undefined ? [] : [{ image: disk, dir: rootDir(files) }],
+      disks,
       // Not the one in its environment, which everyone inside can read.
       state: { runscKey: build.key, ...(erofs !== undefined && { erofs }), token: newHexId(TOKEN_BYTES) },
       buildKey: buildKeyOf(build, erofs === undefined ? "disk" : "memory"),
@@ -227,7 +240,7 @@ export class GvisorRuntime implements Runtime {
 }
 
 /** A root file system that stays where it is, or a disk: this very one, or a copy of it. */
-type Root = { readonly erofs: string } | { readonly takeOver: string } | { readonly copyOf: string };
+type Root = { readonly erofs: string } | VolumePlan["source"];
 
 export const buildKeyOf = ({ key }: Pick<RunscBuild, "key">, files: keyof typeof CONTAINER_LAYOUTS): string =>
   `${key}-${CONTAINER_LAYOUTS[files]}`;

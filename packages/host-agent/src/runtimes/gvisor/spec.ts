@@ -2,9 +2,10 @@ import type { MachineSize } from "../runtime.ts";
 import type { NetworkSlot } from "../../network/slot.ts";
 import { AGENT_PATH, AGENT_PORT, TOKEN_VARIABLE } from "./addresses.ts";
 import { userMappings } from "./user-range.ts";
+import { volumeDevice } from "./volume-mounts.ts";
 
 /** Layouts of containers with their files in memory and on a disk. What changes here changes what a checkpoint can be restored into: bump it. */
-export const CONTAINER_LAYOUTS = { memory: "gvisor-4", disk: "gvisor-disk-1" } as const;
+export const CONTAINER_LAYOUTS = { memory: "gvisor-4", disk: "gvisor-disk-2" } as const;
 
 const MIB = 1_048_576;
 const CPU_PERIOD_US = 100_000;
@@ -52,6 +53,8 @@ export interface ContainerPlan {
   readonly boundsLayer: boolean;
   /** What the machine's disk is mounted on; else an empty folder. */
   readonly rootDir: string;
+  /** Folders that become the places of volumes; of a container with a disk. */
+  readonly volumeDirs: readonly string[];
   /** Name of the netns with the guest's end of the slot. */
   readonly netns: string;
   /** What the agent lets in at first. A restored one has the token of its image. */
@@ -98,6 +101,12 @@ export function containerSpec(plan: ContainerPlan): Record<string, unknown> {
       { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] },
       memory("/run", "755"),
       memory("/tmp", "1777"),
+      ...plan.volumeDirs.map((source, drive) => ({
+        destination: volumeDevice(drive),
+        type: "bind",
+        source,
+        options: ["nosuid", "nodev", "rw"],
+      })),
     ],
     annotations: plan.erofs === undefined ? {} : inMemory(plan.erofs, plan),
     linux: {

@@ -1,4 +1,5 @@
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { OPEN_NETWORK, type HostCommand, type HostSandbox } from "@pandastack/contracts/host";
 import { Refusal, crashPoint, markStep } from "@pandastack/platform";
 import { sandboxDir, snapshotDir } from "../../files/layout.ts";
@@ -13,6 +14,7 @@ import { keepDisk } from "../disk.ts";
 import { requireBootable, withDiskOf } from "../waking.ts";
 import { attachNew, type Attachments } from "../volumes/attach.ts";
 import { flushInGuest } from "../volumes/flush.ts";
+import { handVolumesTo, isForeign } from "../volumes/hand-over.ts";
 import { requireRoomBeside } from "../volumes/room.ts";
 
 type Create = Extract<HostCommand, { name: "createSandbox" }>;
@@ -47,10 +49,12 @@ async function create(context: HostContext, command: Create, answering: Answerin
     inherited: image.manifest.volumes ?? [],
     imageDir: image.dir,
     isCold: image.coldWhy !== null,
+    runtime: image.runtime,
   });
   using _room = await context.admission.reserve({ machines: { count: 1, memoryMb: image.manifest.memoryMb } });
   markStep("admission");
   const { runtime } = image;
+  handVolumesTo(context, runtime, command.volumes ?? []);
   const { slots } = context;
   const network = command.network ?? OPEN_NETWORK;
   const started = await start(context, command, image, attachments);
@@ -140,6 +144,7 @@ async function imageFor(context: HostContext, command: Create): Promise<SourceIm
     const entry = runtimes.choose(command.runtime, {
       disk: command.persistent,
       volumes: (command.volumes ?? []).length > 0,
+      foreignVolumes: (command.volumes ?? []).some((volume) => isForeign(context, volume)),
     });
     const { dir, manifest } = await templates.image(command.from, entry);
     return { dir, manifest, runtime: entry.runtime, snapshotId: null, coldWhy: null };
@@ -150,6 +155,11 @@ async function imageFor(context: HostContext, command: Create): Promise<SourceIm
   if (!manifest) throw new Refusal("snapshot.not_found", `there is no snapshot ${id}`);
   runtimes.requireSame(command.runtime, manifest.runtime);
   const { runtime } = runtimes.require(manifest.runtime);
+  if ((command.volumes ?? []).length > 0 && runtime.isDiskless === true && !existsSync(join(dir, runtime.imageDisk)))
+    throw new Refusal(
+      "runtime.unavailable",
+      "the sandbox that this snapshot was taken of has its files in memory, and so has its copies: they cannot have volumes",
+    );
   const coldWhy = isLoadable(manifest, runtime) ? null : requireBootable(runtime, dir, manifest);
   return { dir, manifest, runtime, snapshotId: id, coldWhy };
 }

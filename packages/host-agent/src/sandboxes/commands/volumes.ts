@@ -4,7 +4,7 @@ import { Refusal, crashPoint } from "@pandastack/platform";
 import { volumeFile } from "../../files/layout.ts";
 import type { Answering } from "../commit.ts";
 import type { HostContext } from "../context.ts";
-import { growInGuest } from "../volumes/attach.ts";
+import { deviceOf, growInGuest } from "../volumes/attach.ts";
 import { copyVolume, placeVolume, withRoomRefused } from "../volumes/copy.ts";
 import { flushInGuest } from "../volumes/flush.ts";
 import type { VolumeRecord } from "../volumes/registry.ts";
@@ -23,7 +23,8 @@ export async function createVolume(
     await requireVolumeRoom(context, sizeBytes, `volume "${volumeName}"`);
     await placeVolume(context, volumeId, (path) => context.volumeImages.make({ path, name: volumeName, sizeBytes }));
   });
-  return enter(context, { id: volumeId, name: volumeName, sizeBytes, isSnapshot: false, sharedBytes: 0 }, answering);
+  const made = { id: volumeId, name: volumeName, sizeBytes, isSnapshot: false, sharedBytes: 0, isHostWritten: true };
+  return enter(context, made, answering);
 }
 
 /** What is on it now, as a volume of its own. Of one that is in use: everything that the guest has written up to here. */
@@ -44,8 +45,9 @@ export async function cloneVolume(
       sizeBytes: source.sizeBytes,
     }),
   );
-  const { sizeBytes } = source;
-  return enter(context, { id: volumeId, name: volumeName, sizeBytes, isSnapshot, sharedBytes }, answering);
+  const { sizeBytes, isHostWritten = false } = source;
+  const made = { id: volumeId, name: volumeName, sizeBytes, isSnapshot, sharedBytes, isHostWritten };
+  return enter(context, made, answering);
 }
 
 /** The file first, then the journal, then the guest that has it: it can be repeated from anywhere. */
@@ -89,7 +91,8 @@ async function growWhereAttached(context: HostContext, volume: VolumeRecord): Pr
     const grown = { ...attached, sizeBytes: volume.sizeBytes };
     await entry.machine.announceVolume(attached.drive);
     crashPoint("host.volume.announced");
-    await growInGuest(await entry.guest(), grown);
+    const { runtime } = context.runtimes.require(entry.record.runtime);
+    await growInGuest(await entry.guest(), grown, deviceOf(runtime));
     const volumes = entry.record.volumes?.map((one) => (one === attached ? grown : one));
     const record = { ...entry.record, volumes: volumes ?? [] };
     context.commit([{ putSandbox: { id: record.id, record } }]);
@@ -131,7 +134,7 @@ function enter(context: HostContext, given: Omit<VolumeRecord, "createdAt">, ans
   return result;
 }
 
-export function shown({ sharedBytes: _shared, ...volume }: VolumeRecord): HostVolume {
+export function shown({ sharedBytes: _shared, isHostWritten: _written, ...volume }: VolumeRecord): HostVolume {
   return volume;
 }
 

@@ -8,6 +8,7 @@ import { keepDisk } from "../disk.ts";
 import { networkOf, toHostSandbox, type SandboxRecord } from "../record.ts";
 import { mayRun } from "../rules.ts";
 import { planRestore, startCold, startFromImage, undoStart, type Started } from "../start.ts";
+import { handVolumesTo } from "../volumes/hand-over.ts";
 import { attachCold, attachWoken, beginTouching, type Attachments } from "../volumes/attach.ts";
 import { wakeSource, withDiskOf, type WakeSource } from "../waking.ts";
 import { resumeSandbox } from "./pause.ts";
@@ -32,6 +33,7 @@ export async function wakeSandbox(context: HostContext, sandboxId: string, answe
   const writable = (entry.record.volumes ?? []).filter((volume) => !volume.readOnly);
   const release = entry.state === "failed" ? volumes.claim(sandboxId, writable) : () => {};
   try {
+    handVolumesTo(context, context.runtimes.require(entry.record.runtime).runtime, writable);
     const { started, attachments } = await start(context, entry.record, source);
     crashPoint("host.wake.started");
     const bootMs = Math.round((performance.now() - began) * 10) / 10;

@@ -4,7 +4,7 @@ import { type SandboxVolume, VOLUMES_PER_SANDBOX } from "@pandastack/contracts/h
 import { Refusal, crashPoint, writeFileAtomic } from "@pandastack/platform";
 import { volumeFile } from "../../files/layout.ts";
 import type { GuestClient } from "../../guest/client.ts";
-import { volumeFileName, type VolumePlan } from "../../runtimes/runtime.ts";
+import { volumeFileName, type Runtime, type VolumePlan } from "../../runtimes/runtime.ts";
 import type { HostContext } from "../context.ts";
 import { keptCopy } from "../disk.ts";
 import type { SandboxRecord } from "../record.ts";
@@ -18,6 +18,11 @@ export interface Attachments {
   readonly settle: (guest: GuestClient) => Promise<void>;
 }
 
+/** What the guest is told that a drive's volume is. */
+export type DeviceOf = (drive: number) => string;
+export const deviceOf = (runtime: Pick<Runtime, "volumeDevice">): DeviceOf =>
+  runtime.volumeDevice === undefined ? devicePath : (drive) => runtime.volumeDevice!(drive);
+
 export const NO_ATTACHMENTS: Attachments = { attached: [], plans: [], settle: async () => {} };
 
 /**
@@ -27,9 +32,15 @@ export const NO_ATTACHMENTS: Attachments = { attached: [], plans: [], settle: as
  */
 export function attachNew(
   context: HostContext,
-  options: { asked: readonly SandboxVolume[]; inherited: readonly AttachedVolume[]; imageDir: string; isCold: boolean },
+  options: {
+    asked: readonly SandboxVolume[];
+    inherited: readonly AttachedVolume[];
+    imageDir: string;
+    isCold: boolean;
+    runtime: Runtime;
+  },
 ): Attachments {
-  const { asked, inherited, imageDir, isCold } = options;
+  const { asked, inherited, imageDir, isCold, runtime } = options;
   if (asked.length === 0 && inherited.length === 0) return NO_ATTACHMENTS;
   requireDistinct([...inherited, ...asked]);
   const taken = new Set(inherited.map((volume) => volume.drive));
@@ -43,6 +54,7 @@ export function attachNew(
     return { ...volume, drive: free[index]!, sizeBytes, copyBytes: volume.readOnly ? sizeBytes : 0 };
   });
   const toRead = inherited.map((volume) => ({ ...volume, readOnly: true, copyBytes: 0 }));
+  const device = deviceOf(runtime);
   return {
     attached: [...toRead, ...fresh],
     plans: [
@@ -53,9 +65,12 @@ export function attachNew(
       }),
     ],
     settle: async (guest) => {
-      if (isCold) await Promise.all(toRead.map((volume) => mount(guest, volume)));
-      else await Promise.all(inherited.filter((one) => !one.readOnly).map((volume) => makeReadOnly(guest, volume)));
-      await Promise.all(fresh.map((volume) => mount(guest, volume)));
+      if (isCold) await Promise.all(toRead.map((volume) => mount(guest, volume, device)));
+      else {
+        const written = inherited.filter((one) => !one.readOnly);
+        await Promise.all(written.map((volume) => makeReadOnly(guest, volume, device)));
+      }
+      await Promise.all(fresh.map((volume) => mount(guest, volume, device)));
     },
   };
 }
@@ -68,6 +83,7 @@ export function attachWoken(context: HostContext, record: SandboxRecord, imageDi
     const sizeBytes = context.volumes.records.get(volume.volumeId)?.sizeBytes ?? volume.sizeBytes;
     return volume.readOnly ? volume : { ...volume, sizeBytes };
   });
+  const device = deviceOf(context.runtimes.require(record.runtime).runtime);
   const grown = current.filter((volume, index) => volume.sizeBytes > volumes[index]!.sizeBytes);
   return {
     attached: current,
@@ -77,7 +93,7 @@ export function attachWoken(context: HostContext, record: SandboxRecord, imageDi
         : { drive: volume.drive, source: { link: volumeFile(context.layout, volume.volumeId) } },
     ),
     settle: async (guest) => {
-      await Promise.all(grown.map((volume) => growInGuest(guest, volume)));
+      await Promise.all(grown.map((volume) => growInGuest(guest, volume, device)));
     },
   };
 }
@@ -89,6 +105,7 @@ export function attachWoken(context: HostContext, record: SandboxRecord, imageDi
 export function attachCold(context: HostContext, record: SandboxRecord, imageDir: string | undefined): Attachments {
   const { volumes = [], id } = record;
   if (volumes.length === 0) return NO_ATTACHMENTS;
+  const device = deviceOf(context.runtimes.require(record.runtime).runtime);
   const attached = volumes.map((volume): AttachedVolume => {
     if (volume.readOnly) return volume;
     return { ...volume, sizeBytes: context.volumes.require(volume.volumeId).sizeBytes };
@@ -103,7 +120,7 @@ export function attachCold(context: HostContext, record: SandboxRecord, imageDir
         : copyFromImage(volume, imageDir);
     }),
     settle: async (guest) => {
-      await Promise.all(attached.map((volume) => mount(guest, volume)));
+      await Promise.all(attached.map((volume) => mount(guest, volume, device)));
     },
   };
 }
@@ -136,23 +153,23 @@ export const copyFromImage = (volume: AttachedVolume, imageDir: string): VolumeP
   source: { copyOf: join(imageDir, volumeFileName(volume.drive)) },
 });
 
-export async function makeReadOnly(guest: GuestClient, volume: AttachedVolume): Promise<void> {
+export async function makeReadOnly(guest: GuestClient, volume: AttachedVolume, device: DeviceOf): Promise<void> {
   await guest
-    .makeVolumeReadOnly({ device: devicePath(volume.drive), path: volume.path })
+    .makeVolumeReadOnly({ device: device(volume.drive), path: volume.path })
     .catch((error: unknown) => refuseMount(volume, "made read-only", error));
 }
 
-export async function growInGuest(guest: GuestClient, volume: AttachedVolume): Promise<void> {
+export async function growInGuest(guest: GuestClient, volume: AttachedVolume, device: DeviceOf): Promise<void> {
   const { drive, path, sizeBytes } = volume;
   await guest
-    .growVolume({ device: devicePath(drive), path, size_bytes: sizeBytes })
+    .growVolume({ device: device(drive), path, size_bytes: sizeBytes })
     .catch((error: unknown) => refuseMount(volume, "grown inside; it grows when it is attached next", error));
 }
 
-async function mount(guest: GuestClient, volume: AttachedVolume): Promise<void> {
+async function mount(guest: GuestClient, volume: AttachedVolume, device: DeviceOf): Promise<void> {
   const { drive, path, readOnly, sizeBytes } = volume;
   await guest
-    .mountVolume({ device: devicePath(drive), path, read_only: readOnly, size_bytes: sizeBytes })
+    .mountVolume({ device: device(drive), path, read_only: readOnly, size_bytes: sizeBytes })
     .catch((error: unknown) => refuseMount(volume, "mounted", error));
 }
 

@@ -2,10 +2,10 @@ import { join } from "node:path";
 import type { ForkVolumes } from "@pandastack/contracts/host";
 import { Refusal } from "@pandastack/platform";
 import { volumeFile } from "../../files/layout.ts";
-import { volumeFileName, type VolumePlan } from "../../runtimes/runtime.ts";
+import { volumeFileName, type Runtime, type VolumePlan } from "../../runtimes/runtime.ts";
 import type { HostContext } from "../context.ts";
 import type { SandboxRecord } from "../record.ts";
-import { NO_ATTACHMENTS, copyFromImage, makeReadOnly, type Attachments } from "./attach.ts";
+import { NO_ATTACHMENTS, copyFromImage, deviceOf, makeReadOnly, type Attachments } from "./attach.ts";
 import { copyVolume } from "./copy.ts";
 import type { AttachedVolume, VolumeRecord } from "./registry.ts";
 import { requireVolumeRoom } from "./room.ts";
@@ -49,9 +49,9 @@ export async function requireForkVolumes(
  */
 export async function forkVolumes(
   context: HostContext,
-  options: { parent: SandboxRecord; child: ForkChild; imageDir: string },
+  options: { parent: SandboxRecord; child: ForkChild; imageDir: string; runtime: Runtime },
 ): Promise<{ attachments: Attachments; clones: VolumeRecord[] }> {
-  const { parent, child, imageDir } = options;
+  const { parent, child, imageDir, runtime } = options;
   const volumes = parent.volumes ?? [];
   if (volumes.length === 0) return { attachments: NO_ATTACHMENTS, clones: [] };
   const wanted = Array.isArray(child.volumes) ? child.volumes : [];
@@ -69,11 +69,13 @@ export async function forkVolumes(
         continue;
       }
       const { volumeId, name } = clone;
-      const { sizeBytes } = context.volumes.records.get(volume.volumeId) ?? volume;
+      const source = context.volumes.records.get(volume.volumeId);
+      const { sizeBytes } = source ?? volume;
       const from = join(imageDir, volumeFileName(volume.drive));
       const sharedBytes = await context.allocating(() => copyVolume(context, { from, volumeId, name, sizeBytes }));
       const createdAt = new Date().toISOString();
-      clones.push({ id: volumeId, name, sizeBytes, isSnapshot: false, sharedBytes, createdAt });
+      const isHostWritten = source?.isHostWritten === true;
+      clones.push({ id: volumeId, name, sizeBytes, isSnapshot: false, sharedBytes, isHostWritten, createdAt });
       attached.push({ ...volume, volumeId, name });
       plans.push({ drive: volume.drive, source: { link: volumeFile(context.layout, volumeId) } });
     }
@@ -82,7 +84,7 @@ export async function forkVolumes(
     throw error;
   }
   const settle: Attachments["settle"] = async (guest) => {
-    await Promise.all(toBeRead.map((volume) => makeReadOnly(guest, volume)));
+    await Promise.all(toBeRead.map((volume) => makeReadOnly(guest, volume, deviceOf(runtime))));
   };
   return { attachments: { attached, plans, settle }, clones };
 }

@@ -5,6 +5,11 @@ import { Refusal } from "@pandastack/platform";
 export interface VolumeRecord extends HostVolume {
   /** Bytes that it shared with another when it was made as a copy: as many more may be needed when either is rewritten. */
   readonly sharedBytes: number;
+  /**
+   * No guest's kernel has had its blocks: its file system was made and written by this host's kernel alone, which so may mount it.
+   * Absent: one may have, or nobody knows.
+   */
+  readonly isHostWritten?: boolean;
 }
 
 /** A volume as a sandbox's record has it. */

@@ -1,0 +1,24 @@
+import { waitFor } from "@pandastack/platform";
+import { run } from "../processes/run.ts";
+import { loopDevicesOf } from "./loop.ts";
+
+const UNMOUNT_TIMEOUT_MS = 20_000;
+const UNMOUNT_POLL_MS = 2;
+
+/** The kernel lets go of a dead machine's disk a moment after its last process: two mounts of one file system would destroy it. */
+export async function untilUnmounted(image: string): Promise<void> {
+  await waitFor(async () => (await loopDevicesOf(image)).length === 0, {
+    timeoutMs: UNMOUNT_TIMEOUT_MS,
+    intervalMs: UNMOUNT_POLL_MS,
+    message: `${image} is still mounted by a machine that has ended`,
+  });
+}
+
+/**
+ * All that has been written to a file system that this kernel has mounted is in its image, on return: a copy of that is whole once
+ * its journal has been replayed. Nothing to do for others. By its device, since what is mounted is in namespaces of machines,
+ * where no path is to be trusted.
+ */
+export async function flushImage(image: string): Promise<void> {
+  for (const device of await loopDevicesOf(image)) await run("blockdev", ["--flushbufs", device]);
+}

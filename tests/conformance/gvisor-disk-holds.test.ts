@@ -1,0 +1,96 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { waitFor } from "@pandastack/platform";
+import { openGvisorHost } from "./gvisor-host.ts";
+import { missingForMachines } from "./qemu-host.ts";
+import type { Box } from "./suite/box.ts";
+import type { Target } from "./suite/target.ts";
+import { World } from "./suite/world.ts";
+
+/** What gVisor promises of sandboxes with a disk, beside what every runtime does. */
+describe.skipIf(missingForMachines() !== undefined)("gVisor with disks holds", () => {
+  let target: Target;
+  let world: World;
+  beforeAll(async () => {
+    target = await openGvisorHost("disk");
+    world = new World(target);
+  });
+  afterAll(async () => {
+    await world?.tidy();
+    await target?.close();
+  });
+
+  const create = (): Promise<Box> => world.create({ template: "base" }, { persistent: true });
+  const untilCold = (box: Box): Promise<unknown> =>
+    waitFor(
+      () => {
+        const { state, bootMode } = target.host.sandbox(box.id);
+        return state === "running" && bootMode === "cold";
+      },
+      { timeoutMs: 60_000, intervalMs: 20, message: "it is not started from its disk" },
+    );
+  /** Of this server's machines. */
+  const gofers = (): number[] =>
+    readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .filter((pid) => {
+        try {
+          const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+          return words.includes("gofer") && words.some((word) => word.startsWith(`${target.folders[1]}/m/`));
+        } catch {
+          return false;
+        }
+      })
+      .map(Number);
+
+  test("a disk is as large as is said; one that is full says so and ends nothing", async () => {
+    const box = await create();
+    const [sizeMb, freeMb] = (await box.text("df -m --output=size,avail / | tail -1")).trim().split(/\s+/).map(Number);
+    const { diskMb } = target.host.sandbox(box.id);
+    expect(sizeMb! / diskMb, "what a file system itself takes is little").toBeGreaterThan(0.95);
+    expect(sizeMb!).toBeLessThanOrEqual(diskMb);
+    await box.text(`fallocate -l ${freeMb! - 20}M /root/most`);
+    const full = await box.run("head -c 100000000 /dev/zero > /root/more");
+    expect(full.stderr).toMatch(/No space left on device/);
+    await box.text("rm /root/more; echo again > /root/file; sync");
+    await world.kill(box);
+    await untilCold(box);
+    expect(await box.text("cat /root/file; rm /root/most")).toBe("again");
+  });
+
+  test("files belong to the same users in every slot", async () => {
+    const box = await create();
+    await box.text(
+      "mkdir /root/d; echo x > /root/d/f; chown 1234:4321 /root/d/f; chmod 4750 /root/d/f; chown user /root/d; sync",
+    );
+    const look = "stat -c '%u %g %a %n' /root/d /root/d/f /etc/passwd /home/user";
+    const before = await box.text(look);
+    expect(before).toMatch(/^1234 4321 4750 /m);
+    const [child] = await world.fork(box, 1);
+    expect(await child!.text(look)).toBe(before);
+    await world.hibernate(box);
+    await world.wake(box);
+    expect(await box.text(look)).toBe(before);
+    await world.kill(box);
+    await untilCold(box);
+    expect(await box.text(look)).toBe(before);
+    expect(await box.text("echo mine > /root/d/g; stat -c %u /root/d/g")).toBe("0");
+  });
+
+  test("one whose gofer is killed has its files, goes on with them, and sleeps and wakes", async () => {
+    const others = new Set(gofers());
+    const box = await create();
+    await box.text("mkdir /root/d; echo kept > /root/d/file; (while :; do date > /root/d/now; sleep 0.1; done) &");
+    const gofer = gofers().find((pid) => !others.has(pid));
+    expect(gofer, "it has a gofer of its own").toBeDefined();
+    process.kill(gofer!, "SIGKILL");
+    await waitFor(() => !gofers().includes(gofer!), { timeoutMs: 10_000, message: "the gofer lives on" });
+    await box.text("echo more >> /root/d/file; mv /root/d/file /root/file; find /usr -newer /root/d | wc -l; sync");
+    await world.hibernate(box);
+    await world.wake(box);
+    expect(await box.text("cat /root/file")).toBe("kept\nmore");
+    await world.kill(box);
+    await untilCold(box);
+    expect(await box.text("cat /root/file")).toBe("kept\nmore");
+  });
+});
