@@ -50,6 +50,8 @@ test("activity and waking, as the contract's table has them", () => {
     operation.verb !== null && step("hibernated", operation.verb).kind === "wake-first";
   expect(names((operation) => !operation.isActivity && !wakes(operation))).toEqual([
     "addPort",
+    // Its calls are calls of their own.
+    "callSandboxMcp",
     "createPreview",
     "createPreviewToken",
     "deleteSandbox",
@@ -70,8 +72,11 @@ test("activity and waking, as the contract's table has them", () => {
   ]);
   expect(names((operation) => !operation.isActivity && wakes(operation))).toEqual([
     "getProcess",
+    // What contexts there are is in the sandbox's memory alone.
+    "listCodeContexts",
     "listFiles",
     "listProcesses",
+    "listReplSessions",
     "statFile",
   ]);
   expect(names((operation) => operation.isActivity && !wakes(operation))).toEqual([

@@ -59,7 +59,8 @@ async function run(sandbox: Sandbox, code: string, options: CodeOptions): Promis
       onStdout: (text) => process.stdout.write(text),
       onStderr: (text) => process.stderr.write(text),
       onResult: ({ text }) => process.stdout.write(`${text ?? "(no text; --json has it)"}\n`),
-      onError: ({ traceback }) => process.stderr.write(`${traceback}\n`),
+      // A shell says by its exit code alone that its last command failed.
+      onError: ({ name, traceback }) => name === "ExitStatus" || process.stderr.write(`${traceback}\n`),
     });
     return execution.exitCode;
   } catch (error) {
