@@ -32,6 +32,8 @@ export async function playRound(context: DeedContext, way: Exclude<Way, "templat
   const { server } = model;
   const name = way in deeds ? (way as DeedName) : "pause";
   await provide(model, random, name);
+  // What the way needs may be asleep, all of it.
+  if (fault.kind === "kill machine") await provide(model, random, "pause");
   if (fault.kind === "point") {
     if (fault.point === "host.machine.node-made")
       rmSync(join(server.poolDir, "nodes"), { recursive: true, force: true });
