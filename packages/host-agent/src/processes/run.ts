@@ -23,7 +23,7 @@ const DEFAULT_MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
 const ERROR_LINES = 8;
 
 /** System tools live in sbin, which is not on every user's PATH. LC_ALL=C keeps messages parseable. */
-const TOOL_ENV = {
+export const TOOL_ENV = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   LC_ALL: "C",
 };

@@ -3,6 +3,7 @@ import { waitFor } from "@pandastack/platform";
 import { CommandFailed, run } from "../../processes/run.ts";
 import { guestNetnsName, slotName, slotNumberOfName, TAP, UPLINK } from "../names.ts";
 import { insideCommands, MAKE_SCRIPT, outsideCommands } from "./commands.ts";
+import { rulesShell } from "./rules-shell.ts";
 import { shapingCommand } from "./shaping.ts";
 import { slotRules } from "./rules.ts";
 
@@ -72,7 +73,7 @@ export async function changeSlot(
   change: { rules: string; egressMbps?: number | null | undefined },
 ): Promise<void> {
   const name = slotName(serverId, number);
-  if (change.egressMbps === undefined) return void (await runInside(name, "nft", ["-f", "-"], change.rules));
+  if (change.egressMbps === undefined) return rulesShell.apply(`${NETNS_DIR}/${name}`, change.rules);
   const script = `${shapingCommand(change.egressMbps)}\nexec nft -f -`;
   await runInside(name, "sh", ["-ec", script], change.rules);
 }
