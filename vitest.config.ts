@@ -50,7 +50,7 @@ export default defineConfig({
       project("architecture", ["tests/architecture/**/*.test.ts"]),
       project("conformance-fake", ["tests/conformance/fake.test.ts"], { testTimeout: 30_000 }),
       project("conformance-gvisor", ["tests/conformance/gvisor*.test.ts"], { ...vm, retry: 0 }),
-      project("conformance-qemu", ["tests/conformance/qemu.test.ts"], vm),
+      project("conformance-qemu", ["tests/conformance/qemu*.test.ts"], vm),
       ...own,
     ],
   },

@@ -47,10 +47,11 @@ export interface MadeRuntime {
   readonly size: MachineSize;
 }
 
-/** A host agent over QEMU. Hardware isolation where KVM works, else emulation. */
-export function openQemuHost(): Promise<Target> {
+/** A host agent over QEMU. Hardware isolation where KVM works, else emulation. `ahead`: VMMs that wait for creates. */
+export function openQemuHost(options: { ahead?: number } = {}): Promise<Target> {
   let kvm: boolean | undefined;
   return openMachineHost({
+    ...options,
     name: "qemu",
     async make({ slots, ...parts }) {
       kvm ??= (
@@ -69,6 +70,7 @@ export function openQemuHost(): Promise<Target> {
 /** A whole host agent over a runtime with processes: own data folder, pool, network, server id. */
 export async function openMachineHost(options: {
   name: string;
+  ahead?: number;
   make: (parts: HostParts) => Promise<MadeRuntime>;
   markOf: (server: { layout: HostLayout; serverId: string }) => string;
   /** What set-up has made by the time of this start, where that is not always the same. */
@@ -97,7 +99,7 @@ export async function openMachineHost(options: {
     const slots = new NetworkSlots(network);
     cgroups = await openCgroups({ serverId, poolDir: layout.poolDir, runDir: HOST_RUN_DIR, log });
     const { runtime, size } = await options.make({ artifacts, layout, cgroups, slots, log });
-    const runtimes = new Runtimes([{ runtime, size, ahead: 0 }]);
+    const runtimes = new Runtimes([{ runtime, size, ahead: options.ahead ?? 0 }]);
     const host = await openSandboxHost({ layout, runtimes, artifacts, slots, mac: GUEST_MAC, log });
     opened = host;
     await host.ready();

@@ -55,7 +55,7 @@ export interface Runtime {
   prepare?(plan: RestorePlan): Promise<MachineRecord>;
 
   /** Images for which this is the same take what was prepared for one another. Absent or undefined: each only its own. */
-  preparedAlike?(imageDir: string): string | undefined;
+  preparedAlike?(imageDir: string, durable: boolean): string | undefined;
 
   /** Takes back a `prepare` or `prepareBlank` that no `restore` will use up. */
   discard?(plan: MachinePlan): Promise<void>;
@@ -115,6 +115,9 @@ export interface VolumePlan {
 
 /** A volume's file in a machine's and in an image's folder. */
 export const volumeFileName = (drive: number): string => `volume${drive}`;
+
+/** In an image's folder: what makes the wake of the one sandbox whose memory it is quick. Not part of its copies. */
+export const FOR_ITS_WAKE = "for-its-wake";
 
 export interface MachineSize {
   readonly cpus: number;

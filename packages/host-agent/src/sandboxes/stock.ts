@@ -35,7 +35,7 @@ export class Stock {
     const { cpus, memoryMb } = options.size;
     const common = { runtime, slots, size: { cpus, memoryMb }, log };
     this.#options = options;
-    this.#preparedFor = runtime.preparedAlike?.(imageDir);
+    this.#preparedFor = runtime.preparedAlike?.(imageDir, false);
     if (runtime.prepare) {
       const start = runtime.prepare.bind(runtime);
       this.#ready = new VmmsAhead({
@@ -57,13 +57,13 @@ export class Stock {
     const { imageDir, size } = this.#options;
     if (wanted.size.cpus !== size.cpus || wanted.size.memoryMb !== size.memoryMb) return undefined;
     const isDefault = wanted.imageDir === imageDir && !wanted.durable;
-    const plan = isDefault || this.#isAlike(wanted.imageDir) ? this.#ready?.take() : this.#blanks?.take();
+    const plan = isDefault || this.#isAlike(wanted) ? this.#ready?.take() : this.#blanks?.take();
     return plan && { ...plan, imageDir: wanted.imageDir, durable: wanted.durable };
   }
 
-  #isAlike(imageDir: string): boolean {
+  #isAlike({ imageDir, durable }: Pick<RestorePlan, "imageDir" | "durable">): boolean {
     const { runtime } = this.#options;
-    return runtime.preparedAlike?.(imageDir) === this.#preparedFor && this.#preparedFor !== undefined;
+    return runtime.preparedAlike?.(imageDir, durable) === this.#preparedFor && this.#preparedFor !== undefined;
   }
 
   /** Resolves with the first ones of each kind: whoever waits for a server to start does not wait for all of them. */

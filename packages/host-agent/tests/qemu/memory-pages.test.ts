@@ -4,7 +4,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { writeDirtyPages } from "../../src/runtimes/qemu/memory-pages.ts";
+import { placePages, writeDirtyPages } from "../../src/runtimes/qemu/memory-pages.ts";
 
 const PAGE = 4096;
 const PAGES = 1024;
@@ -39,9 +39,46 @@ test("exactly the changed pages are written over a copy of the file", async () =
   });
   try {
     await once(mapper.stdout, "data");
-    expect(writeDirtyPages({ pid: mapper.pid!, memoryFile, target })).toBe(changed.length * PAGE);
+    expect(writeDirtyPages({ pid: mapper.pid!, memoryFile, target })).toEqual({
+      bytes: changed.length * PAGE,
+      runs: [
+        [0, 3],
+        [100, 1],
+        [300, 2],
+        [1023, 1],
+      ],
+    });
     for (const page of changed) original[page * PAGE + 7] = 0xee;
     expect(readFileSync(target).equals(original)).toBe(true);
+  } finally {
+    mapper.stdin.end();
+    await once(mapper, "exit");
+  }
+});
+
+test("pages that are placed are what the process reads, are no one else's, and count as changed", async () => {
+  const memoryFile = join(dir, "memory");
+  const source = join(dir, "source");
+  const target = join(dir, "target");
+  const original = Buffer.alloc(PAGE * PAGES, 0x11);
+  const changed = Buffer.alloc(PAGE * PAGES, 0x22);
+  writeFileSync(memoryFile, original);
+  writeFileSync(source, changed);
+  copyFileSync(memoryFile, target);
+  const mapper = spawn("python3", ["-c", MAPPER, memoryFile, "[9]", "[5]"], { stdio: ["pipe", "pipe", "inherit"] });
+  try {
+    await once(mapper.stdout, "data");
+    const runs = [
+      [0, 1],
+      [5, 600],
+      [1023, 1],
+    ] as const;
+    placePages({ pid: mapper.pid!, memoryFile, source, runs });
+    expect(readFileSync(memoryFile).equals(original)).toBe(true);
+    expect(writeDirtyPages({ pid: mapper.pid!, memoryFile, target }).bytes).toBe(602 * PAGE);
+    for (const [first, count] of runs) changed.copy(original, first * PAGE, first * PAGE, (first + count) * PAGE);
+    expect(readFileSync(target).equals(original)).toBe(true);
+    expect(() => placePages({ pid: mapper.pid!, memoryFile, source, runs: [[PAGES, 1]] })).toThrow("is not mapped");
   } finally {
     mapper.stdin.end();
     await once(mapper, "exit");

@@ -78,6 +78,9 @@ export function linkMemory(files: MachineFiles, imageDir: string): void {
 /** True once everything of the image is in its place; false while it is being written (see `SnapshotOptions.onLaidOut`). */
 export const isImageWhole = (imageDir: string): boolean => existsSync(join(imageDir, DEVICES));
 
+/** Whether it was started from an image. */
+export const isRestored = (files: MachineFiles): boolean => existsSync(join(files.dir, DEVICES));
+
 /** What an image that was not whole yet when the VMM started has got since: device state, and the disk as it was at that instant. */
 export async function catchUp(files: MachineFiles, imageDir: string, diskIsOld: boolean): Promise<void> {
   linkSync(join(imageDir, DEVICES), join(files.dir, DEVICES));

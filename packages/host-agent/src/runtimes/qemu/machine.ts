@@ -5,11 +5,13 @@ import type { Duplex } from "node:stream";
 import { waitFor, crashPoint } from "@pandastack/platform";
 import { isAlive, ownMemoryBytes, processStat } from "../../processes/proc.ts";
 import type { ConsoleText, ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
+import { noteChanges } from "./changes.ts";
 import { rootDisk } from "./command-line.ts";
 import { Console } from "./console.ts";
 import { resumeWhenPoolHasRoom } from "./full-disk.ts";
-import { DEVICES, DISK, MEMORY, removeMachineFiles } from "./machine-files.ts";
+import { DEVICES, DISK, isRestored, MEMORY, removeMachineFiles } from "./machine-files.ts";
 import type { MemoryDumper } from "./memory-dump.ts";
+import type { DirtyPages } from "./memory-pages.ts";
 import { announceVolume, volumeFilesIn } from "./volumes.ts";
 import { connectAgent, killVmm, readLog, type Vmm } from "./vmm.ts";
 
@@ -88,9 +90,9 @@ export class QemuMachine implements Machine {
     const began = performance.now();
     if (wasRunning) await this.pause();
     crashPoint("host.image.stopped");
-    let dirtyBytes: number;
+    let dirty: DirtyPages;
     try {
-      [dirtyBytes] = await Promise.all([
+      [dirty] = await Promise.all([
         this.#dumper.dump({ pid: this.record.pid, memoryFile: join(dir, MEMORY), target: image.memory }),
         this.#vmm.qmp.command("xen-save-devices-state", { filename: "/vm/out/devices", live: false }),
         copyFile(this.disk, image.disk, constants.COPYFILE_FICLONE_FORCE),
@@ -103,9 +105,13 @@ export class QemuMachine implements Machine {
     const pausedMs = options.resume && wasRunning ? performance.now() - began : 0;
     await rename(join(dir, "out", "devices"), image.devices);
     await Promise.all([chmod(image.memory, 0o444), chmod(image.devices, 0o444), chmod(image.disk, 0o400)]);
+    // Of one that goes on, many may be made, who share the image's pages.
+    const changes =
+      options.resume || !isRestored(this.#vmm.files) ? undefined : await noteChanges(options.imageDir, dir, dirty.runs);
     const files = [image.memory, image.devices, image.disk, ...volumes.map(({ to }) => to)];
+    if (changes !== undefined) files.push(changes);
     if (options.durable) await Promise.all(files.map(flush));
-    return { pausedMs, dirtyBytes };
+    return { pausedMs, dirtyBytes: dirty.bytes };
   }
 
   async setDurable(durable: boolean): Promise<void> {

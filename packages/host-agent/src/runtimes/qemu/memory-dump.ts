@@ -1,19 +1,24 @@
 import { Worker } from "node:worker_threads";
-import type { DumpAnswer, DumpRequest } from "./memory-worker.ts";
+import type { DirtyPages } from "./memory-pages.ts";
+import type { MemoryWork, WorkAnswer, WorkRequest } from "./memory-worker.ts";
 
-/** Copies dirty pages off the main thread: tens of milliseconds in which every other sandbox goes on being served. */
+/** Copies guests' pages off the main thread: tens of milliseconds in which every other sandbox goes on being served. */
 export class MemoryDumper {
   #worker: Worker | undefined;
   #nextId = 1;
-  readonly #waiting = new Map<number, { resolve: (bytes: number) => void; reject: (error: Error) => void }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve: (done: DirtyPages | undefined) => void; reject: (error: Error) => void }
+  >();
 
-  dump(request: Omit<DumpRequest, "id">): Promise<number> {
-    const worker = (this.#worker ??= this.#start());
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      worker.postMessage({ id, ...request } satisfies DumpRequest);
-    });
+  /** See `writeDirtyPages`. */
+  async dump(work: Omit<Extract<MemoryWork, { kind: "dump" }>, "kind">): Promise<DirtyPages> {
+    return (await this.#ask({ kind: "dump", ...work }))!;
+  }
+
+  /** See `placePages`. */
+  async place(work: Omit<Extract<MemoryWork, { kind: "place" }>, "kind">): Promise<void> {
+    await this.#ask({ kind: "place", ...work });
   }
 
   /** Starts the thread before the first snapshot needs it. */
@@ -25,14 +30,23 @@ export class MemoryDumper {
     await this.#worker?.terminate();
   }
 
+  #ask(work: MemoryWork): Promise<DirtyPages | undefined> {
+    const worker = (this.#worker ??= this.#start());
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      worker.postMessage({ id, work } satisfies WorkRequest);
+    });
+  }
+
   #start(): Worker {
     const worker = new Worker(new URL("./memory-worker.ts", import.meta.url));
     worker.unref();
-    worker.on("message", (answer: DumpAnswer) => {
+    worker.on("message", (answer: WorkAnswer) => {
       const waiter = this.#waiting.get(answer.id);
       this.#waiting.delete(answer.id);
-      if ("bytes" in answer) waiter?.resolve(answer.bytes);
-      else waiter?.reject(new Error(`could not copy the machine's memory: ${answer.error}`));
+      if ("error" in answer) waiter?.reject(new Error(`could not copy the machine's memory: ${answer.error}`));
+      else waiter?.resolve(answer.done);
     });
     worker.on("error", (error) => {
       this.#worker = undefined;

@@ -1,15 +1,24 @@
 import { parentPort } from "node:worker_threads";
-import { writeDirtyPages } from "./memory-pages.ts";
+import { placePages, writeDirtyPages, type DirtyPages, type PageRun } from "./memory-pages.ts";
 
-export type DumpRequest = { id: number; pid: number; memoryFile: string; target: string };
-export type DumpAnswer = { id: number; bytes: number } | { id: number; error: string };
+export type MemoryWork =
+  | { readonly kind: "dump"; readonly pid: number; readonly memoryFile: string; readonly target: string }
+  | {
+      readonly kind: "place";
+      readonly pid: number;
+      readonly memoryFile: string;
+      readonly source: string;
+      readonly runs: readonly PageRun[];
+    };
+export type WorkRequest = { readonly id: number; readonly work: MemoryWork };
+export type WorkAnswer = { id: number; done: DirtyPages | undefined } | { id: number; error: string };
 
-parentPort!.on("message", (request: DumpRequest) => {
-  let answer: DumpAnswer;
+parentPort!.on("message", ({ id, work }: WorkRequest) => {
+  let answer: WorkAnswer;
   try {
-    answer = { id: request.id, bytes: writeDirtyPages(request) };
+    answer = { id, done: work.kind === "dump" ? writeDirtyPages(work) : placePages(work) };
   } catch (error) {
-    answer = { id: request.id, error: error instanceof Error ? error.message : String(error) };
+    answer = { id, error: error instanceof Error ? error.message : String(error) };
   }
   parentPort!.postMessage(answer);
 });

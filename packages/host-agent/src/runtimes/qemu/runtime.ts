@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { createHash } from "node:crypto";
-import { crashPoint, markStep } from "@pandastack/platform";
+import { crashPoint, invariant, markStep } from "@pandastack/platform";
 import type { Isolation } from "@pandastack/contracts/host";
 import type { Cgroups, CgroupStatus } from "../../cgroups/index.ts";
 import { machineDir, machineRunDir, type HostLayout } from "../../files/layout.ts";
@@ -17,11 +17,13 @@ import type {
   Runtime,
 } from "../runtime.ts";
 import type { NetworkSlot } from "../../network/slot.ts";
+import { keepChanges, mappedFor, readChanges } from "./changes.ts";
 import { JAIL_INITRD, JAIL_KERNEL, MACHINE_LAYOUT, qemuArguments, type CommandLineOptions } from "./command-line.ts";
 import { EMULATED_CPU, cpuFeaturesKey, hostTscKhz } from "./cpu-features.ts";
 import { jailCommand } from "./jail.ts";
 import {
   DISK,
+  MEMORY,
   catchUp,
   isImageWhole,
   linkMemory,
@@ -93,7 +95,14 @@ export class QemuRuntime implements Runtime {
     return (await started).record;
   }
 
+  /** Those that wait have a disk that is not durable. */
+  preparedAlike(imageDir: string, durable: boolean): string | undefined {
+    return durable ? undefined : mappedFor(imageDir);
+  }
+
   async prepare(plan: RestorePlan): Promise<MachineRecord> {
+    const waiting = this.#prepared.get(plan.machineId);
+    if (waiting) return (await waiting).vmm.record;
     const started = this.#startEmpty(plan);
     this.#prepared.set(plan.machineId, started);
     started.catch(() => this.#prepared.delete(plan.machineId));
@@ -104,10 +113,11 @@ export class QemuRuntime implements Runtime {
     const waiting = this.#prepared.get(plan.machineId);
     this.#prepared.delete(plan.machineId);
     return this.#undoing(plan, async () => {
-      const { vmm, channel, imageWasWhole } = await (waiting ?? this.#startEmpty(plan));
+      const empty = await (waiting ?? this.#startEmpty(plan));
+      const { vmm, channel } = empty;
       markStep("vmm");
       const { volumes = [] } = plan;
-      await catchUp(vmm.files, plan.imageDir, !imageWasWhole);
+      await this.#adapt(empty, plan);
       await plugVolumes(vmm, volumes);
       await loadDevices(vmm);
       markStep("devices");
@@ -168,8 +178,27 @@ export class QemuRuntime implements Runtime {
       linkMemory(files, plan.imageDir);
       await placeDisk(files, plan.slot, { copyOf: join(plan.imageDir, DISK) });
       await shapeVmm(vmm.qmp, { memoryMb: plan.size.memoryMb, durable: plan.durable });
-      return { vmm, channel: await connectAgent(vmm), imageWasWhole };
+      const channel = await connectAgent(vmm);
+      return { vmm, channel, imageDir: plan.imageDir, imageWasWhole };
     });
+  }
+
+  /** Makes an empty VMM, which may have waited for another image, this plan's own. */
+  async #adapt(empty: EmptyVmm, { imageDir }: RestorePlan): Promise<void> {
+    const { vmm } = empty;
+    const isForeign = empty.imageDir !== imageDir;
+    if (!isForeign) keepChanges(imageDir, vmm.files.dir);
+    await Promise.all([
+      catchUp(vmm.files, imageDir, isForeign || !empty.imageWasWhole),
+      ...(isForeign ? [this.#placeChanges(vmm, imageDir)] : []),
+    ]);
+  }
+
+  async #placeChanges({ record, files }: Vmm, imageDir: string): Promise<void> {
+    const changes = readChanges(imageDir);
+    invariant(changes, "an image that takes another's VMM says how it differs");
+    const memoryFile = join(files.dir, MEMORY);
+    await this.#dumper.place({ pid: record.pid, memoryFile, source: join(imageDir, MEMORY), runs: changes.runs });
   }
 
   #startBlank(plan: MachinePlan): Promise<Vmm> {
@@ -239,6 +268,8 @@ export class QemuRuntime implements Runtime {
 interface EmptyVmm {
   readonly vmm: Vmm;
   readonly channel: Duplex;
+  /** Whose memory it has mapped. */
+  readonly imageDir: string;
   readonly imageWasWhole: boolean;
 }
 

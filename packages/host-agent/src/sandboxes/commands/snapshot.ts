@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { HostSnapshot } from "@pandastack/contracts/host";
 import { Refusal, newHexId, crashPoint } from "@pandastack/platform";
 import { hibernationDir, scratchDir, snapshotDir } from "../../files/layout.ts";
+import { FOR_ITS_WAKE } from "../../runtimes/runtime.ts";
 import { asStep, type Answering } from "../commit.ts";
 import { requireEntry, type HostContext, type SnapshotRecord } from "../context.ts";
 import { mayRun } from "../rules.ts";
@@ -73,7 +74,7 @@ export async function copyImage(context: HostContext, from: string, to: string):
   const scratch = scratchDir(context.layout, `image-${newHexId(6)}`);
   mkdirSync(scratch, { recursive: true, mode: 0o700 });
   try {
-    for (const name of readdirSync(from))
+    for (const name of readdirSync(from).filter((each) => each !== FOR_ITS_WAKE))
       await copyFile(join(from, name), join(scratch, name), constants.COPYFILE_FICLONE);
     mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
     renameSync(scratch, to);
