@@ -157,6 +157,36 @@ describe("contexts", () => {
     expect(await interpreter.ask({ op: "list", token: "wrong" })).toEqual([]);
   });
 
+  test("at most 64 cells wait in one, and a sandbox has at most 32", async () => {
+    const [made] = await interpreter.ask({ op: "create", language: "bash" });
+    const { id } = made!["context"] as { id: string };
+    const long = interpreter.ask({ op: "run", context_id: id, code: "sleep 600" });
+    const busy = async () => {
+      const [listed] = await interpreter.ask({ op: "list" });
+      return (listed!["contexts"] as { id: string; busy: boolean }[]).find((context) => context.id === id)?.busy;
+    };
+    await expect.poll(busy, { timeout: 10_000 }).toBe(true);
+    const more = Array.from({ length: 65 }, () => run("echo turn", { context_id: id }));
+    expect((await Promise.race(more)).refused).toMatchObject({ code: "context_busy" });
+    await interpreter.ask({ op: "interrupt", context_id: id });
+    const outcomes = await Promise.all(more);
+    expect(outcomes.filter(({ stdout }) => stdout === "turn\n").length).toBe(64);
+    await long;
+    await interpreter.ask({ op: "delete", context_id: id });
+
+    const ids: string[] = [];
+    let refused: unknown;
+    while (refused === undefined && ids.length <= 32) {
+      const [answer] = await interpreter.ask({ op: "create", language: "bash" });
+      if (answer!.type === "refused") refused = answer!["code"];
+      else ids.push((answer!["context"] as { id: string }).id);
+    }
+    expect(refused).toBe("too_many_contexts");
+    const [listed] = await interpreter.ask({ op: "list" });
+    expect((listed!["contexts"] as unknown[]).length).toBe(32);
+    for (const one of ids) await interpreter.ask({ op: "delete", context_id: one });
+  });
+
   test("output that nobody reads fast enough holds the code back, and nothing is lost", async () => {
     const { stdout } = await run("for i in range(40000): print('x' * 50)");
     expect(stdout.length).toBe(40_000 * 51);
