@@ -72,7 +72,7 @@ export const TemplateRecipe = z
     /** Tried until it ends with 0. */
     ready: Text.optional(),
     ready_timeout_seconds: z.int().min(1).max(STEP_TIMEOUT_LIMIT_SECONDS).optional(),
-    /** Memory of the sandbox that it is built in. On gVisor files are in it, too. */
+    /** Memory of the sandbox that it is built in. */
     build_memory_mb: z.int().min(256).max(65_536).optional(),
   })
   .meta({ id: "TemplateRecipe" });

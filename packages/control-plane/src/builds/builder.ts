@@ -27,7 +27,7 @@ export interface BuilderOptions {
   readonly signal: AbortSignal;
 }
 
-/** The sandbox in which a template is built. */
+/** The sandbox in which a template is built. Persistent: its files are on a disk, whatever the runtime, and not in its memory. */
 export class Builder {
   readonly #options: BuilderOptions;
   readonly row: SandboxRow;
@@ -40,7 +40,7 @@ export class Builder {
   static async open(options: BuilderOptions): Promise<Builder> {
     const { parts, workspace, policies, from, signal } = options;
     const end = performance.now() + CREATE_TIMEOUT_MS;
-    const common = { ttl_seconds: 0, metadata: { [BUILD_METADATA]: options.buildId } };
+    const common = { ttl_seconds: 0, persistent: true, metadata: { [BUILD_METADATA]: options.buildId } };
     for (;;) {
       try {
         const row = await createSandbox(parts, {

@@ -21,7 +21,7 @@ import { sweep } from "./sweep.ts";
 /** At a time, of this control plane: each has a machine and holds its context in memory. */
 const BUILDS_AT_ONCE = 2;
 const SWEEP_MS = 5_000;
-/** Where files are memory, what a build writes must fit; a machine takes no more than it uses. */
+/** Compilers and package managers need more than most sandboxes; a machine takes no more than it uses. */
 const BUILDER_MEMORY_MB = 2_048;
 /** Builders of everyone's templates: no token is of it, so nobody can put anything into them. */
 const CATALOGUE_WORKSPACE = "pandastack-catalogue";
