@@ -225,7 +225,7 @@ describe("what cannot be built says which step, and leaves nothing", () => {
       name: "bad",
       recipe: { start: "echo I cannot >&2; exit 4", ready: "sleep 1; false" },
     });
-    expect(failed.error).toMatch(/the start command ended with 4/);
+    expect(failed.error).toMatch(/the start command ended with 4: I cannot/);
   });
 });
 

@@ -85,7 +85,7 @@ export async function bakeTemplate(options: {
       log.info({ ms: Math.round(performance.now() - began) }, "template booted");
       crashPoint("host.bake.booted");
       await warmUp(client, log);
-      if (options.start) await startProgram(client, options.start, async () => (await machine.consoleLog()).text);
+      if (options.start) await startProgram(client, options.start);
       await rehearse(client, machine.token);
       await settle(machine);
       await client.quiesce();

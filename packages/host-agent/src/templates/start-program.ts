@@ -8,11 +8,7 @@ const READY_TRY_TIMEOUT_MS = 30_000;
 const PROGRAM = "template-start";
 
 /** Starts a template's own program and waits until it says that it is ready: from here on it is part of every copy's memory. */
-export async function startProgram(
-  client: GuestClient,
-  start: TemplateStart,
-  console: () => Promise<string>,
-): Promise<void> {
+export async function startProgram(client: GuestClient, start: TemplateStart): Promise<void> {
   const common = { user: start.user, cwd: start.cwd, env: start.env, stdin: false };
   if (start.start !== undefined) {
     for await (const event of client.exec({ ...common, shell: start.start, detach: true, id: PROGRAM, tag: PROGRAM }))
@@ -21,7 +17,7 @@ export async function startProgram(
   const end = performance.now() + start.readyTimeoutMs;
   for (;;) {
     const answer = start.ready === undefined ? { exitCode: 0, said: "" } : await tryReady(client, start.ready, common);
-    await requireAlive(client, start, console);
+    await requireAlive(client, start);
     if (answer.exitCode === 0) return;
     if (performance.now() > end)
       throw new Refusal(
@@ -47,10 +43,15 @@ async function tryReady(
 }
 
 /** One that ends well has done its work, or has put a daemon into the background. */
-async function requireAlive(client: GuestClient, start: TemplateStart, console: () => Promise<string>): Promise<void> {
+async function requireAlive(client: GuestClient, start: TemplateStart): Promise<void> {
   if (start.start === undefined) return;
   const found = (await client.processes()).find(({ id }) => id === PROGRAM);
   if (found === undefined || found.running || found.exit_code === 0 || found.exit_code === null) return;
-  const text = (await console()).trim().split("\n").slice(-10).join("\n");
-  throw new Refusal("template.not_ready", `the start command ended with ${found.exit_code}: ${text.slice(-1_500)}`);
+  let text = "";
+  for await (const event of client.attach({ id: PROGRAM, replay: true }))
+    if (event.kind === "stdout" || event.kind === "stderr") text = (text + event.data.toString("utf8")).slice(-1_500);
+  throw new Refusal(
+    "template.not_ready",
+    `the start command ended with ${found.exit_code}: ${text.trim() || "it said nothing"}`,
+  );
 }
