@@ -77,7 +77,7 @@ describe("TLS", () => {
     const made = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
     execFileSync("openssl", ["req", ...made, ...names, "-keyout", key, "-out", cert], { stdio: "ignore" });
     const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) });
-    const port = await listening(server as never);
+    const port = await listening(server);
     expect(await failureOf(`https://127.0.0.1:${port}`)).toMatchObject({
       code: "client.tls",
       hint: expect.stringContaining("NODE_EXTRA_CA_CERTS"),
