@@ -1,4 +1,9 @@
+import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitFor } from "@pandastack/platform";
 import { openGvisorHost } from "./gvisor-host.ts";
@@ -6,6 +11,8 @@ import { missingForMachines } from "./qemu-host.ts";
 import type { Box } from "./suite/box.ts";
 import type { Target } from "./suite/target.ts";
 import { World } from "./suite/world.ts";
+
+const run = promisify(execFile);
 
 /** What gVisor promises of sandboxes with a disk, beside what every runtime does. */
 describe.skipIf(missingForMachines() !== undefined)("gVisor with disks holds", () => {
@@ -75,6 +82,28 @@ describe.skipIf(missingForMachines() !== undefined)("gVisor with disks holds", (
     await untilCold(box);
     expect(await box.text(look)).toBe(before);
     expect(await box.text("echo mine > /root/d/g; stat -c %u /root/d/g")).toBe("0");
+  });
+
+  test("what was synced is on the disk at that instant, also files that nobody has open any more", async () => {
+    const box = await create();
+    await box.text(
+      "mkdir /root/d; for i in $(seq 1500); do echo kept $i > /root/d/$i; done; mv /root/d/1500 /root/d/last; sync",
+    );
+    const sandbox = join(target.folders[0]!, "sandboxes", box.id);
+    const [copy, dir] = [join(sandbox, "copy"), await mkdtemp(join(tmpdir(), "pandastack-disk-"))];
+    await run("cp", ["--reflink=always", join(sandbox, "disk"), copy]);
+    await run("mount", ["-t", "ext4", "-o", "loop", copy, dir]);
+    try {
+      const kept = readdirSync(join(dir, "root/d")).filter((name) =>
+        readFileSync(join(dir, "root/d", name), "utf8").startsWith("kept "),
+      );
+      expect(kept).toHaveLength(1500);
+      expect(kept).toContain("last");
+    } finally {
+      await run("umount", [dir]);
+      await rm(copy);
+      await rm(dir, { recursive: true });
+    }
   });
 
   test("one whose gofer is killed has its files, goes on with them, and sleeps and wakes", async () => {
