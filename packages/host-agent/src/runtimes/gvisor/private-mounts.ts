@@ -30,8 +30,9 @@ export function withPrivateMounts(
 
 /**
  * A fixed text: everything else are its arguments. The disks' inode tables are not written ahead, which would take room in the
- * pool for each sandbox. Blocks are given out at once (\`nodelalloc\`): a \`sync\` inside flushes only files that the sentry still
- * has open, and so the journal's commit that comes with it takes along all that was written to others. A pool that is not mounted any more is what is wanted; a disk that cannot be mounted ends it.
+ * pool for each sandbox. Blocks are given out at once (`nodelalloc`): a `sync` inside flushes only files that the sentry still has
+ * open, and so the journal's commit that comes with it takes along all that was written to others. A pool that is not mounted any
+ * more is what is wanted; a disk that cannot be mounted ends it.
  */
 const START = `map=$1; users=$2; count=$3; shift 3
 while [ "$count" -gt 0 ]; do
@@ -45,7 +46,7 @@ exec "$@"`;
 
 /**
  * Puts a copy of the mount in its place through which each user on the disk is seen as the one that it is for this slot: the disk
- * says 0 and 1000, whichever slot it is used in. As \`mount -o X-mount.idmap\` does it in newer versions of util-linux than Debian
+ * says 0 and 1000, whichever slot it is used in. As `mount -o X-mount.idmap` does it in newer versions of util-linux than Debian
  * 12 has; Perl is on every Debian. A user namespace is needed to say the mapping: a child has it for as long as it takes.
  */
 const MAP_USERS = `use strict;
