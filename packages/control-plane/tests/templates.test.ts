@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { waitFor } from "@pandastack/platform";
 import { createTestDatabase } from "./support/database.ts";
 import { FakeHostAgent } from "./support/fake-host.ts";
 import { ADMIN_TOKEN, type Json, startControlPlane } from "./support/server.ts";
+
+/** Some build several times; each waits for its machine to come to rest. */
+vi.setConfig({ testTimeout: 180_000 });
 
 /** Real host agent, fake runtime: its shell and files are made up, what becomes of them is not. */
 let agent: FakeHostAgent;
