@@ -19,7 +19,8 @@ const packages: Record<string, readonly string[]> = {
 const REACHES: Record<string, RegExp> = { setup: /^packages\/host-agent\/src\/(images|pool|processes|files)\// };
 /** Runs when all is installed. */
 const UPKEEP = /^packages\/setup\/src\/upkeep\//;
-const UPKEEP_REACHES = /^packages\/host-agent\/src\/(images|pool|processes|files|journal|network|cgroups)\//;
+const UPKEEP_REACHES =
+  /^packages\/host-agent\/src\/((images|pool|processes|files|journal|network|cgroups)\/|runtimes\/gvisor\/features\.ts$)/;
 
 /**
  * A folder may import those before it. Of the files that lie in `src` itself, those that put the package together come after

@@ -1,12 +1,18 @@
 import { createServer } from "node:net";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { examineHost } from "../../src/upkeep/doctor/examine.ts";
 import { examineCgroups, examineNetwork } from "../../src/upkeep/doctor/kernel.ts";
-import { examineKvm, examineMemory, examinePrograms, examineSystem } from "../../src/upkeep/doctor/machine.ts";
+import {
+  examineGvisor,
+  examineKvm,
+  examineMemory,
+  examinePrograms,
+  examineSystem,
+} from "../../src/upkeep/doctor/machine.ts";
 import { examinePort, listenerOn } from "../../src/upkeep/doctor/port.ts";
 import { examineServer } from "../../src/upkeep/doctor/server.ts";
 import { examinePool } from "../../src/upkeep/doctor/storage.ts";
@@ -26,6 +32,21 @@ describe("doctor", () => {
     });
     expect(examineKvm({ ...facts, hasDevice: false }).fix).toContain("modprobe");
     expect(examineKvm({ ...facts, hasDevice: false, canVirtualise: false }).fix).toContain("firmware");
+  });
+
+  it("knows a runsc that is too old from one that will do", () => {
+    const cacheDir = temporaryFolder();
+    const put = (key: string, text: string): void => {
+      mkdirSync(join(cacheDir, "runsc", key), { recursive: true });
+      writeFileSync(join(cacheDir, "runsc", key, "runsc"), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    };
+    put("old", "exit 0\ndev.gvisor.spec.rootfs.");
+    expect(examineGvisor(cacheDir)).toMatchObject({
+      verdict: "note",
+      says: expect.stringMatching(/old\/runsc is too old: it cannot take snapshots/),
+    });
+    put("new", "echo '  -allow-live-tcp-migration'\nexit 0\ndev.gvisor.spec.rootfs.");
+    expect(examineGvisor(cacheDir)).toMatchObject({ verdict: "ok", says: "runsc is in the cache (new)" });
   });
 
   it("says which packages are missing", () => {

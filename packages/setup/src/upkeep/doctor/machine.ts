@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { freemem, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { hostBootId } from "../../../../host-agent/src/files/host-boot.ts";
+import { featuresOf, whyUnusable } from "../../../../host-agent/src/runtimes/gvisor/features.ts";
 import { type Distribution, isSupported, readDistribution } from "../../host/distribution.ts";
 import { findProgram, missingPrograms, NEEDED_PROGRAMS } from "../../host/programs.ts";
 import { type Finding, gib, note, ok, problem } from "./finding.ts";
@@ -85,8 +86,15 @@ export function examineKvm({ hasDevice, canVirtualise, probed }: KvmFacts): Find
 /** runsc, from the host or from set-up's cache. */
 export function examineGvisor(cacheDir: string, fromPath: string | undefined = findProgram("runsc")): Finding {
   const cached = join(cacheDir, "runsc");
-  const builds = existsSync(cached) ? readdirSync(cached).filter((name) => !name.includes(".tmp-")) : [];
-  if (builds.length > 0) return ok("gvisor", `runsc is in the cache (${builds.join(", ")})`);
+  const builds = (existsSync(cached) ? readdirSync(cached) : []).filter((name) =>
+    existsSync(join(cached, name, "runsc")),
+  );
+  const usable = builds.filter((name) => whyUnusable(featuresOf(join(cached, name, "runsc"))) === undefined);
+  if (usable.length > 0) return ok("gvisor", `runsc is in the cache (${usable.join(", ")})`);
+  const tooOld = builds[0] === undefined ? fromPath : join(cached, builds[0], "runsc");
+  const why = tooOld === undefined ? undefined : whyUnusable(featuresOf(tooOld));
+  if (why !== undefined)
+    return note("gvisor", `${tooOld} is too old: ${why}`, "Set-up builds one where it finds Go or can fetch it.");
   if (fromPath !== undefined) return ok("gvisor", `runsc is ${fromPath}`);
   return note("gvisor", "runsc is not there", "Set-up fetches it where the gVisor runtime is used.");
 }
