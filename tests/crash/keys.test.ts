@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { untilNothingIsNoOnes } from "./support/belongings.ts";
+import { untilNothingIsNoOnes } from "./support/belongings/index.ts";
 import { newKey, untilDone, type Json } from "./support/client.ts";
 import { CrashServer } from "./support/server.ts";
 
 /** What is sent twice is done once, whoever dies in between. */
 describe("two creates at once with one Idempotency-Key make one sandbox", () => {
   let server: CrashServer;
-  beforeAll(async () => void (server = await CrashServer.start()));
+  beforeAll(async () => void (server = await CrashServer.start("gvisor")));
   afterAll(async () => expect(await server?.stop()).toEqual([]));
 
   for (const victim of ["nobody", "host agent", "control plane", "PostgreSQL"] as const) {

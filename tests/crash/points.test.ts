@@ -3,19 +3,27 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Model } from "./support/model.ts";
 import { Random } from "./support/random.ts";
 import { playRound } from "./support/round.ts";
-import { CrashServer } from "./support/server.ts";
-import { wayTo, type Way } from "./support/ways.ts";
+import { crashRuntimes, expectRuntime } from "./support/runtimes.ts";
+import { CrashServer, type CrashRuntime } from "./support/server.ts";
+import { wayToPoint, type Way } from "./support/ways.ts";
 
 const chosen = process.env["PANDASTACK_CRASH_POINTS"] ?? "";
 const isChosen = (point: CrashPoint): boolean =>
   chosen === "all" || chosen.split(",").some((part) => part !== "" && point.startsWith(part));
-const points = crashPoints.filter((point) => wayTo[point] !== "templates" && isChosen(point));
+const pointsOn = (runtime: CrashRuntime): CrashPoint[] =>
+  crashPoints.filter((point) => !["templates", "never"].includes(wayToPoint(point, runtime)) && isChosen(point));
 
 /** kill -9 at each named place in turn, once with a client that goes on asking and once with one that gives up. */
-describe.runIf(points.length > 0)("a crash at", () => {
+describe.for(crashRuntimes)("on %s, a crash at", (runtime) => {
+  const points = pointsOn(runtime);
+  if (points.length === 0) {
+    it.skip("(not run: PANDASTACK_CRASH_POINTS names none)", () => {});
+    return;
+  }
   let model: Model;
   beforeAll(async () => {
-    model = new Model(await CrashServer.start());
+    model = new Model(await CrashServer.start(runtime));
+    await expectRuntime(model.server);
   });
   afterAll(async () => {
     expect(await model?.server.stop()).toEqual([]);
@@ -27,7 +35,7 @@ describe.runIf(points.length > 0)("a crash at", () => {
     const repeats = index % 2 === 0;
     it(`${point}, ${repeats ? "and the client goes on asking" : "and the client gives up"}`, async () => {
       const context = { model, random: new Random(index, 0), repeats };
-      const way = wayTo[point] as Exclude<Way, "templates">;
+      const way = wayToPoint(point, runtime) as Exclude<Way, "templates">;
       await playRound(context, way, { kind: "point", point, times: 1, mustBeReached: true }).catch((error: unknown) => {
         throw new Error(`${String(error)}\n${model.server.logs()}`, { cause: error });
       });

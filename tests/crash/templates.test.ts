@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DEFAULT_CACHE_DIR } from "../../packages/setup/src/settings.ts";
 import { untilDone } from "./support/client.ts";
 import { CrashServer } from "./support/server.ts";
-import { wayTo } from "./support/ways.ts";
+import { wayToPoint } from "./support/ways.ts";
 
 /**
  * A template is made, or copied from the host's cache, while its host agent dies. On the fake runtime, whose templates are made in
@@ -22,7 +22,7 @@ describe("a crash while the template is being made, at", () => {
     const original = process.env["PANDASTACK_CACHE_DIR"] || DEFAULT_CACHE_DIR;
     for (const name of readdirSync(original))
       if (name !== "templates") symlinkSync(join(original, name), join(cacheDir, name));
-    server = await CrashServer.start({ PANDASTACK_RUNTIME: "fake", PANDASTACK_CACHE_DIR: cacheDir });
+    server = await CrashServer.start("fake", { PANDASTACK_CACHE_DIR: cacheDir });
   });
   afterAll(async () => {
     const left = await server?.stop();
@@ -30,7 +30,7 @@ describe("a crash while the template is being made, at", () => {
     expect(left).toEqual([]);
   });
 
-  for (const point of crashPoints.filter((name) => wayTo[name] === "templates")) {
+  for (const point of crashPoints.filter((name) => wayToPoint(name, "microvm") === "templates")) {
     it(point, async () => {
       const cached = join(cacheDir, "templates");
       rmSync(join(server.poolDir, "templates"), { recursive: true, force: true });

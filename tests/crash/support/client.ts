@@ -23,6 +23,8 @@ export interface Call {
   readonly json?: unknown;
   /** The same in every repetition. */
   readonly key?: string;
+  /** A program of the host's may be killed meanwhile: that is no bug, and it may be tried again. */
+  readonly mayBreak?: boolean;
 }
 
 /** One attempt. Throws where the answer is none of those that a client can count on. */
@@ -52,6 +54,7 @@ function judge(call: Call, status: number, text: string): Outcome {
   const what = `${call.method} ${call.path} answered ${status}: ${text.slice(0, 500)}`;
   const code = (body as { code?: unknown } | undefined)?.code;
   if (typeof code !== "string" || !Object.hasOwn(errorRegistry, code)) throw new Error(`${what} (no known code)`);
+  if (code === "internal.error" && call.mayBreak) return { is: "faulted", code };
   if (code === "internal.error") throw new Error(`${what} (a bug by its own account)`);
   if (errorRegistry[code as ErrorCode].retryable) return { is: "faulted", code };
   if (status >= 500 && status !== 507) throw new Error(`${what} (a fault that no repetition mends)`);

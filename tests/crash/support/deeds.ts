@@ -13,6 +13,8 @@ export interface DeedContext {
   readonly repeats: boolean;
   /** Its machine is being killed meanwhile: what is asked of it may be refused. */
   readonly struck?: Known;
+  /** A program that commands machines is being killed meanwhile. */
+  readonly mayBreak?: boolean;
 }
 
 export type Deed = (context: DeedContext) => Promise<void>;
@@ -21,7 +23,9 @@ const TTL_SECONDS = 1;
 const IDLE_SECONDS = 1;
 const EXPIRY_TIMEOUT_MS = 40_000;
 
-const send = async ({ model, repeats, struck }: DeedContext, call: Call): Promise<Outcome> => {
+const send = async (context: DeedContext, asked: Call): Promise<Outcome> => {
+  const { model, repeats, struck, mayBreak = false } = context;
+  const call = { ...asked, mayBreak };
   const outcome = await (repeats ? untilAnswered(model.server, call) : attempt(model.server, call));
   // As good as lost: nobody knows how far it came.
   if (struck && outcome.is === "refused" && call.path.includes(struck.id)) return { is: "faulted", code: outcome.code };
@@ -87,7 +91,8 @@ async function promote(context: DeedContext): Promise<void> {
   const { id, mark } = parent;
   if (context.struck === parent) return;
   const path = `/v1/sandboxes/${id}/fork-tree`;
-  const call = { method: "POST", path, json: { count: 3, ttl_seconds: 0 }, key: newKey() } as const;
+  const mayBreak = context.mayBreak === true;
+  const call = { method: "POST", path, json: { count: 3, ttl_seconds: 0 }, key: newKey(), mayBreak } as const;
   const { children } = await untilDone(model.server, call);
   const known: Known[] = children.map((child: { id: string }) => model.add(child.id, mark));
   for (const loser of known.slice(1)) loser.states = new Set(["running", "gone"]);
@@ -177,14 +182,14 @@ async function pickVolume({ model, random }: DeedContext, of: "free" | "attached
   return model.volumes.get(random.pick(fits).name)!;
 }
 
-/** A sandbox that writes to a volume: one time in two it is persistent. */
+/** A sandbox that writes to a volume: one time in two it is persistent. On gVisor there are none with volumes. */
 export async function attach(context: DeedContext): Promise<void> {
   const { model, random } = context;
   const { name: volume } = await pickVolume(context, "free");
   const tag = newKey();
   const persistent = random.chance(0.5);
   const volumes = [{ name: volume, path: VOLUME_PATH }];
-  const json = { ttl_seconds: 0, persistent, metadata: { tag }, volumes };
+  const json = { ttl_seconds: 0, runtime: "microvm", persistent, metadata: { tag }, volumes };
   const outcome = await send(context, { method: "POST", path: "/v1/sandboxes", json, key: tag });
   if (outcome.is === "refused") throw new Error(`a create with a volume is refused: ${outcome.text}`);
   if (outcome.is === "done") model.add(outcome.body.id, undefined, { persistent, volume });
@@ -232,6 +237,7 @@ async function expire(context: DeedContext): Promise<void> {
     path: "/v1/sandboxes",
     json: { ttl_seconds: TTL_SECONDS },
     key: newKey(),
+    mayBreak: context.mayBreak === true,
   });
   await waitFor(
     async () => {
@@ -250,6 +256,7 @@ async function idle(context: DeedContext): Promise<void> {
     path: "/v1/sandboxes",
     json: { on_idle: "hibernate", idle_timeout_seconds: IDLE_SECONDS },
     key: newKey(),
+    mayBreak: context.mayBreak === true,
   });
   const path = `/v1/sandboxes/${id}`;
   await waitFor(

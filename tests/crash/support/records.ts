@@ -8,6 +8,8 @@ export interface JournalMachine {
   machineId: string;
   pid: number;
   slot: { number: number; netns: string; uid: number };
+  /** gVisor: `erofs` where files are in memory. */
+  state?: { erofs?: string };
 }
 
 export interface JournalVolume {
@@ -17,6 +19,7 @@ export interface JournalVolume {
 
 export interface JournalSandbox {
   id: string;
+  runtime: "qemu" | "gvisor" | "fake";
   state: string;
   reason: string | null;
   restartDue?: boolean;

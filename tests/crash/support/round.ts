@@ -1,13 +1,14 @@
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { waitFor, type CrashPoint } from "@pandastack/platform";
-import { untilNothingIsNoOnes } from "./belongings.ts";
+import { untilNothingIsNoOnes } from "./belongings/index.ts";
 import { attempt, untilDone } from "./client.ts";
 import { deeds, type DeedContext, type DeedName } from "./deeds.ts";
 import { provide } from "./needs.ts";
 import type { Known, Model, State } from "./model.ts";
-import { readJournal } from "./records.ts";
+import { killCommand, vitalProcesses } from "./machine-processes.ts";
+import { readJournal, type JournalMachine } from "./records.ts";
 import { killAndWait, parts, type Part } from "./server.ts";
 import type { Way } from "./ways.ts";
 
@@ -23,8 +24,10 @@ const TOLERATED_DEATHS = 3;
 export type Fault =
   | { readonly kind: "point"; readonly point: CrashPoint; readonly times: number; readonly mustBeReached: boolean }
   | { readonly kind: "kill"; readonly what: Part | "everything"; readonly afterMs: number }
-  /** The machine of a sandbox that runs, perhaps the one that something is being done with. */
-  | { readonly kind: "kill machine"; readonly afterMs: number };
+  /** The machine of a sandbox that runs, perhaps the one that something is being done with: any of the processes that it needs. */
+  | { readonly kind: "kill machine"; readonly afterMs: number }
+  /** gVisor: a program that commands a machine, in the middle of it. */
+  | { readonly kind: "kill command"; readonly afterMs: number };
 
 /** One round: something is done, something dies, and when all is up again everything is looked at. */
 export async function playRound(context: DeedContext, way: Exclude<Way, "templates">, fault: Fault): Promise<void> {
@@ -41,13 +44,18 @@ export async function playRound(context: DeedContext, way: Exclude<Way, "templat
     await Promise.all([walk(context, way), untilReached(context, fault)]);
   } else if (fault.kind === "kill machine") {
     const struck = random.pick(model.in("running"));
-    const pid = machinePid(model, struck);
+    const pid = random.pick(vitalProcesses(server, machineOf(model, struck)));
     await Promise.all([walk({ ...context, struck }, way), delay(fault.afterMs).then(() => killAndWait(pid))]);
     // It may have been put to sleep, or deleted, before it could die.
     const isGone = struck.states.has("gone") && struck.states.size === 1;
     if (!isGone) struck.states = new Set<State>(["running", "paused", "hibernated", "failed", ...struck.states]);
     struck.memory = "unsure";
     struck.deaths += 1;
+  } else if (fault.kind === "kill command") {
+    await Promise.all([
+      walk({ ...context, mayBreak: true }, way),
+      delay(fault.afterMs).then(() => killCommand(server)),
+    ]);
   } else {
     const strike = delay(fault.afterMs).then(() =>
       fault.what === "everything" ? server.killEverything() : server.kill(fault.what),
@@ -96,8 +104,8 @@ async function walk(context: DeedContext, way: Exclude<Way, "templates">): Promi
       return server.kill("host agent");
     case "recoveryFromDeath": {
       const known = random.pick(model.in("running"));
-      const pid = machinePid(model, known);
-      expectDeath(known);
+      const { pid } = machineOf(model, known);
+      expectDeath(model, known);
       await server.kill("host agent");
       return killAndWait(pid);
     }
@@ -119,21 +127,22 @@ async function walk(context: DeedContext, way: Exclude<Way, "templates">): Promi
   }
 }
 
-/** A persistent one is started again from its disk. */
-function expectDeath(known: Known): void {
-  known.states = new Set([known.persistent ? "running" : "failed"]);
+/** A persistent one is started again from its disk, where its runtime gives it one. */
+function expectDeath({ server }: Model, known: Known): void {
+  const comesBack = known.persistent && existsSync(join(server.poolDir, "sandboxes", known.id, "disk"));
+  known.states = new Set([comesBack ? "running" : "failed"]);
   known.memory = "lost";
   known.deaths += 1;
 }
 
 /** A machine that dies is told of at once; what was in it is lost, and nothing else. */
 export async function killMachine(model: Model, known: Known): Promise<void> {
-  const pid = machinePid(model, known);
+  const { pid } = machineOf(model, known);
   const alive = () => parts.map((part) => model.server.pidOf(part)).join();
   const watching = alive();
-  expectDeath(known);
+  expectDeath(model, known);
   await killAndWait(pid);
-  if (known.persistent) return untilStartedAgain(model, known);
+  if (known.states.has("running")) return untilStartedAgain(model, known);
   const since = performance.now();
   const shown = await waitFor(
     async () => {
@@ -159,10 +168,10 @@ async function untilStartedAgain({ server }: Model, { id }: Known): Promise<void
   );
 }
 
-function machinePid(model: Model, known: Known): number {
+function machineOf(model: Model, known: Known): JournalMachine {
   const machine = readJournal(model.server).sandboxes.find(({ id }) => id === known.id)?.machine;
   if (!machine) throw new Error(`the journal has no machine for ${known.id}`);
-  return machine.pid;
+  return machine;
 }
 
 /** Failed ones go; of the others few stay, so that every round costs the same. */

@@ -8,6 +8,8 @@ import { removeData, startServer, type RunningServer } from "../../e2e/support/s
 
 export const parts = ["host agent", "control plane", "PostgreSQL"] as const;
 export type Part = (typeof parts)[number];
+/** What the server's sandboxes are, unless they need what only another has. */
+export type CrashRuntime = "microvm" | "gvisor" | "fake";
 const RECORDS: Record<Part, string> = {
   "host agent": "host-agent",
   "control plane": "control-plane",
@@ -20,8 +22,8 @@ const DEATH_TIMEOUT_MS = 20_000;
 const LOG_LINES = 25;
 /** One empty VMM ahead, so that there is one to be lost, and few for the rest to wait for. */
 const VMMS_AHEAD = 1;
-/** With the default template's memory, and blank. */
-const KINDS_AHEAD = 2;
+/** With the default template's memory, and blank. On gVisor a created container, beside those: some of its sandboxes are microVMs. */
+const KINDS_AHEAD = { microvm: 2, gvisor: 3, fake: 0 };
 /** What `packages/host-agent/src/assemble.ts` keeps ready besides. */
 const SLOTS_AHEAD = 4;
 
@@ -29,29 +31,31 @@ const SLOTS_AHEAD = 4;
 export class CrashServer {
   readonly #armedDir: string;
   readonly #env: Record<string, string>;
+  readonly runtime: CrashRuntime;
   #running: RunningServer;
 
-  private constructor(running: RunningServer, armedDir: string, env: Record<string, string>) {
+  private constructor(running: RunningServer, runtime: CrashRuntime, armedDir: string, env: Record<string, string>) {
     this.#running = running;
+    this.runtime = runtime;
     this.#armedDir = armedDir;
     this.#env = env;
   }
 
-  static async start(env: Record<string, string> = {}): Promise<CrashServer> {
+  static async start(runtime: CrashRuntime, env: Record<string, string> = {}): Promise<CrashServer> {
     // The control plane has no rights to speak of, and has to take the file away.
     const armedDir = mkdtempSync(join(tmpdir(), "pandastack-crash-armed-"));
     chmodSync(armedDir, 0o777);
     const all = {
       PANDASTACK_POOL_GB: "6",
-      // What the checker knows the belongings of: disks, images and memory on the pool.
-      PANDASTACK_RUNTIME: "microvm",
+      PANDASTACK_RUNTIME: runtime,
       PANDASTACK_VMMS_AHEAD: String(VMMS_AHEAD),
       PANDASTACK_CRASH_FILE: join(armedDir, "armed"),
       ...env,
     };
     const dataDir = mkdtempSync(join(tmpdir(), "pandastack-crash-"));
     try {
-      return new CrashServer(await startServer({ dataDir, port: await freePort(), env: all }), armedDir, all);
+      const running = await startServer({ dataDir, port: await freePort(), env: all });
+      return new CrashServer(running, runtime, armedDir, all);
     } catch (error) {
       rmSync(armedDir, { recursive: true });
       throw error;
@@ -78,7 +82,7 @@ export class CrashServer {
   }
   /** Machines and slots that wait for nobody in particular. */
   get spare(): { machines: number; slots: number } {
-    const machines = KINDS_AHEAD * VMMS_AHEAD;
+    const machines = KINDS_AHEAD[this.runtime] * VMMS_AHEAD;
     return { machines, slots: machines + SLOTS_AHEAD };
   }
 

@@ -1,11 +1,12 @@
 import type { CrashPoint } from "@pandastack/platform";
 import type { DeedName } from "./deeds.ts";
+import type { CrashRuntime } from "./server.ts";
 
 /** Ways that are no client's deed. `templates`: on a server that has to make its template. */
 export type Way = DeedName | "death" | "recovery" | "recoveryFromDeath" | "reconcile" | "templates";
 
 /** What has to be done for a point to be reached. A point without a way does not compile. */
-export const wayTo: Record<CrashPoint, Way> = {
+const wayTo: Record<CrashPoint, Way> = {
   "host.slot.leased": "create",
   "host.slot.made": "create",
   "host.slot.removed": "remove",
@@ -124,3 +125,22 @@ export const wayTo: Record<CrashPoint, Way> = {
   "control.events.read": "pause",
   "control.events.stored": "resume",
 };
+
+/** Where only gVisor's machines that have disks come by. */
+const wayOnGvisor: Partial<Record<CrashPoint, Way>> = {
+  "host.disk.linked": "createPersistent",
+};
+
+/** Places where nothing but a microVM comes by: rounds on those reach them. */
+const onlyMicrovms: ReadonlySet<CrashPoint> = new Set([
+  "host.machine.node-made",
+  "host.machine.spawned",
+  "host.machine.volume-placed",
+  "host.machine.volumes-plugged",
+  "host.machine.volumes-settled",
+]);
+
+export function wayToPoint(point: CrashPoint, runtime: CrashRuntime): Way | "never" {
+  if (runtime !== "gvisor") return wayTo[point];
+  return onlyMicrovms.has(point) ? "never" : (wayOnGvisor[point] ?? wayTo[point]);
+}
