@@ -182,7 +182,7 @@ async function pickVolume({ model, random }: DeedContext, of: "free" | "attached
   return model.volumes.get(random.pick(fits).name)!;
 }
 
-/** A sandbox that writes to a volume: one time in two it is persistent. On gVisor there are none with volumes. */
+/** A sandbox that writes to a volume: one time in two it is persistent. Always a microVM: rounds on gVisor have machines of both kinds. */
 export async function attach(context: DeedContext): Promise<void> {
   const { model, random } = context;
   const { name: volume } = await pickVolume(context, "free");

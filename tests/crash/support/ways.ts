@@ -131,7 +131,7 @@ const wayOnGvisor: Partial<Record<CrashPoint, Way>> = {
   "host.disk.linked": "createPersistent",
 };
 
-/** Places where nothing but a microVM comes by: rounds on those reach them. */
+/** Places where in these rounds nothing but a microVM comes by: rounds on those reach them. */
 const onlyMicrovms: ReadonlySet<CrashPoint> = new Set([
   "host.machine.node-made",
   "host.machine.spawned",

@@ -1,5 +1,5 @@
 import { closeSync, readFileSync } from "node:fs";
-import { waitFor, crashPoint } from "@pandastack/platform";
+import { crashPoint, Fault, waitFor } from "@pandastack/platform";
 import type { MachineCgroup } from "../../cgroups/index.ts";
 import { hostBootId } from "../../files/host-boot.ts";
 import { isAlive, killProcess, processStat } from "../../processes/proc.ts";
@@ -74,10 +74,15 @@ export async function createContainer(options: {
   return { record, files, build, cgroup };
 }
 
-/** A command about a container that is there. */
-export function command(container: Container, ...argv: readonly string[]): Promise<void> {
-  const { build, files } = container;
-  return execute(runscCommand(build, runscRoot(files), argv));
+/** A command about a container that is there. One whose process has died meanwhile is the world's fault, and soon known to all. */
+export async function command(container: Container, ...argv: readonly string[]): Promise<void> {
+  const { build, files, record } = container;
+  try {
+    await execute(runscCommand(build, runscRoot(files), argv));
+  } catch (error) {
+    if (isAlive(record.pid, record.pidStartTime)) throw error;
+    throw new Fault("sandbox.guest_unreachable", "the sandbox's process has ended", { cause: error });
+  }
 }
 
 /** The pid that runsc wrote down; undefined when it had not come that far. */
