@@ -1,5 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { afterAll, describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { LocalInterpreter } from "./interpreter.ts";
 
 const hasIPython = spawnSync("python3", ["-c", "import IPython"]).status === 0;
@@ -63,6 +66,17 @@ function pythonCells(env: Record<string, string>): void {
       { ...shown, is_main_result: false },
       { ...shown, is_main_result: true },
     ]);
+  });
+
+  test("matplotlib gets our backend while it is loaded, and programs that a cell starts do not", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "pandastack-matplotlib-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    writeFileSync(join(folder, "matplotlib.py"), "import os\nseen = os.environ.get('MPLBACKEND')\n");
+    const [made] = await interpreter.ask({ op: "create", cwd: folder, env: { MPLBACKEND: "Agg" } });
+    const { id } = made!["context"] as { id: string };
+    const { text } = await run("import matplotlib, os\nmatplotlib.seen, os.environ['MPLBACKEND']", { context_id: id });
+    expect(text).toBe("('module://figure_backend', 'Agg')");
+    await interpreter.ask({ op: "delete", context_id: id });
   });
 
   test("a cell's environment is gone after it", async () => {

@@ -1,5 +1,6 @@
 """Figures of matplotlib, without loading matplotlib: what was not loaded has nothing to show."""
 
+import importlib.util
 import io
 import os
 import sys
@@ -7,8 +8,37 @@ import sys
 BACKEND = "module://figure_backend"
 
 
+class _Backend:
+    """Names our backend to matplotlib while it is loaded, and to nobody else: programs that a cell starts do not have it."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "matplotlib":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: with_backend(lambda: load(module))
+        return spec
+
+
+def with_backend(load):
+    was = os.environ.get("MPLBACKEND")
+    # Another one that somebody chose stays: `Agg` is what a template says that has no screen.
+    if was is not None and was.lower() != "agg":
+        return load()
+    os.environ["MPLBACKEND"] = BACKEND
+    try:
+        load()
+    finally:
+        if was is None:
+            del os.environ["MPLBACKEND"]
+        else:
+            os.environ["MPLBACKEND"] = was
+
+
 def use_our_backend():
-    os.environ.setdefault("MPLBACKEND", BACKEND)
+    sys.meta_path.insert(0, _Backend())
 
 
 def show_open(display):
