@@ -5,7 +5,7 @@ import { Refusal } from "@pandastack/platform";
 import type { Guest } from "../guest/guest.ts";
 
 /** Of one root file system, uncompressed. Beyond it building, keeping and baking it would take the host's disk for one template. */
-const ARCHIVE_LIMIT_BYTES = 10 * 1024 ** 3;
+export const ARCHIVE_LIMIT_BYTES = 10 * 1024 ** 3;
 const ARCHIVE_TIMEOUT_MS = 1_800_000;
 const SAID_LIMIT = 2_000;
 /** Fast: this is read once or twice. */

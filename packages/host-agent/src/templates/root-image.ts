@@ -2,15 +2,26 @@ import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { newHexId } from "@pandastack/platform";
 import { run } from "../processes/run.ts";
+import { ARCHIVE_LIMIT_BYTES } from "./root-archive.ts";
 
 const WRITE_TIMEOUT_MS = 900_000;
+/**
+ * No file that unpacking or writing makes may seem larger: a few bytes of an archive describe a file with terabytes of holes,
+ * and an EROFS image would have all of them. As much as the archive may have.
+ */
+const FILE_LIMIT_BYTES = ARCHIVE_LIMIT_BYTES;
+const limited = (argv: readonly string[]): string[] => [`--fsize=${FILE_LIMIT_BYTES}`, "--", ...argv];
 
 /**
  * What comes out of a sandbox is nobody's friend: it is unpacked where there is nothing to reach but the folder for it, and with
  * no right but that of giving files to users. What the guest agent expects to find is put in its place.
  */
 const UNPACK = `set -euo pipefail
-zstd --decompress --stdout --quiet /archive | tar --extract --directory=/tree --same-owner --numeric-owner --preserve-permissions
+# Who writes a file that is too large hears about it instead of dying.
+trap '' XFSZ
+zstd --decompress --stdout --quiet /archive | LC_ALL=C tar --extract --directory=/tree --same-owner --numeric-owner --preserve-permissions 2>/said || { cat /said >&2; exit 1; }
+# Of a file that ends with a hole beyond what is allowed it only warns, and makes a shorter one.
+if grep --quiet 'Cannot truncate' /said; then cat /said >&2; exit 1; fi
 cd /tree
 for folder in proc sys dev run tmp mnt etc; do test -d $folder || mkdir $folder; done
 chmod 1777 tmp
@@ -59,7 +70,8 @@ async function unpack({ archive, tree, agent }: { archive: string; tree: string;
   const rights = ["--cap-drop", "ALL", ...CAPABILITIES.flatMap((name) => ["--cap-add", `CAP_${name}`])];
   const withAgent = agent === undefined ? [] : ["--ro-bind", agent, "/agent"];
   const argv = [...jail, ...links, ...binds, ...withAgent, "--dev", "/dev", "--proc", "/proc", ...rights];
-  await run("bwrap", [...argv, "--", "/bin/bash", "-c", UNPACK], { timeoutMs: WRITE_TIMEOUT_MS });
+  const command = ["bwrap", ...argv, "--", "/bin/bash", "-c", UNPACK];
+  await run("prlimit", limited(command), { timeoutMs: WRITE_TIMEOUT_MS });
 }
 
 interface Writing {
@@ -86,6 +98,7 @@ async function writeExt4({ image, tree, diskMb, key }: Writing): Promise<void> {
 async function writeErofs({ image, tree }: Writing): Promise<void> {
   const part = `${image}.part`;
   rmSync(part, { force: true });
-  await run("mkfs.erofs", ["--quiet", "-Enoinline_data", "-x-1", part, tree], { timeoutMs: WRITE_TIMEOUT_MS });
+  const command = ["mkfs.erofs", "--quiet", "-Enoinline_data", "-x-1", part, tree];
+  await run("prlimit", limited(command), { timeoutMs: WRITE_TIMEOUT_MS });
   await run("mv", ["--", part, image]);
 }

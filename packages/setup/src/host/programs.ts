@@ -10,6 +10,7 @@ export const NEEDED_PROGRAMS: Readonly<Record<string, string>> = {
   ip: "iproute2",
   "mkfs.ext4": "e2fsprogs",
   "mkfs.erofs": "erofs-utils",
+  prlimit: "util-linux",
   setpriv: "util-linux",
   unshare: "util-linux",
   losetup: "mount",
