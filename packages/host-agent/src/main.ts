@@ -23,6 +23,13 @@ mkdirSync(join(layout.runDir, "m"), { recursive: true, mode: 0o711 });
 
 const { host, close, leave } =
   process.env["PANDASTACK_RUNTIME"] === "fake" ? await assembleFakeHost({ layout, log }) : await assemble();
+if (process.env["PANDASTACK_PUT_AWAY"] === "1") {
+  log.info("the host agent before this one was killed and the server stops: running sandboxes are hibernated");
+  await close();
+  await stopTracing();
+  log.info("stopped");
+  process.exit(0);
+}
 const app = await buildServer(host, log);
 await listenOnSocket(app, required("PANDASTACK_HOST_SOCKET"), Number(process.env["PANDASTACK_CONTROL_GID"] ?? 0));
 log.info("host agent listens");

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { processStat } from "../../host-agent/src/processes/proc.ts";
@@ -214,6 +214,29 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
       expect(child.exitCode).not.toBeNull();
       if (existsSync(join(server.dataDir, "server.json"))) expect(server.leftovers()).toEqual([]);
     }
+  });
+
+  it("has a host agent that was killed put away what it has made, when it is stopped at that moment", async () => {
+    await server.start();
+    process.kill(server.recordedPid("host-agent"), "SIGKILL");
+    expect(await server.end("SIGTERM")).toBe(0);
+    expect(server.output).toContain("host agent was not there to put away what it has made");
+    expect(server.notes.filter((note) => note.startsWith("host agent")).at(-1)).toBe("host agent puts away");
+    expect(server.leftovers()).toEqual([]);
+  });
+
+  it("says so when the host agent can't, and keeps what the next start needs to do it", async () => {
+    await server.start({ PANDASTACK_TEST_PUT_AWAY: "fails" });
+    mkdirSync(join(server.runDir, "m/0123456789ab"), { recursive: true });
+    process.kill(server.recordedPid("host-agent"), "SIGKILL");
+    expect(await server.end("SIGTERM")).toBe(1);
+    expect(server.output).toMatch(/Not everything could be cleaned up: host agent .* \(exit code 3\).*host-agent\.log/);
+    const { id } = server;
+    expect(existsSync(server.runDir)).toBe(true);
+    await server.start();
+    expect(server.id).toBe(id);
+    expect(await server.end("SIGTERM")).toBe(0);
+    expect(server.leftovers()).toEqual([]);
   });
 
   it("stops when its standard input ends, where it was asked to", async () => {

@@ -30,6 +30,11 @@ export interface ChildPlan {
   readonly stopTimeoutMs: number;
   /** Ends it so that the next life takes over what it leaves: machines go on. */
   readonly replaceSignal: NodeJS.Signals;
+  /**
+   * For one that leaves things on the host which only itself can put away: started with this besides, it does that and ends by
+   * itself, with exit code 0 when nothing is left.
+   */
+  readonly putAwayEnv?: NodeJS.ProcessEnv;
   /** Run before every start. */
   prepare?(): Promise<void>;
 }
@@ -47,6 +52,9 @@ const REPLACE_TIMEOUT_MS = 30_000;
 const LOG_LIMIT_BYTES = 32 * 1024 * 1024;
 const LOG_TAIL_LINES = 12;
 const ADOPTED_LOOK_MS = 50;
+/** Whatever killed it may be at it still; what can't be put away at all must not hold up a stop for long. */
+const PUT_AWAY_ATTEMPTS = 3;
+const CLEAN_END = "exit code 0";
 
 /**
  * Starts a process in a session of its own (signals for our process group must not reach it: it is stopped in its turn),
@@ -60,6 +68,8 @@ export class Child {
   #isReplacing = false;
   #loop: Promise<void> = Promise.resolve();
   #failures = 0;
+  /** It has lived, here or under a former supervisor, and has not been seen to end as it was asked to. */
+  #mayHaveLeft = false;
   readonly #wake = new AbortController();
 
   constructor(plan: ChildPlan, say: Say) {
@@ -84,6 +94,8 @@ export class Child {
 
   async killLeftover(): Promise<void> {
     const record = this.leftover;
+    // Also of one that is dead already.
+    this.#mayHaveLeft ||= readRecord(this.plan.recordFile) !== undefined;
     if (record !== undefined) await killAndWait(record, this.plan.name);
     forgetRecord(this.plan.recordFile);
   }
@@ -98,7 +110,10 @@ export class Child {
     this.#loop = this.#keepRunning(this.#run());
   }
 
-  /** Asks it to stop, waits, and kills it when it takes too long. */
+  /**
+   * Asks it to stop, waits, and kills it when it takes too long. One that was dead at that moment, or has died of something else
+   * meanwhile, gets another life to put away what it has left. Throws when that is of no avail.
+   */
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#wake.abort();
@@ -115,7 +130,24 @@ export class Child {
       }
     }
     await this.#loop;
+    await this.#putAway();
     forgetRecord(this.plan.recordFile);
+  }
+
+  async #putAway(): Promise<void> {
+    const { name, putAwayEnv, stopTimeoutMs, logFile } = this.plan;
+    if (putAwayEnv === undefined || !this.#mayHaveLeft) return;
+    this.#say(`${name} was not there to put away what it has made; it is started once more for that`);
+    let how = "";
+    for (let attempt = 0; attempt < PUT_AWAY_ATTEMPTS; attempt++) {
+      const life = this.#run(putAwayEnv);
+      const isInTime = await Promise.race([life.then(() => true), delay(stopTimeoutMs, false, { ref: false })]);
+      if (!isInTime && this.#current !== undefined) await killAndWait(this.#current, name);
+      how = await life;
+      this.#current = undefined;
+      if (how === CLEAN_END) return;
+    }
+    throw new Error(`${name} could not put away what it has made (${how}). Its log: ${logFile}`);
   }
 
   /** Ends it and starts it anew at once, from the code that is there now. Resolves when the new one runs. */
@@ -148,7 +180,10 @@ export class Child {
       const started = performance.now();
       const how = await life;
       this.#current = undefined;
-      if (this.#isStopping) return;
+      if (this.#isStopping) {
+        if (how === CLEAN_END && !this.#isReplacing) this.#mayHaveLeft = false;
+        return;
+      }
       if (this.#isReplacing) {
         this.#isReplacing = false;
         this.#failures = 0;
@@ -168,7 +203,7 @@ export class Child {
   }
 
   /** One life. Resolves to how it ended. */
-  async #run(): Promise<string> {
+  async #run(putAwayEnv?: NodeJS.ProcessEnv): Promise<string> {
     const { plan } = this;
     let child: ChildProcess;
     try {
@@ -177,7 +212,7 @@ export class Child {
       try {
         child = spawn(plan.file, plan.args, {
           cwd: plan.cwd,
-          env: plan.env,
+          env: { ...plan.env, ...putAwayEnv },
           detached: true,
           stdio: ["ignore", log, log],
         });
@@ -191,9 +226,11 @@ export class Child {
       child.once("error", (error) => resolve(error.message));
       child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
     });
+    this.#mayHaveLeft = true;
     this.#current = child.pid === undefined ? undefined : recordOf(child.pid);
     if (this.#current !== undefined) saveRecord(plan.recordFile, this.#current);
-    if (this.#isStopping && this.#current !== undefined) killProcess(this.#current.pid, plan.stopSignal);
+    if (this.#isStopping && putAwayEnv === undefined && this.#current !== undefined)
+      killProcess(this.#current.pid, plan.stopSignal);
     return ended;
   }
 }

@@ -67,6 +67,7 @@ export function hostAgentPlan(input: PlanInput): ChildPlan {
     },
     stopTimeoutMs: 120_000,
     replaceSignal: "SIGHUP",
+    putAwayEnv: { PANDASTACK_PUT_AWAY: "1" },
   };
 }
 

@@ -1,5 +1,6 @@
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import type { Server } from "node:http";
+import { join } from "node:path";
 import { closePool } from "../../../host-agent/src/pool/index.ts";
 import type { Settings } from "../settings.ts";
 import { removeTree } from "../tools/remove-tree.ts";
@@ -156,15 +157,24 @@ export class Supervisor {
     this.#ready.abort();
     this.#control?.close();
     this.#control?.closeAllConnections();
+    const failures: unknown[] = [];
     for (const child of [...this.#children].reverse()) {
       this.#options.log(`stopping ${child.plan.name}`);
-      await child.stop();
+      await child.stop().catch((error: unknown) => failures.push(error));
     }
     this.announceFirstToken();
     const { dataDir } = this.#options.settings;
     const log = (details: object, message: string): void => this.#options.log(`${message} ${JSON.stringify(details)}`);
+    // What runs still has its names, its users and its place: the next start puts it away.
+    if (failures.length > 0 && this.#hasMachines()) throw failures[0];
     await closePool({ dataDir, log: { info: log, warn: log } });
     await removeTree(this.#identity.runDir);
     releaseIdentity(this.#identity);
+    if (failures.length > 0) throw failures[0];
+  }
+
+  #hasMachines(): boolean {
+    const machines = join(this.#identity.runDir, "m");
+    return existsSync(machines) && readdirSync(machines).length > 0;
   }
 }

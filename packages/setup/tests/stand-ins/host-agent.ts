@@ -6,6 +6,11 @@ const socket = process.env["PANDASTACK_HOST_SOCKET"] as string;
 const notes = process.env["PANDASTACK_TEST_NOTES"] as string;
 let asked = 0;
 
+if (process.env["PANDASTACK_PUT_AWAY"] === "1") {
+  if (process.env["PANDASTACK_TEST_PUT_AWAY"] === "fails") process.exit(3);
+  appendFileSync(notes, "host agent puts away\n");
+  process.exit(0);
+}
 rmSync(socket, { force: true });
 createServer((_, response) => {
   asked++;
