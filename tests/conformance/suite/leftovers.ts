@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync, watch } from "node:fs";
 import { join } from "node:path";
 import { waitFor } from "@pandastack/platform";
 import type { Target } from "./target.ts";
@@ -114,6 +114,8 @@ function filesIn(folder: string): string[] {
 
 function descriptors(): string[] {
   const found: string[] = [];
+  // Node opens one descriptor for all files that a process ever watches, at the first one, and keeps it: so it is there at each look.
+  watch("/", { persistent: false }).close();
   for (const fd of list("/proc/self/fd")) {
     try {
       found.push(
