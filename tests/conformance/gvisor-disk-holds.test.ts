@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { HostEvent } from "@pandastack/contracts/host";
 import { waitFor } from "@pandastack/platform";
 import { openGvisorHost } from "./gvisor-host.ts";
 import { missingForMachines } from "./qemu-host.ts";
@@ -13,6 +14,7 @@ import type { Target } from "./suite/target.ts";
 import { World } from "./suite/world.ts";
 
 const run = promisify(execFile);
+const MAX_DEATH_MS = 1_000;
 
 /** What gVisor promises of sandboxes with a disk, beside what every runtime does. */
 describe.skipIf(missingForMachines() !== undefined)("gVisor with disks holds", () => {
@@ -106,20 +108,39 @@ describe.skipIf(missingForMachines() !== undefined)("gVisor with disks holds", (
     }
   });
 
-  test("one whose gofer is killed has its files, goes on with them, and sleeps and wakes", async () => {
+  test("one whose gofer is killed is ended within a second, says why, and is started again from its disk", async () => {
     const others = new Set(gofers());
     const box = await create();
-    await box.text("mkdir /root/d; echo kept > /root/d/file; (while :; do date > /root/d/now; sleep 0.1; done) &");
-    const gofer = gofers().find((pid) => !others.has(pid));
-    expect(gofer, "it has a gofer of its own").toBeDefined();
-    process.kill(gofer!, "SIGKILL");
-    await waitFor(() => !gofers().includes(gofer!), { timeoutMs: 10_000, message: "the gofer lives on" });
-    await box.text("echo more >> /root/d/file; mv /root/d/file /root/file; find /usr -newer /root/d | wc -l; sync");
+    await box.text("mkdir /root/d; echo kept > /root/d/file; sync");
+    // As one that was asleep, and one whose host agent is another: each has its gofer looked after.
     await world.hibernate(box);
     await world.wake(box);
-    expect(await box.text("cat /root/file")).toBe("kept\nmore");
-    await world.kill(box);
+    await target.restart();
+    await box.background("while :; do date > /root/d/now; sleep 0.1; done");
+    const gofer = gofers().find((pid) => !others.has(pid));
+    expect(gofer, "it has a gofer of its own").toBeDefined();
+    const told: { event: HostEvent; at: number }[] = [];
+    const unsubscribe = target.host.onEvent((event) => void told.push({ event, at: performance.now() }));
+    const killed = performance.now();
+    process.kill(gofer!, "SIGKILL");
     await untilCold(box);
-    expect(await box.text("cat /root/file")).toBe("kept\nmore");
+    unsubscribe();
+    const death = told.find(({ event }) => event.sandboxId === box.id && event.type === "vm.died");
+    expect(death?.event.payload["reason"]).toMatch(/gofer/);
+    expect(death!.at - killed, "ms until it was known").toBeLessThan(MAX_DEATH_MS);
+    expect(await box.text("cat /root/d/file")).toBe("kept");
+    expect(gofers()).not.toContain(gofer);
+  });
+
+  test("one that is not persistent has failed with its gofer, and says why", async () => {
+    const others = new Set(gofers());
+    const box = await create();
+    await world.execute({ name: "setPersistent", sandboxId: box.id, persistent: false });
+    process.kill(
+      gofers().find((pid) => !others.has(pid))!,
+      "SIGKILL",
+    );
+    await waitFor(() => world.state(box) === "failed", { timeoutMs: 20_000, intervalMs: 5, message: "it lives on" });
+    expect(target.host.sandbox(box.id).reason).toMatch(/gofer/);
   });
 });

@@ -201,6 +201,8 @@ export interface ExitReason {
   readonly signal: string | null;
   /** It used more memory than its machine may have, and the host ended it for that. */
   readonly ranOutOfMemory: boolean;
+  /** Where it is neither that nor that its process ended by itself. */
+  readonly reason?: string;
   /** The last of what the process printed, for the operator. */
   readonly log: string;
 }

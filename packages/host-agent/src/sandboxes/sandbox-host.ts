@@ -315,7 +315,7 @@ class LocalSandboxHost implements SandboxHost {
       if (!entry.isMachine(machine)) return;
       await this.#queue.run(entry.record.id, async () => {
         if (!entry.isMachine(machine)) return;
-        const reason = exit.ranOutOfMemory ? OUT_OF_MEMORY : "its virtual machine monitor ended";
+        const reason = exit.ranOutOfMemory ? OUT_OF_MEMORY : (exit.reason ?? "its virtual machine monitor ended");
         const { log } = this.#options;
         log.error({ sandboxId: entry.record.id, ...exit }, "a machine died");
         const details = { exit_code: exit.code, signal: exit.signal, out_of_memory: exit.ranOutOfMemory };

@@ -5,6 +5,7 @@ import { hostBootId } from "../../files/host-boot.ts";
 import { isAlive, killProcess, processStat } from "../../processes/proc.ts";
 import type { MachinePlan, MachineRecord } from "../runtime.ts";
 import { Console, openConsole } from "./console.ts";
+import { findGofer, type Gofer } from "./gofer.ts";
 import { pidPath, runscRoot, type MachineFiles } from "./machine-files.ts";
 import { execute, runscCommand, type RunscBuild } from "./runsc.ts";
 import { withPrivateMounts, type DiskMount } from "./private-mounts.ts";
@@ -25,6 +26,8 @@ export interface GvisorState extends Record<string, unknown> {
   readonly runscKey: string;
   /** Absent: its root is a disk. */
   readonly erofs?: string;
+  /** Absent: it has none, or an earlier host agent started it and nobody looks after its gofer. */
+  readonly gofer?: Gofer;
   /** What the agent asks a host for, from the machine's first HELLO on. */
   readonly token: string;
 }
@@ -59,6 +62,7 @@ export async function createContainer(options: {
   const pid = readPid(files)!;
   const stat = processStat(pid);
   if (!stat) throw new Error(`the sandbox's process is gone: ${new Console(files).read().text.slice(-2000)}`);
+  const gofer = findGofer(files, machineId);
   const record: MachineRecord = {
     runtime: "gvisor",
     machineId,
@@ -69,7 +73,7 @@ export async function createContainer(options: {
     bootId: hostBootId(),
     buildKey: options.buildKey,
     needs: [build.path, ...(options.state.erofs === undefined ? [] : [options.state.erofs])],
-    state: options.state,
+    state: { ...options.state, ...(gofer && { gofer }) },
   };
   return { record, files, build, cgroup };
 }

@@ -1,7 +1,8 @@
 import { connect, type Socket } from "node:net";
 import { waitFor } from "@pandastack/platform";
-import { isAlive } from "../../processes/proc.ts";
-import { killContainer, type Container } from "./container.ts";
+import { isAlive, killProcess } from "../../processes/proc.ts";
+import { killContainer, stateOf, type Container } from "./container.ts";
+import { watchGofer } from "./gofer.ts";
 import { controlSocket } from "./machine-files.ts";
 
 const EXIT_TIMEOUT_MS = 10_000;
@@ -9,7 +10,8 @@ const EXIT_POLL_MS = 5;
 
 /**
  * Tells when a sandbox's process ends, whoever ended it: a connection to its control socket closes with it, at once and without
- * anyone asking. Nothing is ever said on it.
+ * anyone asking. Nothing is ever said on it. A sentry whose gofer has ended goes on for a while, and fails at some file or other
+ * later: it is ended with it.
  */
 export class Life {
   readonly ended: Promise<void>;
@@ -17,6 +19,8 @@ export class Life {
   readonly #socket: Socket;
   #isOver = false;
   #isLeft = false;
+  #hasLostGofer = false;
+  readonly #unwatch: (() => void) | undefined;
 
   constructor(container: Container) {
     this.#container = container;
@@ -26,9 +30,17 @@ export class Life {
     this.#socket.resume();
     this.ended = new Promise<void>((resolve) => {
       this.#socket.once("close", () => {
+        this.#unwatch?.();
         if (!this.#isLeft) resolve();
       });
     }).then(() => this.#settle());
+    const { gofer } = stateOf(container.record);
+    this.#unwatch = gofer && watchGofer(gofer, () => this.#endWithoutGofer());
+  }
+
+  /** That it was ended for the loss of its gofer. */
+  get hasLostGofer(): boolean {
+    return this.#hasLostGofer;
   }
 
   get isOver(): boolean {
@@ -38,7 +50,16 @@ export class Life {
   /** No longer of interest, and nothing is told any more: it lives on. */
   leave(): void {
     this.#isLeft = true;
+    this.#unwatch?.();
     this.#socket.destroy();
+  }
+
+  /** One that was ended itself takes its gofer along. */
+  #endWithoutGofer(): void {
+    const { record } = this.#container;
+    if (!isAlive(record.pid, record.pidStartTime)) return;
+    this.#hasLostGofer = true;
+    killProcess(record.pid);
   }
 
   async #settle(): Promise<void> {

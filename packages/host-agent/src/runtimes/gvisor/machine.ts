@@ -19,6 +19,8 @@ import { growMounted, volumeDir } from "./volume-mounts.ts";
 /** Of a checkpoint under way, in the image's folder. */
 const UNFINISHED = "unfinished";
 
+const GOFER_ENDED = "its gofer, which serves its disk, ended";
+
 /** A guest that runs (or is paused) on the sentry. */
 export class GvisorMachine implements Machine {
   readonly record: MachineRecord;
@@ -40,6 +42,7 @@ export class GvisorMachine implements Machine {
       code: null,
       signal: null,
       ranOutOfMemory: container.cgroup.ranOutOfMemory(),
+      ...(this.#life.hasLostGofer && { reason: GOFER_ENDED }),
       log: this.#console.read().text.slice(-2000),
     }));
   }
