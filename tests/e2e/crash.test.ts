@@ -86,9 +86,12 @@ describe("kill -9", () => {
     await untilItCounts();
   });
 
-  withVms(
-    "no: a stop by SIGTERM to the whole group hibernates it; the next start has it, and use wakes it",
-    async () => {
+  for (const [name, strike] of [
+    ["no: a stop by SIGTERM to the whole group", () => {}],
+    ["of the host agent at the moment of a stop", () => killHostAgent()],
+  ] as const) {
+    withVms(`${name}: it is hibernated, nothing is left, and use wakes it after the next start`, async () => {
+      strike();
       process.kill(-server.supervisor.pid!, "SIGTERM");
       await waitFor(() => hasEnded(server.supervisor), { timeoutMs: 60_000, message: "the group did not stop" });
       expect(leftoversOf(server.dataDir)).toEqual([]);
@@ -99,8 +102,12 @@ describe("kill -9", () => {
         message: "it is not shown as hibernated",
       });
       await untilItCounts();
-    },
-  );
+    });
+  }
+
+  function killHostAgent(): void {
+    process.kill(findBelow(server.supervisor.pid!, /host-agent/), "SIGKILL");
+  }
 
   /** The same process inside, further on than before; the disk as it was. */
   async function untilItCounts(): Promise<void> {
