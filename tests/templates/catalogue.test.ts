@@ -60,3 +60,23 @@ describe.each(Object.entries(smoke).filter(([name]) => only?.includes(name) ?? t
     }
   });
 });
+
+describe.skipIf(only?.includes("code-interpreter") === false)("code-interpreter's kernels", () => {
+  test("are in its memory: nothing is started or loaded for the first cell, and no two copies share a token", async () => {
+    const tokens = new Set<string>();
+    for (let round = 0; round < 2; round++) {
+      await using sandbox = await panda.sandboxes.create({
+        template: "code-interpreter",
+        runtime,
+        timeoutMs: COMMAND_TIMEOUT_MS,
+      });
+      const loaded = await sandbox.runCode(
+        "import sys; [name in sys.modules for name in ('pandas', 'matplotlib.pyplot')]",
+      );
+      expect(loaded).toMatchObject({ text: "[True, True]", executionCount: 1 });
+      expect((await sandbox.runCode("1 + 1", { language: "javascript" })).text).toBe("2");
+      tokens.add((await sandbox.commands.run("cat /run/pandastack/code/token")).stdout);
+    }
+    expect(tokens.size).toBe(2);
+  });
+});

@@ -1,12 +1,26 @@
+import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { ExecResult } from "@pandastack/contracts/host";
 import { Refusal } from "@pandastack/platform";
 import type { GuestClient } from "../hosts/guest.ts";
 import { guestFiles } from "./guest-files.ts";
 
-/** Inside. The address is in a file that root alone may read: whoever knows the token may run code. */
+/**
+ * Inside. Address and token are in files that root alone may read: whoever knows the token may run code. The interpreter of a
+ * template has none until here somebody asks for its address: no two sandboxes have the same. Servers of older snapshots have
+ * theirs beside the address.
+ */
 const FOLDER = "/run/pandastack/code";
-const TELL = `read -r line 2>/dev/null <${FOLDER}/address && echo "$line" && exec env -0`;
+const TAKE_FRESH = `fresh=$PANDASTACK_FRESH; unset PANDASTACK_FRESH`;
+const TELL = `
+read -r line 2>/dev/null <${FOLDER}/address || exit 0
+umask 077
+set -C
+[ -s ${FOLDER}/token ] || echo "$fresh" 2>/dev/null >${FOLDER}/token
+read -r token <${FOLDER}/token
+echo "$line"
+echo "$token"
+exec env -0`;
 /** Unpacks what was put there beside it, and starts the server, which is in the background when this ends. */
 const UNPACK = `
 import json, os, sys
@@ -25,7 +39,9 @@ const TELL_TIMEOUT_MS = 20_000;
 const OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024;
 const NOT_FOUND_EXIT_CODE = 127;
 
-const Address = z.object({ port: z.int().min(1).max(65_535), token: z.string().min(1) });
+const TOKEN_BYTES = 16;
+
+const Address = z.object({ port: z.int().min(1).max(65_535), token: z.string().min(1).optional() });
 
 export interface Interpreter {
   readonly port: number;
@@ -36,7 +52,7 @@ export interface Interpreter {
 
 /** Where the interpreter of a sandbox listens; undefined where none was started, or its sandbox was restarted since. */
 export async function findInterpreter(guest: GuestClient, signal: AbortSignal): Promise<Interpreter | undefined> {
-  const { stdout } = await runScript(guest, { shell: TELL, timeoutMs: TELL_TIMEOUT_MS }, signal);
+  const { stdout } = await runScript(guest, { shell: `${TAKE_FRESH}${TELL}`, timeoutMs: TELL_TIMEOUT_MS }, signal);
   return parse(stdout);
 }
 
@@ -48,7 +64,7 @@ export async function startInterpreter(guest: GuestClient, signal: AbortSignal):
   const { stdout, stderr, result } = await runScript(
     guest,
     {
-      shell: `python3 -c "$UNPACK" ${path} ${FOLDER}/${version} >&2 && ${TELL}`,
+      shell: `${TAKE_FRESH}\npython3 -c "$UNPACK" ${path} ${FOLDER}/${version} >&2 || exit${TELL}`,
       env: { UNPACK },
       timeoutMs: START_TIMEOUT_MS,
     },
@@ -62,16 +78,17 @@ export async function startInterpreter(guest: GuestClient, signal: AbortSignal):
 }
 
 function parse(stdout: string): Interpreter | undefined {
-  const end = stdout.indexOf("\n");
-  if (end < 0) return undefined;
-  const address = Address.safeParse(JSON.parse(stdout.slice(0, end)));
-  if (!address.success) return undefined;
-  const pairs = stdout
-    .slice(end + 1)
+  const [line, tokenLine, ...rest] = stdout.split("\n");
+  if (line === undefined || line === "" || tokenLine === undefined) return undefined;
+  const address = Address.safeParse(JSON.parse(line));
+  const token = address.data?.token ?? tokenLine;
+  if (!address.success || token === "") return undefined;
+  const pairs = rest
+    .join("\n")
     .split("\0")
     .filter((pair) => pair.includes("=") && !pair.startsWith("UNPACK="))
     .map((pair): [string, string] => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]);
-  return { ...address.data, env: Object.fromEntries(pairs) };
+  return { port: address.data.port, token, env: Object.fromEntries(pairs) };
 }
 
 async function runScript(
@@ -81,7 +98,15 @@ async function runScript(
 ): Promise<{ stdout: string; stderr: string; result: ExecResult }> {
   const output = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] };
   let bytes = 0;
-  for await (const event of guest.exec({ user: "root", stdin: false, ...request }, { signal })) {
+  for await (const event of guest.exec(
+    {
+      user: "root",
+      stdin: false,
+      ...request,
+      env: { ...request.env, PANDASTACK_FRESH: randomBytes(TOKEN_BYTES).toString("hex") },
+    },
+    { signal },
+  )) {
     if (event.kind === "stdout" || event.kind === "stderr") {
       bytes += event.data.length;
       if (bytes <= OUTPUT_LIMIT_BYTES) output[event.kind].push(Uint8Array.from(event.data));

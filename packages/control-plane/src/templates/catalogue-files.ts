@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { TemplateRecipe } from "@pandastack/contracts";
 
-/** A template of the catalogue: its recipe and the files beside it, which are its context. */
+/** A template of the catalogue: its recipe, and its context: the files beside it, and those of the server's own that any may copy. */
 export interface CatalogueEntry {
   readonly name: string;
   readonly recipe: TemplateRecipe;
@@ -12,13 +12,24 @@ export interface CatalogueEntry {
 }
 
 const RECIPE = "template.yaml";
+/** What the server would put into a sandbox of any template at the first use: one that brings it along has it running. */
+const OWN_FILES = {
+  "pandastack/code-interpreter": fileURLToPath(new URL("../../guest/code-interpreter", import.meta.url)),
+};
 
 /** `templates/<name>/template.yaml`, of every template. */
 export function readCatalogue(folder: string): CatalogueEntry[] {
   const names = existsSync(folder) ? readdirSync(folder).sort() : [];
+  const own = Object.entries(OWN_FILES).flatMap(([prefix, path]) =>
+    [...readFiles(path)].map(([name, file]) => [`${prefix}/${name}`, file] as const),
+  );
   return names
     .filter((name) => existsSync(join(folder, name, RECIPE)))
-    .map((name) => ({ name, recipe: readRecipe(folder, name), files: readFiles(join(folder, name)) }));
+    .map((name) => ({
+      name,
+      recipe: readRecipe(folder, name),
+      files: new Map([...readFiles(join(folder, name)), ...own]),
+    }));
 }
 
 function readRecipe(folder: string, name: string): TemplateRecipe {
@@ -35,7 +46,7 @@ function readFiles(folder: string): Map<string, { bytes: Buffer; mode: number }>
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     const name = relative(folder, path);
-    if (!entry.isFile() || name === RECIPE) continue;
+    if (!entry.isFile() || name === RECIPE || name.endsWith(".pyc")) continue;
     // Who else may read a clone is its owner's business.
     files.set(name, { bytes: readFileSync(path), mode: (statSync(path).mode & 0o100) === 0 ? 0o644 : 0o755 });
   }

@@ -200,3 +200,53 @@ describe("contexts", () => {
     expect((await run("echo $GIVEN", { language: "bash" })).stdout).toBe("new\n");
   });
 });
+
+describe("connections", () => {
+  test("carry one cell after the other, also after one that failed, was refused or ran out of time", async () => {
+    const answers = await interpreter.askOverOne([
+      { op: "run", code: "1/0" },
+      { op: "run", code: "1", language: "cobol" },
+      { op: "run", code: "while True: pass", timeout_ms: 100 },
+      { op: "run", code: "6 * 7" },
+    ]);
+    expect(answers).toHaveLength(4);
+    expect(answers[3]!.find(({ type }) => type === "result")).toMatchObject({ text: "42" });
+    for (const answer of answers) expect(answer.at(-1)).toMatchObject({ type: "end", open: true });
+  });
+
+  test("a request that came before is not done again", async () => {
+    const id = "the-same";
+    const [, first, again] = await interpreter.askOverOne([
+      { op: "run", code: "n = 0" },
+      { op: "run", id, code: "n += 1" },
+      { op: "run", id, code: "n += 1" },
+    ]);
+    expect(first!.some(({ type }) => type === "refused")).toBe(false);
+    expect(again![0]).toMatchObject({ type: "refused", code: "asked_before" });
+    expect((await run("n")).text).toBe("1");
+  });
+});
+
+describe("an interpreter that a template brings along", () => {
+  const own = new LocalInterpreter({ PANDASTACK_CODE_SHELL: "plain" });
+  afterAll(() => own.stop());
+
+  test("has its modules loaded before the first cell, and no token", async () => {
+    const { exitCode, said, files } = await own.warm("wave", "csv");
+    expect(said).toBe("");
+    expect(exitCode).toBe(0);
+    expect(files).toContain("warm");
+    expect(files).not.toContain("token");
+    expect(await own.ask({ op: "list" })).toEqual([]);
+    own.giveToken();
+    const { text, messages } = await own.run("import sys; 'wave' in sys.modules");
+    expect(text).toBe("True");
+    expect(messages[0]).toMatchObject({ execution_count: 1 });
+  });
+
+  test("that cannot load them says so", async () => {
+    const { exitCode, said } = await own.warm("not_there");
+    expect(exitCode).toBe(1);
+    expect(said).toContain("cannot be imported: not_there");
+  });
+});

@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,16 +44,55 @@ export class LocalInterpreter {
     return messages;
   }
 
+  /** Requests over one connection, each after the end of what the one before led to. */
+  async askOverOne(requests: readonly object[]): Promise<Message[][]> {
+    const { port, token } = await this.#listening();
+    const socket = connect({ port, host: "127.0.0.1" });
+    const send = (index: number) => socket.write(`${JSON.stringify({ token, keep: true, ...requests[index] })}\n`);
+    const answers: Message[][] = [[]];
+    send(0);
+    for await (const line of createInterface({ input: socket })) {
+      const message = JSON.parse(line) as Message;
+      answers.at(-1)!.push(message);
+      if (message.type !== "end") continue;
+      if (answers.length === requests.length) break;
+      send(answers.length);
+      answers.push([]);
+    }
+    socket.destroy();
+    return answers;
+  }
+
+  /** What templates start, in this interpreter's folder. */
+  async warm(...modules: string[]): Promise<{ exitCode: number | null; said: string; files: string[] }> {
+    const env = { ...process.env, PANDASTACK_CODE_FOLDER: this.#folder };
+    await this.#listening();
+    const program = spawn("python3", [join(MAIN, "../warm.py"), ...modules], {
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let said = "";
+    program.stderr.on("data", (data: Buffer) => (said += data.toString()));
+    const [exitCode] = (await once(program, "close")) as [number | null];
+    return { exitCode, said, files: readdirSync(this.#folder) };
+  }
+
   async run(code: string, options: object = {}): Promise<Outcome> {
     return new Outcome(await this.ask({ op: "run", code, ...options }));
   }
 
   async #listening(): Promise<{ port: number; token: string }> {
     if (this.#address !== undefined) return this.#address;
-    const read = () =>
-      JSON.parse(readFileSync(join(this.#folder, "address"), "utf8")) as { port: number; token: string };
+    const read = () => JSON.parse(readFileSync(join(this.#folder, "address"), "utf8")) as { port: number };
     await expect.poll(() => attempt(read), { timeout: 20_000 }).toBeDefined();
-    return (this.#address = read());
+    this.#address = { ...read(), token: randomUUID() };
+    this.giveToken();
+    return this.#address;
+  }
+
+  /** As the control plane does it when it first looks. */
+  giveToken(): void {
+    writeFileSync(join(this.#folder, "token"), `${this.#address?.token}\n`, { mode: 0o600 });
   }
 
   stop(): void {

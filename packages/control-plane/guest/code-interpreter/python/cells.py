@@ -44,7 +44,10 @@ class Cells:
             for name in request["unset"]:
                 os.environ.pop(name, None)
         elif request["op"] == "preload":
-            self._control.say({"type": "preloaded", "missing": [name for name in request["modules"] if not can_import(name)]})
+            missing = [name for name in request["modules"] if not can_import(name)]
+            # What cells themselves need has been loaded and touched then, too.
+            self._shell.run("None", 0)
+            self._control.say({"type": "preloaded", "missing": missing})
 
     def _run(self, request):
         if self._is_fresh:

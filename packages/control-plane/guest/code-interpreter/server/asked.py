@@ -1,21 +1,27 @@
-"""What can be asked of the interpreter: one request on one connection."""
+"""What can be asked of the interpreter: one request after the other on one connection."""
 
 import asyncio
-import hmac
 import json
 import time
 
 from refusal import Refusal
 from run import Run
 
+# Of requests that came lately: one that is sent again, since its connection broke, is not done twice.
+REMEMBERED_LIMIT = 1024
+_remembered = {}
 
-async def serve_request(contexts, token, reader, writer):
+
+async def serve_request(contexts, is_token, reader, writer):
+    """Whether there may be another one."""
     request = json.loads(await reader.readuntil(b"\n"))
-    if not hmac.compare_digest(str(request.get("token")), token):
-        return
+    if not is_token(request.get("token")):
+        return False
     arrived = time.monotonic()
     say = Speaker(writer)
+    stays = request.get("keep") is True
     try:
+        remember(request.get("id"))
         if request.get("base_env") is not None:
             contexts.set_base_env(request["base_env"])
         await OPERATIONS[request["op"]](contexts, request, say, reader)
@@ -23,8 +29,19 @@ async def serve_request(contexts, token, reader, writer):
         say({"type": "refused", "code": refusal.code, "message": refusal.message})
     except KeyError as missing:
         say({"type": "refused", "code": "bad_request", "message": f"unknown or missing: {missing}"})
-    say({"type": "end", "duration_ms": round((time.monotonic() - arrived) * 1000, 3)})
+    say({"type": "end", "duration_ms": round((time.monotonic() - arrived) * 1000, 3), "open": stays})
     await writer.drain()
+    return stays
+
+
+def remember(request_id):
+    if request_id is None:
+        return
+    if request_id in _remembered:
+        raise Refusal("asked_before", "the connection to the code was lost; the code was interrupted")
+    if len(_remembered) >= REMEMBERED_LIMIT:
+        del _remembered[next(iter(_remembered))]
+    _remembered[request_id] = True
 
 
 class Speaker:

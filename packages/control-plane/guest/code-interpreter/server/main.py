@@ -1,15 +1,16 @@
 """The code interpreter inside a sandbox: `main.py start` returns once it listens, `main.py serve` stays in the foreground.
 
 Who wants something connects to the address that is written to ADDRESS_FILE, sends one line of JSON and reads lines of JSON until
-the connection ends. Going away while code runs interrupts it. The port is on the loopback interface and any process in the sandbox
-can reach it, so each request carries the token, which only root can read.
+that request's end. Going away while code runs interrupts it. The port is on the loopback interface and any process in the sandbox
+can reach it, so each request carries the token that is in TOKEN_FILE, which only root can read. The control plane puts it there
+when it first looks: in a template's memory there is an interpreter without a token, and every copy of it gets one of its own.
 """
 
 import asyncio
 import fcntl
+import hmac
 import json
 import os
-import secrets
 import socket
 import sys
 
@@ -18,6 +19,7 @@ from asked import serve_request
 
 FOLDER = os.environ.get("PANDASTACK_CODE_FOLDER", "/run/pandastack/code")
 ADDRESS_FILE = os.path.join(FOLDER, "address")
+TOKEN_FILE = os.path.join(FOLDER, "token")
 LOCK_FILE = os.path.join(FOLDER, "lock")
 NAME = "pandastack-code"
 # Spoken by older servers in older snapshots for as long as these are kept: only ever add to it.
@@ -81,12 +83,12 @@ def serve(announce):
 
 
 async def listen(announce):
-    token = secrets.token_hex(16)
     contexts = Contexts()
 
     async def take(reader, writer):
         try:
-            await serve_request(contexts, token, reader, writer)
+            while await serve_request(contexts, is_token, reader, writer):
+                pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             pass
         finally:
@@ -94,10 +96,28 @@ async def listen(announce):
 
     server = await asyncio.start_server(take, "127.0.0.1", 0, limit=REQUEST_LIMIT_BYTES)
     port = server.sockets[0].getsockname()[1]
-    write_address({"port": port, "token": token, "protocol": PROTOCOL, "pid": os.getpid()})
+    forget_token()
+    write_address({"port": port, "protocol": PROTOCOL, "pid": os.getpid()})
     announce()
     async with server:
         await server.serve_forever()
+
+
+def is_token(given):
+    """Read anew each time: nothing of it is to be in the memory that copies are made of."""
+    try:
+        with open(TOKEN_FILE) as file:
+            token = file.readline().strip()
+    except OSError:
+        return False
+    return token != "" and hmac.compare_digest(str(given).encode(), token.encode())
+
+
+def forget_token():
+    try:
+        os.unlink(TOKEN_FILE)
+    except FileNotFoundError:
+        pass
 
 
 def write_address(address):

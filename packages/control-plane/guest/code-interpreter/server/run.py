@@ -33,6 +33,8 @@ class Run:
                 self._context.leave()
         finally:
             self._gone.cancel()
+            # Nobody else reads from the connection while this does.
+            await asyncio.wait([self._gone])
 
     async def _take_turn(self):
         entering = asyncio.ensure_future(self._context.enter())
