@@ -285,9 +285,8 @@ describe("about the server", () => {
   test("templates: a bare array; aliases lead to base", async () => {
     const list = (await server.api("GET", "/v1/templates")).body;
     const names = list.map((template: { name: string }) => template.name);
-    expect(names[0]).toBe("base");
     expect(names.toSorted()).toEqual(readdirSync(new URL("../../../templates", import.meta.url)).toSorted());
-    expect(list[0]).toMatchObject({
+    expect(list.find((template: { name: string }) => template.name === "base")).toMatchObject({
       is_global: true,
       cpu: 2,
       memory_mb: 512,
