@@ -109,11 +109,11 @@ describe.skipIf(missingForMachines() !== undefined)("gVisor with disks holds", (
   });
 
   test("one whose gofer is killed is ended within a second, says why, and is started again from its disk", async () => {
-    const others = new Set(gofers());
     const box = await create();
     await box.text("mkdir /root/d; echo kept > /root/d/file; sync");
     // As one that was asleep, and one whose host agent is another: each has its gofer looked after.
     await world.hibernate(box);
+    const others = new Set(gofers());
     await world.wake(box);
     await target.restart();
     await box.background("while :; do date > /root/d/now; sleep 0.1; done");

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isAlive, processStat } from "../../processes/proc.ts";
 import { runscRoot, type MachineFiles } from "./machine-files.ts";
@@ -9,9 +9,10 @@ export interface Gofer extends Record<string, unknown> {
   readonly startTime: string;
 }
 
-/** What runsc wrote down of a container that it has just made; undefined where it has no gofer. */
+/** What runsc wrote down of a container that it has just made; undefined where it has no gofer, or a build of another time keeps it elsewhere. */
 export function findGofer(files: MachineFiles, machineId: string): Gofer | undefined {
   const path = join(runscRoot(files), `${machineId}_sandbox:${machineId}.state`);
+  if (!existsSync(path)) return undefined;
   const { goferPid } = JSON.parse(readFileSync(path, "utf8")) as { goferPid?: number };
   const stat = goferPid ? processStat(goferPid) : undefined;
   return stat && { pid: goferPid!, startTime: stat.startTime };
