@@ -86,6 +86,18 @@ describe.skipIf(server.isFake)("code in a sandbox", () => {
     await panda.snapshots.delete(snapshot.id);
   });
 
+  it("falls asleep after its last cell", async () => {
+    const idle = await panda.sandboxes.create();
+    removeAfterTest(idle.id);
+    await idle.runCode("x = 1");
+    const json = { on_idle: "hibernate", idle_timeout_seconds: 2 };
+    expect((await api("PATCH", `/v1/sandboxes/${idle.id}/lifecycle`, { json })).status).toBe(200);
+    await expect
+      .poll(async () => (await api("GET", `/v1/sandboxes/${idle.id}`)).json.status, { timeout: 30_000 })
+      .toBe("hibernated");
+    expect((await idle.runCode("x")).text).toBe("1");
+  });
+
   it("copies of a kernel that has run nothing yet draw different numbers", async () => {
     const first = await panda.sandboxes.create();
     removeAfterTest(first.id);

@@ -4,8 +4,8 @@ import type { Socket } from "node:net";
 const PER_SANDBOX_LIMIT = 2;
 /** Of all. Each holds a descriptor here, two at the host, and one inside. */
 const TOTAL_LIMIT = 500;
-/** Between the cells of somebody who is at it. */
-const KEPT_MS = 60_000;
+/** From cell to cell of one program. While one is open the sandbox counts as in use, and does not fall asleep. */
+const KEPT_MS = 2_000;
 
 /** Connections to interpreters that wait for the next cell. What ends the sandbox's memory, or moves it, ends them. */
 export class IdleConnections {
