@@ -182,14 +182,14 @@ async function pickVolume({ model, random }: DeedContext, of: "free" | "attached
   return model.volumes.get(random.pick(fits).name)!;
 }
 
-/** A sandbox that writes to a volume: one time in two it is persistent. Always a microVM: rounds on gVisor have machines of both kinds. */
+/** A sandbox that writes to a volume: one time in two it is persistent. */
 export async function attach(context: DeedContext): Promise<void> {
   const { model, random } = context;
   const { name: volume } = await pickVolume(context, "free");
   const tag = newKey();
   const persistent = random.chance(0.5);
   const volumes = [{ name: volume, path: VOLUME_PATH }];
-  const json = { ttl_seconds: 0, runtime: "microvm", persistent, metadata: { tag }, volumes };
+  const json = { ttl_seconds: 0, persistent, metadata: { tag }, volumes };
   const outcome = await send(context, { method: "POST", path: "/v1/sandboxes", json, key: tag });
   if (outcome.is === "refused") throw new Error(`a create with a volume is refused: ${outcome.text}`);
   if (outcome.is === "done") model.add(outcome.body.id, undefined, { persistent, volume });

@@ -1,6 +1,7 @@
 import { waitFor } from "@pandastack/platform";
 import { allProcesses } from "../../e2e/support/process-tree.ts";
 import { read } from "./belongings/look.ts";
+import type { Random } from "./random.ts";
 import type { JournalMachine } from "./records.ts";
 import { killAndWait, type CrashServer } from "./server.ts";
 
@@ -16,8 +17,10 @@ export function vitalProcesses(server: CrashServer, { machineId, pid }: JournalM
   return [pid, ...gofers.map((one) => one.pid)];
 }
 
-/** Ends whatever `runsc` of this server is at work first: it makes, restores, stops or writes down a machine. */
-export async function killCommand(server: CrashServer): Promise<void> {
+/** Ends whatever `runsc` of this server is at work first: it makes, restores, stops or writes down a machine. Or what makes calls for all. */
+export async function killCommand(server: CrashServer, random: Random): Promise<void> {
+  const caller = allProcesses().find(({ command }) => command.endsWith(` ${server.runDir}/m`));
+  if (caller && random.chance(0.5)) return killAndWait(caller.pid);
   const pid = await waitFor(
     () =>
       allProcesses().find(

@@ -54,7 +54,7 @@ export async function playRound(context: DeedContext, way: Exclude<Way, "templat
   } else if (fault.kind === "kill command") {
     await Promise.all([
       walk({ ...context, mayBreak: true }, way),
-      delay(fault.afterMs).then(() => killCommand(server)),
+      delay(fault.afterMs).then(() => killCommand(server, random)),
     ]);
   } else {
     const strike = delay(fault.afterMs).then(() =>

@@ -22,7 +22,7 @@ const DEATH_TIMEOUT_MS = 20_000;
 const LOG_LINES = 25;
 /** One empty VMM ahead, so that there is one to be lost, and few for the rest to wait for. */
 const VMMS_AHEAD = 1;
-/** With the default template's memory, and blank. On gVisor a created container, beside those: its sandboxes with volumes are microVMs. */
+/** With the default template's memory, and blank. On gVisor a created container, beside those: such a server has microVMs as well. */
 const KINDS_AHEAD = { microvm: 2, gvisor: 3, fake: 0 };
 /** What `packages/host-agent/src/assemble.ts` keeps ready besides. */
 const SLOTS_AHEAD = 4;

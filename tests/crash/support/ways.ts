@@ -135,9 +135,7 @@ const wayOnGvisor: Partial<Record<CrashPoint, Way>> = {
 const onlyMicrovms: ReadonlySet<CrashPoint> = new Set([
   "host.machine.node-made",
   "host.machine.spawned",
-  "host.machine.volume-placed",
   "host.machine.volumes-plugged",
-  "host.machine.volumes-settled",
 ]);
 
 export function wayToPoint(point: CrashPoint, runtime: CrashRuntime): Way | "never" {

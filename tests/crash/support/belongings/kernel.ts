@@ -28,10 +28,13 @@ export function inTheKernel(
   const inUse = known.map((machine) => machine.slot.netns);
   const mounts = lines("cat", ["/proc/self/mounts"]).filter((line) => line.includes(server.dataDir));
   const ofMachines = lines("cat", ["/proc/self/mounts"]).filter((line) => line.includes(`${server.runDir}/m/`));
+  const disks = machines.map(({ id }) => `${server.poolDir}/machines/${id}/`);
+  const isOfMachine = (loop: string): boolean =>
+    disks.some((folder) => loop.includes(` ${folder}`) && /\/(disk|volume\d+)$/.test(loop));
   const loops = lines("losetup", ["-l", "-n", "-O", "NAME,BACK-FILE"])
     .filter((line) => line.includes(server.dataDir))
-    // A gVisor machine's disk is mounted where its own processes alone see it.
-    .filter((line) => !machines.some(({ id }) => line.endsWith(`${server.poolDir}/machines/${id}/disk`)));
+    // A gVisor machine's disk and volumes are mounted where its own processes alone see them.
+    .filter((line) => !isOfMachine(line));
   const tables = lines("nft", ["list", "tables"]).filter((line) => line.includes(`pandastack_${server.id}`));
   return [
     ...difference("slot", { namespaces, links }),

@@ -66,10 +66,15 @@ const CHECKPOINT = ["checkpoint.img", "pages_meta.img", "pages.img", "gvisor.jso
 
 const isOfDisk = (image: string): boolean => !read(join(image, "gvisor.json")).includes('"erofs"');
 
-/** An image that has its name is whole. */
+/** In an image of one that sleeps, where a wake was cut short: its volumes may have been written to since. */
+const TOUCHED = "volumes-touched";
+
+/** An image that has its name is whole: with the disk and the volumes that its sandbox had. */
 function unfinished(server: CrashServer, image: string): string[] {
   const folder = join(server.poolDir, image);
   if (!existsSync(join(folder, "gvisor.json"))) return [];
-  const expected = [...CHECKPOINT, ...(isOfDisk(folder) ? ["disk"] : [])];
-  return difference(`file of the image ${image}`, { pool: namesIn(folder), expected });
+  const { volumes = [] } = JSON.parse(read(join(folder, "image.json")) || "{}") as { volumes?: { drive: number }[] };
+  const disks = [...(isOfDisk(folder) ? ["disk"] : []), ...volumes.map(({ drive }) => `volume${drive}`)];
+  const pool = namesIn(folder).filter((name) => name !== TOUCHED || !image.endsWith("/memory-image"));
+  return difference(`file of the image ${image}`, { pool, expected: [...CHECKPOINT, ...disks] });
 }
