@@ -196,14 +196,19 @@ export async function attach(context: DeedContext): Promise<void> {
   else model.loseSandboxes({ tag, count: 1, mark: undefined, volume });
 }
 
-async function growVolume(context: DeedContext): Promise<void> {
-  const known = await pickVolume(context, "attached");
+async function growVolume(context: DeedContext, of: "free" | "attached"): Promise<void> {
+  const { model } = context;
+  const known = await pickVolume(context, of);
   const [before] = known.sizesMb;
   known.sizesMb = new Set([before!, before! + VOLUME_MB]);
   const call = { method: "PATCH", path: `/v1/volumes/${known.name}`, json: { size_mb: before! + VOLUME_MB } } as const;
   const outcome = await send(context, call);
-  if (outcome.is === "refused" && !context.struck) throw new Error(`growing a volume is refused: ${outcome.text}`);
-  if (outcome.is === "done") known.sizesMb = new Set([before! + VOLUME_MB]);
+  // A container may not grow what is mounted: it grows at the next mount. Its size is the new one all the same.
+  const isMounted =
+    outcome.is === "refused" && outcome.code === "volume.mount_failed" && model.server.runtime === "gvisor";
+  if (outcome.is === "refused" && !isMounted && !context.struck)
+    throw new Error(`growing a volume is refused: ${outcome.text}`);
+  if (outcome.is === "done" || isMounted) known.sizesMb = new Set([before! + VOLUME_MB]);
 }
 
 async function deleteVolume(context: DeedContext): Promise<void> {
@@ -290,7 +295,8 @@ export const deeds = {
   idle,
   createVolume: (context: DeedContext) => makeVolume(context),
   cloneVolume: async (context: DeedContext) => makeVolume(context, await pickVolume(context, "any")),
-  growVolume,
+  growVolume: (context: DeedContext) => growVolume(context, "attached"),
+  growFreeVolume: (context: DeedContext) => growVolume(context, "free"),
   deleteVolume,
   attach,
   wakeWithVolume,

@@ -7,6 +7,7 @@ type Need = State | "snapshot" | "volume" | "attached" | "asleep with a volume";
 const needs: Partial<Record<DeedName, Need>> = {
   cloneVolume: "attached",
   growVolume: "attached",
+  growFreeVolume: "volume",
   deleteVolume: "volume",
   attach: "volume",
   wakeWithVolume: "asleep with a volume",

@@ -126,16 +126,19 @@ const wayTo: Record<CrashPoint, Way> = {
   "control.events.stored": "resume",
 };
 
-/** Where only gVisor's machines that have disks come by. */
 const wayOnGvisor: Partial<Record<CrashPoint, Way>> = {
+  // Only machines that have disks come by.
   "host.disk.linked": "createPersistent",
+  // In some containers the kernel grows no file system that is mounted.
+  "control.volume-grow.made": "growFreeVolume",
 };
 
-/** Places where in these rounds nothing but a microVM comes by: rounds on those reach them. */
+/** Places where nothing but a microVM comes by, in some containers at least: rounds on those reach them. */
 const onlyMicrovms: ReadonlySet<CrashPoint> = new Set([
   "host.machine.node-made",
   "host.machine.spawned",
   "host.machine.volumes-plugged",
+  "host.volume.announced",
 ]);
 
 export function wayToPoint(point: CrashPoint, runtime: CrashRuntime): Way | "never" {
