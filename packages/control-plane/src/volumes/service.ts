@@ -139,7 +139,14 @@ export async function growVolume(
     const text = `size_mb: the volume has ${row.size_bytes / MIB}, and volumes only grow`;
     throw new Refusal("validation.failed", text, { details: { field: "size_mb" } });
   }
-  const host = await parts.host.execute(randomUUID(), { name: "growVolume", volumeId: row.id, sizeBytes });
+  const host = await parts.host
+    .execute(randomUUID(), { name: "growVolume", volumeId: row.id, sizeBytes })
+    .catch(async (error: unknown) => {
+      // The file has grown. The sandbox that has it mounted takes notice when it mounts it anew.
+      if (error instanceof Refusal && error.code === "volume.mount_failed")
+        await finishVolume(parts.db, { id: row.id, sizeBytes });
+      throw error;
+    });
   crashPoint("control.volume-grow.made");
   return (await finishVolume(parts.db, host)) ?? row;
 }
