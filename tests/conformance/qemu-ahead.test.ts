@@ -75,6 +75,9 @@ describe.skipIf(missingForMachines() !== undefined)("qemu: VMMs that wait", () =
     await world.wake(box);
     expect(await memoryInode(box)).toBe(template);
     await verify(4);
+    // It is a machine like others: its disk is its own user's.
+    for (const persistent of [true, false])
+      await world.execute({ name: "setPersistent", sandboxId: box.id, persistent });
     // Those that wait have no durable disk.
     await world.execute({ name: "setPersistent", sandboxId: box.id, persistent: true });
     await world.hibernate(box);

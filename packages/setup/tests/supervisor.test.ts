@@ -117,7 +117,7 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
     await server.start();
     expect(server.recordedPid("postgres")).toBe(before[0]);
     expect(before.slice(1).filter(isThere)).toEqual([]);
-    expect(server.notes.at(-1)).toBe("database: pandastack 2");
+    expect(server.lastDatabase).toBe("database: pandastack 2");
   });
 
   it("is taken over after kill -9 of everything", async () => {
@@ -158,7 +158,7 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
     await server.move();
     await server.start();
     expect(server.id).toBe(id);
-    expect(server.notes.at(-1)).toBe("database: pandastack 2");
+    expect(server.lastDatabase).toBe("database: pandastack 2");
   });
 
   it("watches an adopted PostgreSQL, too", async () => {

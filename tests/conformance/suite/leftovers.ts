@@ -107,11 +107,13 @@ function filesIn(folder: string): string[] {
   } catch {
     return [];
   }
-  return names
-    .filter((name) => !/^nodes(\/|$)/.test(name))
-    // The suite's own sandbox has this one more where a case has it sleep and wakes it.
-    .filter((name) => !/^machines\/[0-9a-f]{12}\/for-its-wake$/.test(name))
-    .map((name) => join(folder, name.replace(/(?<![0-9a-z])[0-9a-f]{12}(?![0-9a-z])/g, "MACHINE")));
+  return (
+    names
+      .filter((name) => !/^nodes(\/|$)/.test(name))
+      // The suite's own sandbox has this one more where a case has it sleep and wakes it.
+      .filter((name) => !/^machines\/[0-9a-f]{12}\/for-its-wake$/.test(name))
+      .map((name) => join(folder, name.replace(/(?<![0-9a-z])[0-9a-f]{12}(?![0-9a-z])/g, "MACHINE")))
+  );
 }
 
 function descriptors(): string[] {

@@ -82,12 +82,17 @@ export const isImageWhole = (imageDir: string): boolean => existsSync(join(image
 export const isRestored = (files: MachineFiles): boolean => existsSync(join(files.dir, DEVICES));
 
 /** What an image that was not whole yet when the VMM started has got since: device state, and the disk as it was at that instant. */
-export async function catchUp(files: MachineFiles, imageDir: string, diskIsOld: boolean): Promise<void> {
+export async function catchUp(
+  files: MachineFiles,
+  { imageDir, slot, diskIsOld }: { imageDir: string; slot: NetworkSlot; diskIsOld: boolean },
+): Promise<void> {
   linkSync(join(imageDir, DEVICES), join(files.dir, DEVICES));
   if (!diskIsOld) return;
-  // Into the same inode, which the VMM has open and has not read from.
-  await copyFile(join(imageDir, DISK), join(files.dir, DISK), constants.COPYFILE_FICLONE_FORCE);
-  chmodSync(join(files.dir, DISK), 0o600);
+  const disk = join(files.dir, DISK);
+  // Into the same inode, which the VMM has open and has not read from. With its content it gets the image's mode and owner.
+  await copyFile(join(imageDir, DISK), disk, constants.COPYFILE_FICLONE_FORCE);
+  chmodSync(disk, 0o600);
+  chownSync(disk, slot.uid, slot.uid);
 }
 
 /** Memory of a machine that boots: all of it a hole. */

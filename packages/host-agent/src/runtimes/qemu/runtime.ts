@@ -189,7 +189,7 @@ export class QemuRuntime implements Runtime {
     const isForeign = empty.imageDir !== imageDir;
     if (!isForeign) keepChanges(imageDir, vmm.files.dir);
     await Promise.all([
-      catchUp(vmm.files, imageDir, isForeign || !empty.imageWasWhole),
+      catchUp(vmm.files, { imageDir, slot: vmm.record.slot, diskIsOld: isForeign || !empty.imageWasWhole }),
       ...(isForeign ? [this.#placeChanges(vmm, imageDir)] : []),
     ]);
   }
