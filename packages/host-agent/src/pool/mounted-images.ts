@@ -1,4 +1,4 @@
-import { waitFor } from "@pandastack/platform";
+import { setTimeout as delay } from "node:timers/promises";
 import { run } from "../processes/run.ts";
 import { loopDevicesOf } from "./loop.ts";
 
@@ -7,11 +7,11 @@ const UNMOUNT_POLL_MS = 2;
 
 /** The kernel lets go of a dead machine's disk a moment after its last process: two mounts of one file system would destroy it. */
 export async function untilUnmounted(image: string): Promise<void> {
-  await waitFor(async () => (await loopDevicesOf(image)).length === 0, {
-    timeoutMs: UNMOUNT_TIMEOUT_MS,
-    intervalMs: UNMOUNT_POLL_MS,
-    message: `${image} is still mounted by a machine that has ended`,
-  });
+  const end = performance.now() + UNMOUNT_TIMEOUT_MS;
+  while ((await loopDevicesOf(image)).length > 0) {
+    if (performance.now() >= end) throw new Error(`${image} is still mounted by a machine that has ended`);
+    await delay(UNMOUNT_POLL_MS);
+  }
 }
 
 /**
