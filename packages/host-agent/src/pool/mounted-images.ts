@@ -5,7 +5,10 @@ import { loopDevicesOf } from "./loop.ts";
 const UNMOUNT_TIMEOUT_MS = 20_000;
 const UNMOUNT_POLL_MS = 2;
 
-/** The kernel lets go of a dead machine's disk a moment after its last process: two mounts of one file system would destroy it. */
+/**
+ * The kernel lets go of a dead machine's disk a moment after its last process: two mounts of one file system would destroy it.
+ * A loop of its own: the supervisor loads this folder before any package is installed.
+ */
 export async function untilUnmounted(image: string): Promise<void> {
   const end = performance.now() + UNMOUNT_TIMEOUT_MS;
   while ((await loopDevicesOf(image)).length > 0) {
