@@ -1,6 +1,7 @@
 import { createSocket } from "node:dgram";
 import { Resolver } from "node:dns/promises";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
@@ -171,8 +172,24 @@ async function hold(id: number, target: Target): Promise<void> {
   held.set(id, { socket, ended, received: () => received });
 }
 
+const LISTEN = "0A";
+const TIME_WAIT = "06";
+
+/** TCP connections of this network that have packets to come: neither side's last word is both said and heard. */
+function unfinished(): number {
+  const states = ["tcp", "tcp6"].flatMap((file) =>
+    readFileSync(`/proc/self/net/${file}`, "utf8")
+      .trim()
+      .split("\n")
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/)[3]),
+  );
+  return states.filter((state) => state !== LISTEN && state !== TIME_WAIT).length;
+}
+
 serveMethods({
   listen,
+  unfinished,
   dialAll: (targets: Target[]) => Promise.all(targets.map(dial)),
   heard: () => heard.splice(0),
   exchange,
