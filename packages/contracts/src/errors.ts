@@ -28,6 +28,7 @@ export const errorRegistry = {
   "template.not_found": { status: 400, retryable: false },
   "template.unknown": { status: 404, retryable: false },
   "template.not_ready": { status: 503, retryable: true },
+  "template.build_failed": { status: 409, retryable: false },
   "template.exists": { status: 409, retryable: false },
   "template.forbidden": { status: 403, retryable: false },
   "template.bad_dockerfile": { status: 400, retryable: false },

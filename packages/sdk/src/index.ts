@@ -60,6 +60,7 @@ export {
 export { TemplateBuild } from "./templates/build.ts";
 export { type Recipe, type RecipeStep, Template } from "./templates/builder.ts";
 export { type BuildOptions, Templates } from "./templates/templates.ts";
+export type { TemplateWaitOptions } from "./templates/wait.ts";
 export type { CallOptions, CreationOptions } from "./transport/http.ts";
 export { Listing } from "./transport/listing.ts";
 export { Stream } from "./transport/stream.ts";

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { clientFor, type CommonOptions, keyValues, newCommand, wholeNumber } from "../command.ts";
 import { networkPolicy, type NetworkOptions, withNetworkOptions } from "../network-options.ts";
 import { printJson, printLine } from "../output.ts";
+import { tellTemplateBuild } from "../template-progress.ts";
 
 interface Options extends CommonOptions, NetworkOptions {
   template?: string;
@@ -48,6 +49,7 @@ export function createCommand(): Command {
         network: networkPolicy(options),
         egressMbps: options.egressMbps || undefined,
         volumes: options.volume,
+        onTemplateBuild: tellTemplateBuild,
       });
       if (options.json) printJson(sandbox.info);
       else printLine(sandbox.id);

@@ -3,6 +3,7 @@ import { clientFor, newCommand, several, wholeNumber } from "../command.ts";
 import { execute } from "../execution.ts";
 import { filesNamedIn, placeFor, WORK_FOLDER } from "../copy/work-folder.ts";
 import { toShell } from "../shell-words.ts";
+import { tellTemplateBuild } from "../template-progress.ts";
 import { type ExecOptions, withExecutionOptions } from "./exec.ts";
 
 interface Options extends ExecOptions {
@@ -38,6 +39,7 @@ export function runCommand(): Command {
       fromSnapshot: options.snapshot,
       ttlSeconds: options.ttl,
       metadata: { "created-by": "pandastack run" },
+      onTemplateBuild: tellTemplateBuild,
     });
     try {
       await sandbox.files.mkdir(WORK_FOLDER);

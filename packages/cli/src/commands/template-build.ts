@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import { clientFor, type CommonOptions, keyValues, newCommand, wholeNumber } from "../command.ts";
 import { UsageError } from "../failure.ts";
 import { printJson, printLine } from "../output.ts";
+import { tellTemplateBuild } from "../template-progress.ts";
 
 interface Options extends CommonOptions {
   dockerfile?: string;
@@ -60,7 +61,7 @@ export function templateBuildLogsCommand(): Command {
 
 async function begin(name: string, options: Options): Promise<TemplateBuild> {
   const { templates } = clientFor(options);
-  if (options.dockerfile === undefined) return templates.buildCatalogue(name);
+  if (options.dockerfile === undefined) return templates.buildCatalogue(name, { onTemplateBuild: tellTemplateBuild });
   const path = dockerfileOf(options.dockerfile);
   const context = resolve(options.context ?? dirname(path));
   return templates.buildDockerfile(name, readFileSync(path, "utf8"), {
@@ -72,6 +73,7 @@ async function begin(name: string, options: Options): Promise<TemplateBuild> {
     memoryMb: options.memoryMb,
     diskMb: options.sizeMb,
     timeoutMs: 0,
+    onTemplateBuild: tellTemplateBuild,
   });
 }
 

@@ -26,6 +26,7 @@ export const sandboxOperations = {
     errors: [
       "template.not_found",
       "template.not_ready",
+      "template.build_failed",
       "snapshot.not_found",
       "snapshot.incompatible",
       "runtime.unavailable",

@@ -16,6 +16,8 @@ const building = [
   "template.exists",
   "template.forbidden",
   "template.too_many_builds",
+  "template.not_ready",
+  "template.build_failed",
   "host.unavailable",
 ] as const;
 

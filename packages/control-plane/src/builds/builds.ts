@@ -15,7 +15,16 @@ import { EVERYONE, readTemplate, readTemplates } from "../templates/store.ts";
 import type { BuildContext } from "./context.ts";
 import { hash, makePlan, type Plan } from "./plan.ts";
 import { runBuild, type BuildJob } from "./run-build.ts";
-import { BuildLog, changeBuild, countRunning, failOrphans, insertBuild, newBuildId, runningBuild } from "./store.ts";
+import {
+  BuildLog,
+  changeBuild,
+  countRunning,
+  failOrphans,
+  insertBuild,
+  newBuildId,
+  runningBuild,
+  STOPPED,
+} from "./store.ts";
 import { sweep } from "./sweep.ts";
 
 /** At a time, of this control plane: each has a machine and holds its context in memory. */
@@ -200,7 +209,7 @@ export class TemplateBuilds {
       await changeBuild(db, id, { status: "done", ended_at: new Date(), owner: null });
     } catch (error) {
       const isStopped = this.#stop.signal.aborted;
-      const why = isStopped ? "the server was stopped; build it again" : toErrorResponse(error).body.error;
+      const why = isStopped ? STOPPED : toErrorResponse(error).body.error;
       logger.info({ err: error, buildId: id }, "a template's build failed");
       log.line(`failed: ${why}`);
       await log

@@ -7,6 +7,7 @@ import type { SandboxParts } from "../sandboxes/parts.ts";
 import { catalogue } from "../templates/catalogue-files.ts";
 import { findTemplate, listTemplates, ownTemplates, resolveAlias, type CatalogueView } from "../templates/catalogue.ts";
 import { deleteTemplateRow, readTemplates } from "../templates/store.ts";
+import type { WithTemplates } from "../templates/resolve.ts";
 import type { TemplateBuilds } from "./builds.ts";
 import { parseDockerfile } from "./dockerfile.ts";
 import { readForm, type BuildForm } from "./multipart.ts";
@@ -25,7 +26,11 @@ type Operations =
 
 const FOLLOW_MS = 300;
 
-export function templateHandlers(parts: SandboxParts, builds: TemplateBuilds): Pick<Handlers, Operations> {
+export function templateHandlers(
+  parts: SandboxParts,
+  builds: TemplateBuilds,
+  withTemplates: WithTemplates,
+): Pick<Handlers, Operations> {
   const { db, watch } = parts;
   const view = async (workspace: string): Promise<CatalogueView> => {
     const [info, rows, building] = await Promise.all([watch.known(), readTemplates(db, workspace), globalBuilding(db)]);
@@ -49,17 +54,18 @@ export function templateHandlers(parts: SandboxParts, builds: TemplateBuilds): P
     buildTemplate: async (call) => {
       const form = await readForm(call.body, call.contentType);
       const request = requestOf(form, isOn(call.query.replace));
-      const { build, isNew } = await builds.begin(call.principal, { ...request, isGlobal: false });
+      const begin = () => builds.begin(call.principal, { ...request, isGlobal: false });
+      const { build, isNew } = await withTemplates(call, begin);
       return { status: isNew ? 202 : 200, body: buildInfo(build) };
     },
-    buildCatalogueTemplate: async ({ principal, params }) => {
+    buildCatalogueTemplate: async ({ principal, params, signal }) => {
       const name = resolveAlias(params.name);
       const entry = catalogue.find((one) => one.name === name);
       if (entry === undefined) throw new Refusal("template.unknown", "no such template in the catalogue");
       if (ownTemplates(await watch.known()).some((own) => own.name === name))
         throw new Refusal("template.forbidden", `${JSON.stringify(name)} is made by set-up, at the server's start`);
       const request = { name, recipe: entry.recipe, context: entry.files, isGlobal: true, replace: true };
-      const { build, isNew } = await builds.begin(principal, request);
+      const { build, isNew } = await withTemplates({ principal, signal }, () => builds.begin(principal, request));
       return { status: isNew ? 202 : 200, body: buildInfo(build) };
     },
     listTemplateBuilds: async ({ principal }) => ({

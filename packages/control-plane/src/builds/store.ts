@@ -12,6 +12,9 @@ const LINE_LIMIT_CHARACTERS = 4_096;
 const LIST_LIMIT = 200;
 const INTERRUPTED =
   "the server ended while it was being built; build it again, steps that were done are not done twice";
+export const STOPPED = "the server was stopped; build it again";
+/** Ends that say nothing about the template. */
+const CUT_OFF: readonly string[] = [INTERRUPTED, STOPPED];
 
 export const newBuildId = (): string => `tb_${randomBytes(8).toString("hex")}`;
 
@@ -113,6 +116,16 @@ export async function globalBuilding(db: Database): Promise<Set<string>> {
     .where("status", "in", ["queued", "building"])
     .execute();
   return new Set(rows.map((row) => row.name));
+}
+
+/** The latest build of one of everyone's templates, where that has failed by itself within so many minutes. */
+export async function recentFailure(db: Database, name: string, minutes: number) {
+  const { rows } = await sql<{ id: string; status: TemplateBuildRow["status"]; error: string | null }>`
+    select id, status, error from template_builds
+    where is_global and name = ${name} and not (status = 'failed' and error = any(${CUT_OFF}))
+      and started_at > clock_timestamp() - make_interval(mins => ${minutes})
+    order by started_at desc limit 1`.execute(db);
+  return rows[0]?.status === "failed" ? rows[0] : undefined;
 }
 
 /** Builds whose control plane is gone have failed. Answers how many. */

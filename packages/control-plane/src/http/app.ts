@@ -22,6 +22,7 @@ import type { SandboxParts } from "../sandboxes/parts.ts";
 import { snapshotHandlers } from "../snapshots/routes.ts";
 import { volumeHandlers } from "../volumes/routes.ts";
 import type { TemplateBuilds } from "../builds/builds.ts";
+import { buildOnFirstUse } from "../builds/first-use.ts";
 import { templateHandlers } from "../builds/routes.ts";
 import { bindOperations } from "./bind.ts";
 import { allowAnyOrigin } from "./cors.ts";
@@ -140,6 +141,7 @@ export async function buildApp(
   });
 
   const inside = new InsideDoor((request, response) => app.routing(request, response));
+  const withTemplates = buildOnFirstUse({ db: parts.db, builds: options.builds });
   const handlers: Handlers = {
     ...systemHandlers({
       db: parts.db,
@@ -154,10 +156,10 @@ export async function buildApp(
     ...networkHandlers({ db: parts.db, operatorPrivate: parts.settings.operatorPrivate }),
     ...limitHandlers({ db: parts.db, defaults: parts.settings.limits, streams, processes: parts.processes }),
     ...hostHandlers(parts.watch, parts.work),
-    ...templateHandlers(parts, options.builds),
+    ...templateHandlers(parts, options.builds, withTemplates),
     ...snapshotHandlers(parts),
     ...volumeHandlers(parts),
-    ...sandboxHandlers(parts),
+    ...sandboxHandlers(parts, withTemplates),
     ...codeHandlers(parts),
     ...gatewayHandlers(parts, gateway, options.gateway),
     ...mcpHandlers(parts.db, (requestId) => inside.fetchFor(requestId)),

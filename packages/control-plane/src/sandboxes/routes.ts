@@ -19,6 +19,7 @@ import { findWithNow, listSandboxes } from "./store.ts";
 import { deriveUuid } from "../calls/ids.ts";
 import { snapshotInfo } from "../snapshots/store.ts";
 import { storeOwnEvent } from "../events/store.ts";
+import type { WithTemplates } from "../templates/resolve.ts";
 
 type Operations =
   | "createSandbox"
@@ -42,12 +43,13 @@ type Operations =
 
 const DEFAULT_TREE_COUNT = 2;
 
-function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
+function lifeHandlers(parts: SandboxParts, withTemplates: WithTemplates): Pick<Handlers, Operations> {
   const { db } = parts;
   return {
     createSandbox: async ({ principal, seed, body, signal }) => {
       const { workspace } = principal;
-      const row = await createSandbox(parts, { workspace, policies: principal, seed, request: body ?? {}, signal });
+      const options = { workspace, policies: principal, seed, request: body ?? {}, signal };
+      const row = await withTemplates({ principal, signal }, () => createSandbox(parts, options));
       return { status: 201, body: sandboxInfo(row) };
     },
     listSandboxes: async ({ principal, query }) => ({
@@ -187,6 +189,11 @@ function lifeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
   };
 }
 
-export function sandboxHandlers(parts: SandboxParts) {
-  return { ...lifeHandlers(parts), ...commandHandlers(parts), ...fileHandlers(parts), ...observationHandlers(parts) };
+export function sandboxHandlers(parts: SandboxParts, withTemplates: WithTemplates) {
+  return {
+    ...lifeHandlers(parts, withTemplates),
+    ...commandHandlers(parts),
+    ...fileHandlers(parts),
+    ...observationHandlers(parts),
+  };
 }

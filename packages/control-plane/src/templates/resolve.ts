@@ -1,5 +1,6 @@
 import { Refusal } from "@pandastack/platform";
 import type { HostInfo, HostTemplateSource } from "@pandastack/contracts/host";
+import type { Principal } from "../calls/call.ts";
 import type { Database } from "../persistence/database.ts";
 import type { TemplateRow } from "../persistence/tables.ts";
 import { catalogue } from "./catalogue-files.ts";
@@ -18,6 +19,25 @@ export interface ResolvedTemplate {
   readonly env: Readonly<Record<string, string>>;
   readonly row: TemplateRow | undefined;
 }
+
+/** In the catalogue, and nobody has asked for it here before: who catches this builds it. */
+export class NotBuilt extends Refusal {
+  readonly template: string;
+  constructor(template: string) {
+    super(
+      "template.not_ready",
+      `template: ${JSON.stringify(template)} is in the catalogue and not built on this server yet; build it with: pandastack template build ${template}`,
+      { details: { field: "template", template } },
+    );
+    this.template = template;
+  }
+}
+
+/** Works on what may not be built yet: that is built then, and the work is done again. */
+export type WithTemplates = <T>(
+  caller: { readonly principal: Principal; readonly signal: AbortSignal },
+  work: () => Promise<T>,
+) => Promise<T>;
 
 export function sourceOf(row: TemplateRow): HostTemplateSource {
   return {
@@ -73,12 +93,7 @@ function fromHost(own: ReturnType<typeof ownTemplates>[number]): ResolvedTemplat
 }
 
 async function unknown(db: Database, workspace: string, asked: string, name: string, info: HostInfo): Promise<Refusal> {
-  if (catalogue.some((entry) => entry.name === name))
-    return new Refusal(
-      "template.not_ready",
-      `template: ${JSON.stringify(name)} is in the catalogue and not built on this server yet; build it with: pandastack template build ${name}`,
-      { details: { field: "template", template: name } },
-    );
+  if (catalogue.some((entry) => entry.name === name)) return new NotBuilt(name);
   const own = ownTemplates(info).map((template) => template.name);
   const names = [...new Set([...own, ...(await readTemplates(db, workspace)).map((row) => row.name)])];
   return new Refusal(

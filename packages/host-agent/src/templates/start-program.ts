@@ -21,7 +21,7 @@ export async function startProgram(client: GuestClient, start: TemplateStart): P
     if (answer.exitCode === 0) return;
     if (performance.now() > end)
       throw new Refusal(
-        "template.not_ready",
+        "template.build_failed",
         `the ready check still ended with ${answer.exitCode} after ${start.readyTimeoutMs / 1000} s: ${answer.said || "it said nothing"}`,
       );
     await delay(READY_LOOK_MS);
@@ -51,7 +51,7 @@ async function requireAlive(client: GuestClient, start: TemplateStart): Promise<
   for await (const event of client.attach({ id: PROGRAM, replay: true }))
     if (event.kind === "stdout" || event.kind === "stderr") text = (text + event.data.toString("utf8")).slice(-1_500);
   throw new Refusal(
-    "template.not_ready",
+    "template.build_failed",
     `the start command ended with ${found.exit_code}: ${text.trim() || "it said nothing"}`,
   );
 }

@@ -71,7 +71,7 @@ export class TemplateStore {
       if (error instanceof Refusal) throw error;
       const why = error instanceof Error ? error.message : String(error);
       throw new Refusal(
-        "template.not_ready",
+        "template.build_failed",
         `template "${name}" could not be made for the runtime "${entry.runtime.name}": ${why}`,
       );
     });

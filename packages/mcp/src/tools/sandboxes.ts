@@ -40,6 +40,8 @@ export const sandboxTools = [
         fromSnapshot: from_snapshot,
         ttlSeconds: ttl_seconds,
         network: internet === false ? { egress: "off" } : undefined,
+        // A model is told that it is being built, and may do something else meanwhile.
+        templateTimeoutMs: 0,
         ...rest,
         signal,
       });

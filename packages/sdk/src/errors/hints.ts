@@ -37,6 +37,7 @@ const hints: Partial<Record<ErrorCode | ClientErrorCode, string>> = {
   "snapshot.not_found": "snapshots.list() shows what there is",
   "template.not_found": "templates.list() shows what there is",
   "template.not_ready": "it is being made; try again in a minute",
+  "template.build_failed": "the build's log says why: pandastack template logs",
   "validation.body_too_large": "put what is large into a file with files.write() and name the file in the command",
   "exec.timeout": "raise timeoutMs, or run it in the background with commands.start()",
   "process.not_found": "it ended a while ago, or was not started through the API; commands.list() shows what there is",

@@ -1,5 +1,6 @@
 import type { CreationOptions, Http } from "../transport/http.ts";
 import { withKey } from "../transport/idempotency.ts";
+import { type TemplateWaitOptions, whenTemplateIsReady } from "../templates/wait.ts";
 import type { NetworkPolicy, OnIdle, SandboxInfo } from "../types.ts";
 
 /** A volume that a new sandbox gets. */
@@ -12,8 +13,8 @@ export interface VolumeMount {
 }
 
 /** What a new sandbox is. */
-export interface CreateOptions extends CreationOptions {
-  /** Default: the server's, `base`. */
+export interface CreateOptions extends CreationOptions, TemplateWaitOptions {
+  /** Default: the server's, `base`. One of the catalogue that was never used here is built first, which takes minutes. */
   template?: string | undefined;
   /** A snapshot's id: starts as that was, memory and all; the template is then the snapshot's. */
   fromSnapshot?: string | undefined;
@@ -49,5 +50,8 @@ export async function createSandbox(http: Http, options: CreateOptions): Promise
   const life = { ttl_seconds: ttlSeconds, ...idle, persistent, metadata, env };
   const volumes = mounts?.map(({ name, path, readOnly }) => ({ name, path, read_only: readOnly }));
   const json = { template, from_snapshot: fromSnapshot, runtime, ...life, network, egress_mbps: egressMbps, volumes };
-  return http.json("POST", "/sandboxes", { ...withKey(call), json });
+  const { templateTimeoutMs, onTemplateBuild, ...keyed } = withKey(call);
+  return whenTemplateIsReady(http, { ...keyed, templateTimeoutMs, onTemplateBuild }, (timeoutMs) =>
+    http.json("POST", "/sandboxes", { ...keyed, timeoutMs, json }),
+  );
 }

@@ -5,9 +5,10 @@ import type { TemplateBuildInfo, TemplateInfo } from "../types.ts";
 import { TemplateBuild, buildForm } from "./build.ts";
 import type { Template } from "./builder.ts";
 import { collectContext, type ContextFile } from "./context.ts";
+import { type TemplateWaitOptions, whenTemplateIsReady } from "./wait.ts";
 
 /** What a template is built from, beside its recipe. */
-export interface BuildOptions extends CallOptions {
+export interface BuildOptions extends CallOptions, TemplateWaitOptions {
   /** Folder that COPY takes from. Default: the working folder. */
   context?: string | undefined;
   /** Which of its files are sent; by default all. */
@@ -56,9 +57,13 @@ export class Templates {
     return this.#build({ name, dockerfile, build_args: args }, files, options);
   }
   /** One of the catalogue. */
-  async buildCatalogue(name: string, options: CallOptions = {}): Promise<TemplateBuild> {
+  async buildCatalogue(name: string, options: CallOptions & TemplateWaitOptions = {}): Promise<TemplateBuild> {
     const path = `/templates/${encodeURIComponent(name)}/build`;
-    return new TemplateBuild(this.#http, await this.#http.json("POST", path, options));
+    const { signal } = options;
+    const info = await whenTemplateIsReady(this.#http, options, (timeoutMs) =>
+      this.#http.json<TemplateBuildInfo>("POST", path, { signal, timeoutMs }),
+    );
+    return new TemplateBuild(this.#http, info);
   }
 
   /** The workspace's builds, newest first. */
@@ -79,11 +84,11 @@ export class Templates {
     const number = (value: number | undefined) => (value === undefined ? undefined : String(value));
     const sizes = { cpu: number(options.cpu), memory_mb: number(options.memoryMb), size_mb: number(options.diskMb) };
     const form = buildForm({ ...fields, ...sizes, replace: options.replace ? "true" : undefined }, files);
-    const { signal, timeoutMs } = options;
-    return new TemplateBuild(
-      this.#http,
-      await this.#http.json("POST", "/templates/build", { body: form, signal, timeoutMs }),
+    const { signal } = options;
+    const info = await whenTemplateIsReady(this.#http, options, (timeoutMs) =>
+      this.#http.json<TemplateBuildInfo>("POST", "/templates/build", { body: form, signal, timeoutMs }),
     );
+    return new TemplateBuild(this.#http, info);
   }
 }
 

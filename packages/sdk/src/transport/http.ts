@@ -1,6 +1,6 @@
 import { type ClientOptions, type ResolvedConfig, resolveConfig } from "../config.ts";
 import { ConnectionError, errorOfResponse, PandaStackError, parseJson, TimeoutError } from "../errors/errors.ts";
-import { pauseBefore } from "./retry.ts";
+import { pause, pauseBefore } from "./retry.ts";
 
 /** Said by every call that takes options. */
 export interface CallOptions {
@@ -133,21 +133,6 @@ export class Http {
     if (body instanceof ReadableStream) init.duplex = "half";
     return init;
   }
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason as Error);
-    const abort = () => {
-      clearTimeout(timer);
-      reject(signal?.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", abort);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", abort, { once: true });
-  });
 }
 
 /** OpenSSL's and Node's names for what is wrong with a certificate, and for a server that speaks no TLS. */

@@ -20,8 +20,26 @@ export function pauseBefore(
 ): number | undefined {
   if (!(error instanceof PandaStackError) || !error.retryable || attempt >= MAX_ATTEMPTS) return undefined;
   if (!isRepeatable && error.status !== 429) return undefined;
+  // Takes minutes: repeated by whoever can say how far it is, see templates/wait.ts.
+  if (error.code === "template.not_ready") return undefined;
   if (error.retryAfterMs !== undefined) return error.retryAfterMs * (1 + RETRY_AFTER_JITTER * random);
   // Half of it certain, half of it random: nobody comes back at once, and not everybody at the same time.
   const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS);
   return pauseMs * (0.5 + 0.5 * random);
+}
+
+/** Rejects with the signal's reason. */
+export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason as Error);
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", abort, { once: true });
+  });
 }
