@@ -12,6 +12,7 @@ import { resumeWhenPoolHasRoom } from "./full-disk.ts";
 import { DEVICES, DISK, isRestored, MEMORY, removeMachineFiles } from "./machine-files.ts";
 import type { MemoryDumper } from "./memory-dump.ts";
 import type { DirtyPages } from "./memory-pages.ts";
+import { vmmEnded } from "./qmp.ts";
 import { announceVolume, volumeFilesIn } from "./volumes.ts";
 import { connectAgent, killVmm, readLog, type Vmm } from "./vmm.ts";
 
@@ -67,11 +68,21 @@ export class QemuMachine implements Machine {
     await this.#vmm.qmp.command("cont");
   }
 
+  async snapshot(options: SnapshotOptions): Promise<SnapshotOutcome> {
+    try {
+      return await this.#snapshot(options);
+    } catch (error) {
+      // Whichever part of it noticed first: its memory, its files or its control socket.
+      const { pid, pidStartTime } = this.record;
+      throw isAlive(pid, pidStartTime) ? error : vmmEnded(error);
+    }
+  }
+
   /**
    * Everything that can be done while the guest runs is done before it stops: the image's memory file is laid out as a
    * copy-on-write copy, and the disk's dirty blocks are written (a reflink waits for them otherwise, in the pause).
    */
-  async snapshot(options: SnapshotOptions): Promise<SnapshotOutcome> {
+  async #snapshot(options: SnapshotOptions): Promise<SnapshotOutcome> {
     const { dir } = this.#vmm.files;
     const image = {
       memory: join(options.imageDir, MEMORY),

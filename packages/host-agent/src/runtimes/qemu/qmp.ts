@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { Fault } from "@pandastack/platform";
 
 interface Pending {
   resolve(value: unknown): void;
@@ -14,6 +15,10 @@ const CONNECT_RETRY_MS = 1;
 export class QmpError extends Error {
   override readonly name = "QmpError";
 }
+
+/** It closes its control socket with its end and never before: the world's fault, and soon known to all. */
+export const vmmEnded = (cause?: unknown): Fault =>
+  new Fault("sandbox.guest_unreachable", "the sandbox's process has ended", { cause });
 
 /** QEMU's machine protocol: one JSON document a line, answers in the order of the commands, events in between. */
 export class Qmp {
@@ -33,8 +38,7 @@ export class Qmp {
       socket.on("error", () => {});
       socket.on("close", () => {
         this.#isClosed = true;
-        const gone = new QmpError("the VMM closed its control socket");
-        for (const pending of this.#pending.splice(0)) pending.reject(gone);
+        for (const pending of this.#pending.splice(0)) pending.reject(vmmEnded());
         resolve();
       });
     });
@@ -52,7 +56,7 @@ export class Qmp {
   }
 
   async command(execute: string, args?: Record<string, unknown>): Promise<unknown> {
-    if (this.#isClosed) throw new QmpError("the VMM closed its control socket");
+    if (this.#isClosed) throw vmmEnded();
     return new Promise((resolve, reject) => {
       this.#pending.push({ resolve, reject });
       this.#socket.write(`${JSON.stringify(args ? { execute, arguments: args } : { execute })}\n`);
