@@ -198,7 +198,69 @@ describe("pandastack, beyond the everyday", () => {
       ...WAIT,
       message: "the audit log does not have it",
     });
+    expect((await cli("workspace", "limits")).stdout).toMatch(/^sandboxes +\d+ +\d+ +\d+$/m);
+    const { limits, defaults } = await json("workspace", "limits", slug, "--running", "3", "--snapshots", "default");
+    expect(limits).toEqual({ ...defaults, running_sandboxes: 3 });
+    expect(await cli("workspace", "limits", "--running", "3")).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("slug"),
+    });
+    const egress = { allow: ["*.example.com"], deny: ["x.example.com"] };
+    const policy = ["--allow", "*.example.com", "--deny", "x.example.com"];
+    const network = { default: null, ceiling: { egress } };
+    expect(await json("workspace", "network", slug, "ceiling", ...policy)).toEqual(network);
+    expect((await cli("workspace", "network", slug)).stdout).toMatch(/^default +none\nceiling +\{"allow"/m);
+    expect(await json("workspace", "network", slug, "ceiling", "--none")).toEqual({ default: null, ceiling: null });
+    expect((await cli("workspace", "network", slug, "--egress", "off")).exitCode).toBe(2);
+  });
+
+  it("ports: labelled, opened to anyone, and as they were", async () => {
     expect(await json("ports", id)).toBeInstanceOf(Array);
+    expect(await json("ports", "add", id, "3000", "--label", "web", "--public")).toMatchObject({
+      ...{ port: 3000, label: "web", public: true },
+    });
+    expect((await cli("ports", id)).stdout).toMatch(/^3000 +\S+ +\S+ +web +anyone +http/m);
+    expect(await json("port", "remove", id, "3000")).toEqual([{ port: 3000, removed: true }]);
+    expect((await json("ports", "list", id)).map((each: Json) => each.port)).not.toContain(3000);
+    expect((await cli("ports", "add", id, "70000")).exitCode).toBe(2);
+  });
+
+  it("persist, a fork with a network of its own, one process", async () => {
+    expect(await json("persist", id)).toMatchObject({ persistent: true });
+    expect(await json("persist", id, "--off")).toMatchObject({ persistent: false });
+    const [child] = await json("fork", id, "--egress", "off", "--egress-mbps", "2");
+    removeAfterTest(child.id);
+    expect(child).toMatchObject({ network: { egress: "off" }, egress_mbps: 2 });
+    const command = (await cli("exec", "-d", id, "--", "sleep 60")).stdout.trim();
+    expect(await json("ps", id, command)).toMatchObject({ id: command, running: true });
+    expect((await cli("ps", id, "no-such")).exitCode).toBe(4);
+    await cli("signal", id, command, "SIGKILL");
+  });
+
+  itWhen(!server.isFake, "the fake guest has no kernels")("contexts of code", async () => {
+    const context = (await cli("context", "create", id, "--language", "bash", "--cwd", "/tmp")).stdout.trim();
+    expect((await cli("code", id, "-l", "bash", "-c", context, "x=41; pwd")).stdout).toBe("/tmp\n");
+    expect((await cli("code", id, "-l", "bash", "-c", context, "echo $((x + 1))")).stdout).toBe("42\n");
+    expect((await cli("context", "list", id)).stdout).toMatch(
+      new RegExp(`^${context} +bash +free +2 +root +/tmp `, "m"),
+    );
+    expect(await json("context", "restart", id, context)).toEqual([{ id: context, done: "restart" }]);
+    expect((await cli("code", id, "-l", "bash", "-c", context, "echo [$x]")).stdout).toBe("[]\n");
+    await cli("context", "delete", id, context);
+    expect(await cli("context", "interrupt", id, context)).toMatchObject({ exitCode: 4 });
+    expect(await json("context", "languages")).toContain("python");
+  });
+
+  it("completes what the server has, and says nothing where there is none", async () => {
+    expect((await cli("__complete", "sandboxes")).stdout).toMatch(new RegExp(`^${id}\trunning base$`, "m"));
+    expect((await cli("__complete", "templates")).stdout).toMatch(/^base\t/m);
+    const env = { PANDASTACK_API_URL: "http://127.0.0.1:9" };
+    expect(await runCli(OUR_CLI, ["__complete", "sandboxes"], { env })).toEqual({
+      exitCode: 0,
+      stdout: "",
+      stderr: "",
+    });
+    expect((await cli("--help")).stdout).not.toContain("__complete");
   });
 
   it("a state that is wrong has an exit code of its own", async () => {

@@ -5,8 +5,9 @@ import { auditCommand } from "./commands/audit.ts";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { changeCommands } from "./commands/change.ts";
 import { codeCommand } from "./commands/code.ts";
+import { completionCommand, namesCommand } from "./commands/completion.ts";
+import { contextGroup } from "./commands/context.ts";
 import { cpCommand } from "./commands/cp.ts";
-import { completionCommand } from "./commands/completion.ts";
 import { createCommand } from "./commands/create.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { eventsCommand } from "./commands/events.ts";
@@ -22,8 +23,9 @@ import { logsCommand } from "./commands/logs.ts";
 import { mcpCommand } from "./commands/mcp.ts";
 import { metricsCommand } from "./commands/metrics.ts";
 import { networkCommand } from "./commands/network.ts";
+import { persistCommand } from "./commands/persist.ts";
 import { portForwardCommand } from "./commands/port-forward.ts";
-import { portsCommand } from "./commands/ports.ts";
+import { portsGroup } from "./commands/ports.ts";
 import { previewCommand } from "./commands/preview.ts";
 import { psCommand, signalCommand } from "./commands/processes.ts";
 import { runCommand } from "./commands/run.ts";
@@ -48,55 +50,55 @@ export function buildProgram(): Command {
     // Who called decides what happens: `main` exits, tests look.
     .exitOverride()
     .enablePositionalOptions();
-  const commands = [
-    createCommand(),
-    runCommand(),
-    listCommand(),
-    getCommand(),
-    execCommand(),
-    codeCommand(),
-    sshCommand(),
-    psCommand(),
-    attachCommand(),
-    signalCommand(),
-    cpCommand(),
-    filesGroup(),
-    searchCommand(),
-    portsCommand(),
-    portForwardCommand(),
-    networkCommand(),
-    previewCommand(),
-    logsCommand(),
-    eventsCommand(),
-    metricsCommand(),
-    topCommand(),
-    forkCommand(),
-    forkTreeCommand(),
-    promoteCommand(),
-    ...changeCommands(),
-    ttlCommand(),
-    idleCommand(),
-    snapshotGroup(),
-    volumeGroup(),
-    templateGroup(),
-    hostGroup(),
-    mcpCommand(),
-    loginCommand(),
-    logoutCommand(),
-    completionCommand(),
-    doctorCommand(),
-    backupCommand(),
-    restoreCommand(),
-    tokenGroup(),
-    workspaceGroup(),
-    auditCommand(),
-    upgradeCommand(),
-  ];
-  for (const command of commands) program.addCommand(inherit(command, program));
+  for (const [heading, commands] of Object.entries(commandsByHeading()))
+    for (const command of commands) program.addCommand(inherit(command, program).helpGroup(`${heading}:`));
+  program.addCommand(inherit(namesCommand(), program), { hidden: true });
   return program.addHelpText(
     "after",
     `\nExample:\n  $ pandastack exec $(pandastack create) -- uname -a\n\n${EXIT_CODES_HELP}\n\nThe server and the token come from PANDASTACK_API_URL and PANDASTACK_API_KEY, or from the config file that \`npm start\` writes.`,
   );
+}
+
+/** In the order of the program's help. */
+function commandsByHeading(): Record<string, Command[]> {
+  return {
+    Sandboxes: [
+      createCommand(),
+      listCommand(),
+      getCommand(),
+      ...changeCommands(),
+      forkCommand(),
+      forkTreeCommand(),
+      promoteCommand(),
+      ttlCommand(),
+      idleCommand(),
+      persistCommand(),
+    ],
+    "Commands and code in them": [
+      runCommand(),
+      execCommand(),
+      sshCommand(),
+      codeCommand(),
+      contextGroup(),
+      psCommand(),
+      attachCommand(),
+      signalCommand(),
+    ],
+    Files: [cpCommand(), filesGroup(), searchCommand()],
+    Network: [portsGroup(), previewCommand(), portForwardCommand(), networkCommand()],
+    "What goes on": [logsCommand(), eventsCommand(), metricsCommand(), topCommand()],
+    "What they start from": [templateGroup(), snapshotGroup(), volumeGroup()],
+    Access: [loginCommand(), logoutCommand(), tokenGroup(), workspaceGroup(), auditCommand()],
+    "This program and the server": [
+      mcpCommand(),
+      completionCommand(),
+      doctorCommand(),
+      hostGroup(),
+      backupCommand(),
+      restoreCommand(),
+      upgradeCommand(),
+    ],
+  };
 }
 
 function inherit(command: Command, from: Command): Command {

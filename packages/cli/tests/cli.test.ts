@@ -17,7 +17,6 @@ import { baseName, checkDirection, parsePlace } from "../src/copy/place.ts";
 import { filesNamedIn, placeFor, WORK_FOLDER } from "../src/copy/work-folder.ts";
 import { exitCodeOf, UsageError } from "../src/failure.ts";
 import { formatAge, formatSize, formatTable } from "../src/output.ts";
-import { buildProgram } from "../src/program.ts";
 import { toShell } from "../src/shell-words.ts";
 
 describe("command line", () => {
@@ -102,21 +101,5 @@ describe("command line", () => {
         formatAge(at, now),
       ),
     ).toEqual(["2s", "1h", "1d", "-"]);
-  });
-
-  it("gives every command --json and an example that names it", () => {
-    const groups = buildProgram().commands.flatMap((command) =>
-      command.commands.length > 0 ? [...command.commands] : [command],
-    );
-    expect(groups.length).toBeGreaterThan(30);
-    for (const command of groups) {
-      expect(
-        command.options.map(({ long }) => long),
-        command.name(),
-      ).toContain("--json");
-      let help = "";
-      command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
-      expect(help).toMatch(new RegExp(`Example:\\n  \\$ pandastack .*\\b${command.name()}\\b`));
-    }
   });
 });

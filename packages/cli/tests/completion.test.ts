@@ -1,54 +1,76 @@
 import { spawnSync } from "node:child_process";
-import { expect, it, vi } from "vitest";
-import type { Command } from "commander";
-import { runProgram } from "../src/run-program.ts";
-import { buildProgram } from "../src/program.ts";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { leaves } from "./support/leaves.ts";
+import { printed } from "./support/printed.ts";
 
-async function printed(...words: string[]): Promise<{ stdout: string; stderr: string }> {
-  const said = { stdout: "", stderr: "" };
-  const spies = (["stdout", "stderr"] as const).map((name) =>
-    vi.spyOn(process[name], "write").mockImplementation((chunk) => {
-      said[name] += String(chunk);
-      return true;
-    }),
+/** What bash offers at the end of a line, where the program answers with these names. */
+async function offeredAfter(line: readonly string[], names: Record<string, string[]> = {}): Promise<string[]> {
+  const { stdout: script } = await printed("completion", "bash");
+  const folder = mkdtempSync(join(tmpdir(), "pandastack-completion-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const answers = Object.entries(names).map(
+    ([kind, all]) => `${kind}) printf '%s\\trunning base\\n' ${all.join(" ")} ;;`,
   );
-  try {
-    await runProgram(words);
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-    process.exitCode = undefined;
-  }
-  return said;
+  writeFileSync(join(folder, "pandastack"), `#!/bin/sh\ncase "$2" in\n${answers.join("\n")}\n*) exit 1 ;;\nesac\n`);
+  chmodSync(join(folder, "pandastack"), 0o755);
+  writeFileSync(join(folder, "local.txt"), "");
+  const typed = line.map((word) => `"${word}"`).join(" ");
+  const program = `${script}\nCOMP_WORDS=(pandastack ${typed}); COMP_CWORD=${line.length}; _pandastack; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const env = { ...process.env, PATH: `${folder}:${process.env["PATH"]}` };
+  const ran = spawnSync("bash", ["-c", program], { encoding: "utf8", cwd: folder, env });
+  expect(ran.stderr).toBe("");
+  return ran.stdout.trim().split("\n");
 }
 
-it("bash completes commands, those of groups, and options", async () => {
-  const { stdout: script } = await printed("completion", "bash");
-  const complete = (...words: string[]): string[] => {
-    const typed = words.map((word) => `"${word}"`).join(" ");
-    const program = `${script}\nCOMP_WORDS=(pandastack ${typed}); COMP_CWORD=${words.length}; _pandastack; echo "\${COMPREPLY[*]}"`;
-    return spawnSync("bash", ["-c", program], { encoding: "utf8" }).stdout.trim().split(" ");
+describe("bash", () => {
+  it("completes commands, those of groups, and options", async () => {
+    expect(await offeredAfter(["ex"])).toEqual(["exec"]);
+    expect(await offeredAfter(["files", ""])).toEqual(expect.arrayContaining(["list", "cat", "rm"]));
+    expect(await offeredAfter(["exec", "--t"])).toEqual(["--tty", "--timeout"]);
+    expect(await offeredAfter(["token", "create", "--ro"])).toEqual(["--role"]);
+  });
+
+  const ids = {
+    sandboxes: ["4f9k2m7x1q8w3e5r6t0y", "5aaaaaaaaaaaaaaaaaaa"],
+    templates: ["base", "my-app"],
+    volumes: ["data"],
   };
-  expect(complete("ex")).toEqual(["exec"]);
-  expect(complete("files", "")).toEqual(expect.arrayContaining(["list", "cat", "rm"]));
-  expect(complete("exec", "--t")).toEqual(["--tty", "--timeout"]);
-  expect(complete("token", "create", "--ro")).toEqual(["--role"]);
+
+  it("completes sandboxes, templates and the like by what the server has", async () => {
+    expect(await offeredAfter(["exec", "4"], ids)).toEqual(["4f9k2m7x1q8w3e5r6t0y"]);
+    expect(await offeredAfter(["kill", "4f9k2m7x1q8w3e5r6t0y", ""], ids)).toEqual(ids.sandboxes);
+    expect(await offeredAfter(["files", "cat", ""], ids)).toEqual(ids.sandboxes);
+    expect(await offeredAfter(["create", "--template", ""], ids)).toEqual(ids.templates);
+    expect(await offeredAfter(["create", "-t", "m"], ids)).toEqual(["my-app"]);
+    expect(await offeredAfter(["template", "get", "b"], ids)).toEqual(["base"]);
+    expect(await offeredAfter(["volume", "delete", ""], ids)).toEqual(["data"]);
+    // The value of an option is no argument.
+    expect(await offeredAfter(["exec", "--cwd", "/tmp", "5"], ids)).toEqual(["5aaaaaaaaaaaaaaaaaaa"]);
+    expect(await offeredAfter(["cp", "4"], ids)).toEqual(["4f9k2m7x1q8w3e5r6t0y:"]);
+    expect(await offeredAfter(["cp", "lo"], ids)).toEqual(["local.txt"]);
+  });
+
+  it("completes words that can only be some", async () => {
+    expect(await offeredAfter(["token", "create", "--role", ""])).toEqual(["read", "member", "admin"]);
+    expect(await offeredAfter(["idle", "4f9k2m7x1q8w3e5r6t0y", "h"])).toEqual(["hibernate"]);
+    expect(await offeredAfter(["completion", ""])).toEqual(["bash", "zsh", "fish"]);
+  });
+
+  it("offers nothing, and files therefore, where it knows nothing", async () => {
+    expect(await offeredAfter(["exec", "4"])).toEqual([""]);
+    expect(await offeredAfter(["exec", "4f9k2m7x1q8w3e5r6t0y", "--", "4"], ids)).toEqual([""]);
+    expect(await offeredAfter(["volume", "create", ""], ids)).toEqual([""]);
+    expect(await offeredAfter(["create", "--env", ""], ids)).toEqual([""]);
+  });
 });
 
 it.each(["zsh", "fish"])("%s gets every command", async (shell) => {
   const { stdout: script } = await printed("completion", shell);
   for (const { name } of leaves()) expect(script).toContain(name.split(" ").at(-1));
 });
-
-const leaves = (): { command: Command; name: string }[] => {
-  const all: { command: Command; name: string }[] = [];
-  const visit = (command: Command, words: string[]): void => {
-    const name = [...words, command.name()];
-    if (command.commands.length === 0) all.push({ command, name: name.slice(1).join(" ") });
-    for (const each of command.commands) if (each.name() !== "help") visit(each, name);
-  };
-  visit(buildProgram(), []);
-  return all;
-};
 
 /** Words of a shell line; what is put in from another command is one word. */
 function wordsOf(line: string): string[] {

@@ -1,6 +1,17 @@
 import type { CallOptions, Http } from "./transport/http.ts";
 import { Listing } from "./transport/listing.ts";
-import type { AuditInfo, CreatedTokenInfo, IsolationPolicy, Me, Role, TokenInfo, WorkspaceInfo } from "./types.ts";
+import type {
+  AuditInfo,
+  CreatedTokenInfo,
+  IsolationPolicy,
+  Me,
+  Role,
+  TokenInfo,
+  WorkspaceInfo,
+  WorkspaceLimits,
+  WorkspaceLimitsInfo,
+  WorkspaceNetworkInfo,
+} from "./types.ts";
 
 /** What a new token is. */
 export interface CreateTokenOptions extends CallOptions {
@@ -38,6 +49,9 @@ export class Tokens {
   }
 }
 
+/** What is left out stays; null goes back to the server's default. */
+export type WorkspaceLimitsChange = { [Name in keyof WorkspaceLimits]?: WorkspaceLimits[Name] | null | undefined };
+
 /** Workspaces: what sandboxes, snapshots and tokens belong to. For admins. */
 export class Workspaces {
   readonly #http: Http;
@@ -55,23 +69,49 @@ export class Workspaces {
     const { name, ...call } = options;
     return this.#http.json("POST", "/workspaces", { ...call, json: { slug, name } });
   }
+  /** What one may have, and what it has; without a slug the own one, which needs no admin. */
+  async limits(slug?: string, options: CallOptions = {}): Promise<WorkspaceLimitsInfo> {
+    return this.#http.json("GET", slug === undefined ? "/me/limits" : `${pathOf(slug)}/limits`, options);
+  }
+  /**
+   * Changes what one may have. What it has beyond that stays.
+   * @example await panda.workspaces.setLimits("research", { running_sandboxes: 20, snapshots: null });
+   */
+  async setLimits(
+    slug: string,
+    limits: WorkspaceLimitsChange,
+    options: CallOptions = {},
+  ): Promise<WorkspaceLimitsInfo> {
+    return this.#http.json("PATCH", `${pathOf(slug)}/limits`, { ...options, isRepeatable: true, json: limits });
+  }
+  /** What its sandboxes may reach by default, and at most. */
+  async network(slug: string, options: CallOptions = {}): Promise<WorkspaceNetworkInfo> {
+    return this.#http.json("GET", `${pathOf(slug)}/network`, options);
+  }
+  /** Counts for policies that are set from now on. What is left out stays; null takes it away. */
+  async setNetwork(
+    slug: string,
+    network: Partial<WorkspaceNetworkInfo>,
+    options: CallOptions = {},
+  ): Promise<WorkspaceNetworkInfo> {
+    return this.#http.json("PATCH", `${pathOf(slug)}/network`, { ...options, isRepeatable: true, json: network });
+  }
   /** What has to isolate its sandboxes. */
   async isolation(slug: string, options: CallOptions = {}): Promise<IsolationPolicy> {
-    const path = `/workspaces/${encodeURIComponent(slug)}/isolation`;
+    const path = `${pathOf(slug)}/isolation`;
     return (await this.#http.json<{ isolation: IsolationPolicy }>("GET", path, options)).isolation;
   }
   /** @param isolation `kernel`: sandboxes that are made from now on have kernels of their own, so that gVisor is refused. */
   async setIsolation(slug: string, isolation: IsolationPolicy, options: CallOptions = {}): Promise<void> {
-    await this.#http.json("PATCH", `/workspaces/${encodeURIComponent(slug)}/isolation`, {
-      ...options,
-      json: { isolation },
-    });
+    await this.#http.json("PATCH", `${pathOf(slug)}/isolation`, { ...options, json: { isolation } });
   }
   /** The tokens of one. */
   tokens(slug: string): Tokens {
-    return new Tokens(this.#http, `/workspaces/${encodeURIComponent(slug)}/tokens`);
+    return new Tokens(this.#http, `${pathOf(slug)}/tokens`);
   }
 }
+
+const pathOf = (slug: string): string => `/workspaces/${encodeURIComponent(slug)}`;
 
 /** Which entries of the audit log. */
 export interface AuditOptions extends CallOptions {

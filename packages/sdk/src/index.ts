@@ -2,7 +2,14 @@
  * The client of a PandaStack server: `Sandbox` for most, `PandaStack` for several servers or tokens at once.
  * @packageDocumentation
  */
-export { Audit, type AuditOptions, type CreateTokenOptions, Tokens, Workspaces } from "./accounts.ts";
+export {
+  Audit,
+  type AuditOptions,
+  type CreateTokenOptions,
+  Tokens,
+  type WorkspaceLimitsChange,
+  Workspaces,
+} from "./accounts.ts";
 export { Hosts } from "./catalogue.ts";
 export { PandaStack } from "./client.ts";
 export {
@@ -93,5 +100,8 @@ export type {
   TokenInfo,
   VolumeInfo,
   WorkspaceInfo,
+  WorkspaceLimits,
+  WorkspaceLimitsInfo,
+  WorkspaceNetworkInfo,
 } from "./types.ts";
 export { type CreateVolumeOptions, Volume, Volumes } from "./volumes.ts";

@@ -1,4 +1,10 @@
-import type { CreatedToken, Me as MeShape, SandboxMetrics, Workspace } from "@pandastack/contracts";
+import type {
+  CreatedToken,
+  Me as MeShape,
+  SandboxMetrics,
+  Workspace,
+  WorkspaceLimitsReply,
+} from "@pandastack/contracts";
 
 /** The wire's own shapes, by the names that this SDK uses. Types only: nothing of the contract runs here. */
 export type {
@@ -25,6 +31,8 @@ export type {
   TemplateBuild as TemplateBuildInfo,
   Token as TokenInfo,
   Volume as VolumeInfo,
+  WorkspaceLimits,
+  WorkspaceNetwork as WorkspaceNetworkInfo,
 } from "@pandastack/contracts";
 export type { ProcessInfo } from "@pandastack/contracts/host";
 
@@ -33,3 +41,4 @@ export type CreatedTokenInfo = Read<typeof CreatedToken>;
 export type Me = Read<typeof MeShape>;
 export type MetricsInfo = Read<typeof SandboxMetrics>;
 export type WorkspaceInfo = Read<typeof Workspace>;
+export type WorkspaceLimitsInfo = Read<typeof WorkspaceLimitsReply>;

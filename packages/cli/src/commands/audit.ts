@@ -12,6 +12,7 @@ interface Options extends CommonOptions {
   workspace?: string;
   operation?: string;
   target?: string;
+  request?: string;
 }
 
 export function auditCommand(): Command {
@@ -26,12 +27,13 @@ export function auditCommand(): Command {
     .option("--workspace <slug>", "only in this workspace")
     .option("--operation <name>", "only this operation")
     .option("--target <id>", "only what was done to this")
+    .option("--request <id>", "only this request, as an error names it")
     .action(async (options: Options) => {
-      const { limit, hours, actor, workspace, operation, target } = options;
+      const { limit, hours, actor, workspace, operation, target, request } = options;
       const since = new Date(Date.now() - hours * 3_600_000);
+      const which = { since, actor, workspace, operation, target, requestId: request };
       const entries = [];
-      for await (const entry of clientFor(options).audit.list({ since, actor, workspace, operation, target }))
-        if (entries.push(entry) >= limit) break;
+      for await (const entry of clientFor(options).audit.list(which)) if (entries.push(entry) >= limit) break;
       if (options.json) return printJson(entries);
       const rows = entries.map((entry) => [
         entry.ts,

@@ -1,15 +1,17 @@
 import type { ForkOptions, Sandbox } from "@pandastack/sdk";
 import type { Command } from "commander";
 import { clientFor, type CommonOptions, keyValues, newCommand, wholeNumber } from "../command.ts";
+import { egressLimit, networkPolicy, type NetworkOptions, withNetworkOptions } from "../network-options.ts";
 import { printJson, printLine } from "../output.ts";
 
 const MOST_CHILDREN = 16;
 
-interface Options extends CommonOptions {
+interface Options extends CommonOptions, NetworkOptions {
   count: number;
   metadata?: Record<string, string>;
   env?: Record<string, string>;
   ttl?: number;
+  persistent?: boolean;
   cloneVolumes?: boolean;
 }
 
@@ -57,17 +59,25 @@ export function promoteCommand(): Command {
 }
 
 function withForkOptions(command: Command, count: number): Command {
-  return command
+  return withNetworkOptions(command)
     .argument("<id>", "sandbox")
     .option("-n, --count <number>", "children", wholeNumber(1, MOST_CHILDREN), count)
     .option("--ttl <seconds>", "remove them after this long without use (default: as the parent)", wholeNumber(0))
+    .option("--persistent", "never remove them for being idle, whatever the parent is")
     .option("--clone-volumes", "each child gets a clone of every volume that it could write to (default: reads it)")
     .option("--metadata <key=value>", "repeatable", keyValues)
     .option("-e, --env <key=value>", "on top of the parent's; repeatable", keyValues);
 }
 
-function childOptions({ metadata, env, ttl, cloneVolumes }: Options): ForkOptions {
-  return { metadata, env, ttlSeconds: ttl, volumes: cloneVolumes ? "clone" : undefined };
+function childOptions(options: Options): ForkOptions {
+  const { metadata, env, ttl, persistent, cloneVolumes } = options;
+  return {
+    ...{ metadata, env, persistent },
+    ttlSeconds: ttl,
+    network: networkPolicy(options),
+    egressMbps: egressLimit(options),
+    volumes: cloneVolumes ? "clone" : undefined,
+  };
 }
 
 function print(children: Sandbox[], options: CommonOptions): void {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { clientFor, type CommonOptions, newCommand } from "../command.ts";
-import { networkPolicy, type NetworkOptions, withNetworkOptions } from "../network-options.ts";
+import { egressLimit, networkPolicy, type NetworkOptions, withNetworkOptions } from "../network-options.ts";
 import { formatFields, formatTable, printJson, printLine } from "../output.ts";
 
 interface Options extends CommonOptions, NetworkOptions {}
@@ -16,7 +16,7 @@ export function networkCommand(): Command {
     .action(async (id: string, options: Options) => {
       const sandbox = await clientFor(options).sandboxes.get(id);
       const policy = networkPolicy(options);
-      const egressMbps = options.egressMbps === 0 ? null : options.egressMbps;
+      const egressMbps = egressLimit(options);
       if (policy !== undefined || egressMbps !== undefined) await sandbox.updateNetwork({ ...policy, egressMbps });
       const info = await sandbox.network();
       if (options.json) return printJson(info);

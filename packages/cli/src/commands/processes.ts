@@ -1,16 +1,22 @@
 import type { Command } from "commander";
 import { clientFor, type CommonOptions, newCommand } from "../command.ts";
-import { formatAge, formatTable, printJson, printLine } from "../output.ts";
+import { formatAge, formatFields, formatTable, printJson, printLine } from "../output.ts";
 
 export function psCommand(): Command {
   return newCommand({
     name: "ps",
-    summary: "list commands that were started through the API",
+    summary: "list commands that were started through the API, or show one",
     example: "pandastack ps 4f9k2m7x1q8w3e5r6t0y",
   })
     .argument("<id>", "sandbox")
-    .action(async (id: string, options: CommonOptions) => {
+    .argument("[command]", "only this one: its id or pid")
+    .action(async (id: string, commandId: string | undefined, options: CommonOptions) => {
       const sandbox = await clientFor(options).sandboxes.get(id);
+      if (commandId !== undefined) {
+        const path = `/sandboxes/${sandbox.id}/processes/${encodeURIComponent(commandId)}`;
+        const process = await clientFor(options).request<Record<string, unknown>>("GET", path);
+        return options.json ? printJson(process) : printLine(formatFields(process));
+      }
       const processes = await sandbox.commands.list().toArray();
       if (options.json) return printJson(processes);
       const rows = processes.map((process) => [

@@ -44,20 +44,27 @@ function getCommand(): Command {
 function buildsCommand(): Command {
   return newCommand({
     name: "builds",
-    summary: "list builds, newest first",
+    summary: "list builds, newest first, or show one",
     example: "pandastack template builds",
-  }).action(async (options: CommonOptions) => {
-    const builds = await clientFor(options).templates.builds().toArray();
-    if (options.json) return printJson(builds);
-    const rows = builds.map((build) => [
-      build.id,
-      build.name,
-      build.status,
-      `${build.step ?? 0}/${build.steps}`,
-      formatAge(build.started_at),
-    ]);
-    printLine(formatTable(["ID", "TEMPLATE", "STATUS", "STEP", "AGE"], rows));
-  });
+  })
+    .argument("[build]", "only this one: its id")
+    .action(async (id: string | undefined, options: CommonOptions) => {
+      const { templates } = clientFor(options);
+      if (id !== undefined) {
+        const { info } = await templates.getBuild(id);
+        return options.json ? printJson(info) : printLine(formatFields(info));
+      }
+      const builds = await templates.builds().toArray();
+      if (options.json) return printJson(builds);
+      const rows = builds.map((build) => [
+        build.id,
+        build.name,
+        build.status,
+        `${build.step ?? 0}/${build.steps}`,
+        formatAge(build.started_at),
+      ]);
+      printLine(formatTable(["ID", "TEMPLATE", "STATUS", "STEP", "AGE"], rows));
+    });
 }
 
 function deleteCommand(): Command {

@@ -2,11 +2,15 @@ import { Argument, type Command } from "commander";
 import type { IsolationPolicy } from "@pandastack/sdk";
 import { clientFor, type CommonOptions, newCommand, newGroup } from "../command.ts";
 import { formatAge, formatTable, printJson, printLine } from "../output.ts";
+import { workspaceLimitsCommand } from "./workspace-limits.ts";
+import { workspaceNetworkCommand } from "./workspace-network.ts";
 
 export function workspaceGroup(): Command {
   return newGroup("workspace", "what sandboxes, snapshots and tokens belong to", [
     listCommand(),
     createCommand(),
+    workspaceLimitsCommand(),
+    workspaceNetworkCommand(),
     isolationCommand(),
   ]);
 }

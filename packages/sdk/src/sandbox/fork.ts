@@ -14,6 +14,8 @@ export interface ForkOptions extends CreationOptions {
   env?: Record<string, string> | undefined;
   /** What they may reach. Default: what the parent may. */
   network?: NetworkPolicy | undefined;
+  /** Megabits a second that may leave each. Default: the parent's; null: no limit. */
+  egressMbps?: number | null | undefined;
   /** Of each volume that the parent writes to: what is on it now, for reading (default), or a clone of the child's own. */
   volumes?: "read_only" | "clone" | undefined;
 }
@@ -39,8 +41,9 @@ export async function forkInto(
   path: string,
   options: ForkTreeOptions,
 ): Promise<{ treeId: string | undefined; children: SandboxInfo[] }> {
-  const { count, metadata, ttlSeconds, persistent, env, network, volumes, ...call } = options;
-  const json = { count, metadata, ttl_seconds: ttlSeconds, persistent, env, network, volumes };
+  const { count, metadata, ttlSeconds, persistent, env, network, egressMbps, volumes, ...call } = options;
+  const reach = { network, egress_mbps: egressMbps };
+  const json = { count, metadata, ttl_seconds: ttlSeconds, persistent, env, ...reach, volumes };
   const answer = await http.json<Answer>("POST", path, { ...withKey(call), json });
   const failure = answer.errors?.[0];
   if (failure !== undefined) {
