@@ -109,7 +109,7 @@ describe("streams", () => {
         isOver = true;
       }
     };
-    const stream = eventStream(source());
+    const stream = eventStream(source(), 15_000);
     for await (const _ of stream) break;
     await waitFor(() => isOver, { timeoutMs: 10_000, message: "its source goes on" });
   });

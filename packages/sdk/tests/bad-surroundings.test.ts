@@ -1,9 +1,10 @@
 import { createServer as createTlsServer } from "node:https";
 import { createServer, type Socket } from "node:net";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ConnectionError, PandaStack, PandaStackError, TimeoutError } from "../src/index.ts";
 import { parseRetryAfter } from "../src/errors/errors.ts";
@@ -68,22 +69,78 @@ describe("where the server is", () => {
   });
 });
 
+/** A server whose certificate is for this name and good until then (as OpenSSL writes times); where its certificate lies. */
+async function tlsServer(name: string, until = "20991231000000Z"): Promise<{ port: number; cert: string }> {
+  const folder = mkdtempSync(join(tmpdir(), "pandastack-tls-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const [key, cert, config] = [join(folder, "key"), join(folder, "cert"), join(folder, "config")];
+  writeFileSync(join(folder, "database"), "");
+  const ca = [
+    "[ca]",
+    "default_ca=c",
+    "[c]",
+    `database=${folder}/database`,
+    `new_certs_dir=${folder}`,
+    "rand_serial=yes",
+  ];
+  const how = ["default_md=sha256", "policy=p", "x509_extensions=e", "[p]", "commonName=supplied"];
+  const what = ["[e]", `subjectAltName=${name}`, "basicConstraints=CA:TRUE", "[req]", "distinguished_name=d", "[d]"];
+  writeFileSync(config, [...ca, ...how, ...what, ""].join("\n"));
+  const openssl = (...args: string[]) => execFileSync("openssl", [...args, "-config", config], { stdio: "ignore" });
+  const made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost"];
+  openssl("req", "-new", ...made, "-keyout", key, "-out", join(folder, "request"));
+  const dates = ["-startdate", "20200101000000Z", "-enddate", until];
+  openssl(
+    "ca",
+    "-batch",
+    "-selfsign",
+    "-in",
+    join(folder, "request"),
+    "-keyfile",
+    key,
+    "-out",
+    cert,
+    "-notext",
+    ...dates,
+  );
+  const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_request, response) =>
+    response.end("no PandaStack"),
+  );
+  return { port: await listening(server), cert };
+}
+
 describe("TLS", () => {
   it("a certificate that nobody vouches for", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "pandastack-tls-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const [key, cert] = [join(folder, "key"), join(folder, "cert")];
-    const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
-    const made = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
-    execFileSync("openssl", ["req", ...made, ...names, "-keyout", key, "-out", cert], { stdio: "ignore" });
-    const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) });
-    const port = await listening(server);
+    const { port } = await tlsServer("IP:127.0.0.1");
     expect(await failureOf(`https://127.0.0.1:${port}`)).toMatchObject({
       code: "client.tls",
       hint: expect.stringContaining("NODE_EXTRA_CA_CERTS"),
     });
     // And the other way round: plain text to a port that wants TLS.
     expect((await failureOf(`http://127.0.0.1:${port}`)).code).toMatch(/^client\./);
+  });
+
+  it.each([
+    [
+      "that is not valid at this time",
+      "IP:127.0.0.1",
+      "20200102000000Z",
+      /by this machine's clock: set the clock right/,
+    ],
+    ["of another host", "DNS:sandboxes.example", undefined, /certificate is another host's/],
+  ])("a certificate %s", async (_what, name, until, hint) => {
+    const { port, cert } = await tlsServer(name, until);
+    // Trusted from the start of a program only: so it is one of its own.
+    const sdk = JSON.stringify(join(import.meta.dirname, "../src/index.ts"));
+    const program = `
+      const { PandaStack } = await import(${sdk});
+      const panda = new PandaStack({ baseUrl: "https://127.0.0.1:${port}", apiKey: "pds_x" });
+      const list = () => panda.sandboxes.list().toArray();
+      const failure = await list().catch((error) => error);
+      console.log(JSON.stringify({ code: failure.code, hint: failure.hint, message: failure.message }));`;
+    const env = { ...process.env, NODE_EXTRA_CA_CERTS: cert };
+    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program], { env });
+    expect(JSON.parse(stdout)).toMatchObject({ code: "client.tls", hint: expect.stringMatching(hint) });
   });
 
   it("https to a server without", async () => {

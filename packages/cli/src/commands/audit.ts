@@ -3,11 +3,10 @@ import { clientFor, type CommonOptions, newCommand, wholeNumber } from "../comma
 import { formatTable, printJson, printLine } from "../output.ts";
 
 const DEFAULT_ENTRIES = 100;
-const DEFAULT_HOURS = 24;
 
 interface Options extends CommonOptions {
   limit: number;
-  hours: number;
+  hours?: number;
   actor?: string;
   workspace?: string;
   operation?: string;
@@ -22,7 +21,7 @@ export function auditCommand(): Command {
     example: "pandastack audit --operation deleteSandbox --hours 48",
   })
     .option("-n, --limit <number>", "entries at most", wholeNumber(1), DEFAULT_ENTRIES)
-    .option("--hours <number>", "how far back", wholeNumber(1), DEFAULT_HOURS)
+    .option("--hours <number>", "how far back (default: 24)", wholeNumber(1))
     .option("--actor <prefix>", "only what this token did")
     .option("--workspace <slug>", "only in this workspace")
     .option("--operation <name>", "only this operation")
@@ -30,7 +29,8 @@ export function auditCommand(): Command {
     .option("--request <id>", "only this request, as an error names it")
     .action(async (options: Options) => {
       const { limit, hours, actor, workspace, operation, target, request } = options;
-      const since = new Date(Date.now() - hours * 3_600_000);
+      // Where nothing is said, the server counts from its own now: this machine's clock may be wrong.
+      const since = hours === undefined ? undefined : new Date(Date.now() - hours * 3_600_000);
       const which = { since, actor, workspace, operation, target, requestId: request };
       const entries = [];
       for await (const entry of clientFor(options).audit.list(which)) if (entries.push(entry) >= limit) break;

@@ -48,9 +48,7 @@ function changeIn({ running, bodyBytes, outputBytes, ...rest }: Options): Worksp
   const { sandboxes, snapshots, streams, processes } = rest;
   const given = { sandboxes, running_sandboxes: running, snapshots, streams, processes };
   const all = { ...given, body_bytes: bodyBytes, output_bytes: outputBytes };
-  return Object.fromEntries(
-    Object.entries(all).map(([name, value]) => [name, value === "default" ? null : value]),
-  ) as WorkspaceLimitsChange;
+  return Object.fromEntries(Object.entries(all).map(([name, value]) => [name, value === "default" ? null : value]));
 }
 
 function toTable({ limits, defaults, usage }: WorkspaceLimitsInfo): string {

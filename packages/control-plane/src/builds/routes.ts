@@ -78,7 +78,11 @@ export function templateHandlers(
     }),
     getTemplateBuildLogs: async (call) => {
       await findBuild(db, call.principal.workspace, call.params.id);
-      return { status: 200, mediaType: "text/event-stream", stream: eventStream(logFrames(parts, call)) };
+      return {
+        status: 200,
+        mediaType: "text/event-stream",
+        stream: eventStream(logFrames(parts, call), call.heartbeatMs),
+      };
     },
   };
 }

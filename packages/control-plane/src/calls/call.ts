@@ -53,6 +53,8 @@ export interface Call<N extends OperationName = OperationName> {
   readonly contentType: string | undefined;
   /** What a client that follows events again has had last. */
   readonly lastEventId: string | undefined;
+  /** How long a stream may say nothing before it says that it is still there. */
+  readonly heartbeatMs: number;
   readonly log: Logger;
 }
 

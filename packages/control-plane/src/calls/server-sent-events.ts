@@ -1,8 +1,5 @@
 import { Readable } from "node:stream";
 
-/** A stream that says nothing looks dead to proxies after a minute, and to people earlier. */
-export const HEARTBEAT_MS = 15_000;
-
 /**
  * One frame; `id` is what a client says in `Last-Event-ID` when it comes again. Cut off by exactly LF LF. JSON has no raw line breaks, so `data` is always one line. `event:` inside it is
  * spelled otherwise: the published client ends build logs at any frame that contains `event: done`, wherever it stands.
@@ -20,7 +17,7 @@ export const comment = (text: string): string => `: ${text}\n\n`;
  * The frames as a byte stream with backpressure, after a first comment, with heartbeats in every silence. `source` must end
  * by itself when the caller's signal fires: a generator that waits cannot be interrupted from outside.
  */
-export function eventStream(source: AsyncIterable<string>, heartbeatMs = HEARTBEAT_MS): Readable {
+export function eventStream(source: AsyncIterable<string>, heartbeatMs: number): Readable {
   return Readable.from(withHeartbeats(source, heartbeatMs), { objectMode: false, highWaterMark: 64 * 1024 });
 }
 

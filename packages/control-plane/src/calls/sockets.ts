@@ -2,7 +2,6 @@ import type { RawData, WebSocket } from "ws";
 
 /** What may wait to be sent on a socket before its source is asked to wait. */
 const SEND_BUFFER_LIMIT_BYTES = 1024 * 1024;
-const PING_MS = 20_000;
 
 /** Close codes of RFC 6455 that we send. */
 export const CloseCode = { normal: 1000, goingAway: 1001, policy: 1008, internal: 1011, tryAgain: 1013 } as const;
@@ -37,14 +36,14 @@ export function sendAndWait(target: WebSocket, data: string): Promise<void> {
 }
 
 /** Pings, and ends a connection whose other end has silently gone: nothing would ever be freed otherwise. */
-export function keepAlive(socket: WebSocket): void {
+export function keepAlive(socket: WebSocket, everyMs: number): void {
   let isAnswered = true;
   socket.on("pong", () => (isAnswered = true));
   const timer = setInterval(() => {
     if (!isAnswered) return socket.terminate();
     isAnswered = false;
     socket.ping();
-  }, PING_MS);
+  }, everyMs);
   timer.unref();
   socket.once("close", () => clearInterval(timer));
 }

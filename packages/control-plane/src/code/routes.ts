@@ -7,7 +7,7 @@ import { onSandbox } from "../sandboxes/entry.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
 import { Interpreters, type InterpreterRequest, type Line } from "./ask.ts";
 import { asReplExecution, collect, type Collected } from "./execution.ts";
-import { lineStream } from "./stream.ts";
+import { KEEPALIVE_LIMIT_MS, lineStream } from "./stream.ts";
 
 type Operations =
   | "runCode"
@@ -64,11 +64,12 @@ export function codeHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
       const refusal = { error: timeoutText(call.body.timeout_ms), code: "exec.timeout", retryable: false } as const;
       return { status: 504, body: { ...refusal, request_id: call.requestId, ...partial } };
     }),
-    runCodeStream: onSandbox(parts, "runCodeStream", async ({ body, signal }, row) => {
+    runCodeStream: onSandbox(parts, "runCodeStream", async ({ body, signal, heartbeatMs }, row) => {
       const lines = interpreters.ask(row.id, { op: "run", ...body }, signal);
       // Nothing is answered before the code has its turn: until then refusals are statuses.
       const first = await lines.next();
-      return { status: 200, mediaType: "application/x-ndjson", stream: lineStream(beginWith(first, lines)) };
+      const stream = lineStream(beginWith(first, lines), Math.min(heartbeatMs, KEEPALIVE_LIMIT_MS));
+      return { status: 200, mediaType: "application/x-ndjson", stream };
     }),
 
     createCodeContext: onSandbox(parts, "createCodeContext", async ({ body, signal }, row) => ({

@@ -3,10 +3,10 @@ import { Refusal, toErrorResponse } from "@pandastack/platform";
 import type { Line } from "./ask.ts";
 
 /** Code that says nothing looks dead to clients and proxies. */
-const KEEPALIVE_MS = 5000;
+export const KEEPALIVE_LIMIT_MS = 5000;
 
 /** A cell's lines as they come, with a sign of life in every silence. */
-export function lineStream(lines: AsyncGenerator<Line>, keepaliveMs = KEEPALIVE_MS): Readable {
+export function lineStream(lines: AsyncGenerator<Line>, keepaliveMs: number): Readable {
   return Readable.from(withKeepalives(lines, keepaliveMs), { objectMode: false, highWaterMark: 64 * 1024 });
 }
 

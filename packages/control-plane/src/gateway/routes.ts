@@ -3,7 +3,7 @@ import type { WebSocket } from "ws";
 import type { PreviewToken, PreviewTokenRequest } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
 import type { Handlers } from "../calls/call.ts";
-import { CloseCode, bufferOf, keepAlive } from "../calls/sockets.ts";
+import { CloseCode, bufferOf } from "../calls/sockets.ts";
 import type { SandboxRow } from "../persistence/tables.ts";
 import { onSandbox } from "../sandboxes/entry.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
@@ -113,7 +113,6 @@ export function gatewayHandlers(
 
 /** Bytes both ways; each side waits for the other. */
 function carry(socket: WebSocket, tunnel: Readable & NodeJS.WritableStream): void {
-  keepAlive(socket);
   socket.on("message", (data, isBinary) => {
     // The one thing to be said beside bytes: that there are no more, while answers may still come.
     if (!isBinary) return void (bufferOf(data).toString() === END_MESSAGE && tunnel.end());

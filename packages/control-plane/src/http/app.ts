@@ -171,6 +171,7 @@ export async function buildApp(
       keysInUse: new Set(),
       audit: options.audit,
       limits: parts.settings.limits,
+      heartbeatMs: parts.settings.heartbeatSeconds * 1000,
       handlers,
       openCalls,
       checkReplies: options.checkReplies ?? false,

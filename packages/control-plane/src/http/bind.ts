@@ -10,7 +10,7 @@ import { callContext } from "../calls/context.ts";
 import type { Call, HandledOperation, Handlers, Principal, SocketAnswer, StreamAnswer } from "../calls/call.ts";
 import type { Database } from "../persistence/database.ts";
 import type { Presence } from "../persistence/presence.ts";
-import { CloseCode } from "../calls/sockets.ts";
+import { CloseCode, keepAlive } from "../calls/sockets.ts";
 import { recordCall } from "./audit-record.ts";
 import { readJsonBody } from "./body.ts";
 import { tokenOf } from "./credentials.ts";
@@ -28,6 +28,8 @@ export interface BindOptions {
   readonly audit: AuditLog;
   /** What a workspace may have where nothing else was set for it. */
   readonly limits: WorkspaceLimits;
+  /** How long a stream or a socket may be silent. */
+  readonly heartbeatMs: number;
   /** Throws while the server cannot serve anything but its own health yet. */
   readonly requireStarted: () => void;
   /** Compare every reply with its schema: for tests. */
@@ -105,6 +107,7 @@ function bindOperation(app: FastifyInstance, name: HandledOperation, options: Bi
       userAgent: request.headers["user-agent"] ?? "",
       contentType: request.headers["content-type"],
       lastEventId: request.headers["last-event-id"]?.toString(),
+      heartbeatMs: options.heartbeatMs,
       log: request.log as Logger,
     };
     request.callSignal = call.signal;
@@ -157,6 +160,7 @@ function bindOperation(app: FastifyInstance, name: HandledOperation, options: Bi
         socket.removeAllListeners("message");
         socket.close(CloseCode.policy, signal.reason.message);
       };
+      keepAlive(socket, options.heartbeatMs);
       const context = { requestId: request.id, traceparent: request.span?.traceparent };
       callContext.run(context, () => request.socketAnswer!.connect(socket));
       if (signal.aborted) onAbort();

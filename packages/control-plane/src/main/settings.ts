@@ -32,6 +32,8 @@ export interface Settings {
   /** Requests that may wait for their turn on a host, and for how long. */
   readonly queueLimit: number;
   readonly queueSeconds: number;
+  /** How long a stream may say nothing: proxies on the way cut what is silent for longer than they like. */
+  readonly heartbeatSeconds: number;
   readonly gateway: GatewaySettings;
 }
 
@@ -57,6 +59,10 @@ const DEFAULT_AUDIT_DAYS = 90;
 const DEFAULT_QUEUE_LIMIT = 1000;
 /** Clients give up at 30 s: what comes after the wait has to fit in, too. */
 const DEFAULT_QUEUE_SECONDS = 20;
+
+/** Proxies cut what is silent for 30 seconds and more; clients take what is silent for 65 for dead. */
+const DEFAULT_HEARTBEAT_SECONDS = 15;
+const HEARTBEAT_LIMIT_SECONDS = 30;
 
 /** Every runtime that an operator may name, as the host's commands know it. */
 const RUNTIMES: Readonly<Record<string, Settings["defaultRuntime"]>> = {
@@ -110,6 +116,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     const checked = PrivateNetwork.safeParse(network);
     if (!checked.success) problems.push(`PANDASTACK_ALLOW_PRIVATE: ${checked.error.issues[0]?.message}`);
   }
+  const heartbeatSeconds = integer("PANDASTACK_HEARTBEAT_SECONDS", DEFAULT_HEARTBEAT_SECONDS, 1)!;
+  if (heartbeatSeconds > HEARTBEAT_LIMIT_SECONDS)
+    problems.push(
+      `PANDASTACK_HEARTBEAT_SECONDS has to be ${HEARTBEAT_LIMIT_SECONDS} at most: clients take more for an end`,
+    );
   const apiKey = text("PANDASTACK_API_KEY");
   if (apiKey !== undefined && /\s/.test(apiKey)) problems.push("PANDASTACK_API_KEY cannot contain white space");
 
@@ -131,6 +142,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     hostWorkLimit: integer("PANDASTACK_HOST_WORK_LIMIT", undefined, 1),
     queueLimit: integer("PANDASTACK_QUEUE_LIMIT", DEFAULT_QUEUE_LIMIT, 0)!,
     queueSeconds: integer("PANDASTACK_QUEUE_SECONDS", DEFAULT_QUEUE_SECONDS, 1)!,
+    heartbeatSeconds,
     gateway: readGatewaySettings(
       text,
       integer("PANDASTACK_PROXY_RESPONSE_SECONDS", DEFAULT_RESPONSE_SECONDS, 1)!,

@@ -24,6 +24,8 @@ export interface SandboxSettings {
   /** What a workspace may have where nothing else was set for it. */
   readonly limits: WorkspaceLimits;
   readonly auditDays: number;
+  /** How long a stream may say nothing. */
+  readonly heartbeatSeconds: number;
 }
 
 /** Figures that the server counts about sandboxes. */

@@ -91,6 +91,7 @@ export const TEST_SETTINGS: Omit<Settings, "databaseUrl" | "hostSocket"> = {
   hostWorkLimit: undefined,
   queueLimit: 1000,
   queueSeconds: 20,
+  heartbeatSeconds: 15,
   gateway: DEFAULT_GATEWAY_SETTINGS,
 };
 

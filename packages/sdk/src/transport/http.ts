@@ -138,7 +138,20 @@ export class Http {
 /** OpenSSL's and Node's names for what is wrong with a certificate, and for a server that speaks no TLS. */
 const TLS_FAILURE =
   /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_(GET|VERIFY))|wrong version number|packet length too long/i;
-const NO_SUCH_HOST = /^(ENOTFOUND|EAI_AGAIN|EAI_NONAME)$/;
+
+/** What to do where the reason says more than the code: by Node's and OpenSSL's names. */
+const HINTS: readonly (readonly [RegExp, string | (() => string)])[] = [
+  [/^(ENOTFOUND|EAI_AGAIN|EAI_NONAME)$/, "there is no host of this name: check baseUrl or PANDASTACK_API_URL"],
+  [
+    /^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/,
+    () =>
+      `its certificate is not valid now, and now is ${new Date().toISOString()} by this machine's clock: set the clock right, or the server needs a new certificate`,
+  ],
+  [
+    /^ERR_TLS_CERT_ALTNAME_INVALID$/,
+    "its certificate is another host's: baseUrl or PANDASTACK_API_URL must have the name that the certificate has",
+  ],
+];
 
 /** fetch says only "fetch failed"; the cause names what happened. */
 export function connectionError(baseUrl: string, error: unknown): ConnectionError {
@@ -146,12 +159,13 @@ export function connectionError(baseUrl: string, error: unknown): ConnectionErro
   const reason =
     cause instanceof Error ? cause.message || ("code" in cause ? String(cause.code) : cause.name) : String(cause);
   const name = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  const hint = HINTS.find(([names]) => names.test(name))?.[1];
   const isTls = TLS_FAILURE.test(name) || TLS_FAILURE.test(reason);
   return new ConnectionError(`cannot reach PandaStack at ${baseUrl}: ${reason}`, {
     code: isTls ? "client.tls" : "client.connection",
     // A certificate is not better a moment later.
     retryable: !isTls,
-    ...(NO_SUCH_HOST.test(name) ? { hint: "there is no host of this name: check baseUrl or PANDASTACK_API_URL" } : {}),
+    ...(hint === undefined ? {} : { hint: typeof hint === "string" ? hint : hint() }),
     cause: error,
   });
 }

@@ -6,7 +6,7 @@ import { EXEC_SOCKET_COMMANDS_LIMIT, ExecBody } from "@pandastack/contracts";
 import { toErrorResponse } from "@pandastack/platform";
 import type { Principal } from "../../calls/call.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
-import { bufferOf, CloseCode, keepAlive, sendAndWait } from "../../calls/sockets.ts";
+import { bufferOf, CloseCode, sendAndWait } from "../../calls/sockets.ts";
 import type { SandboxParts } from "../parts.ts";
 import { outputDecoder } from "./output.ts";
 import { shellRequest, timeoutText } from "./request.ts";
@@ -92,7 +92,6 @@ export function execSocket(parts: SandboxParts, row: SandboxRow, principal: Prin
   });
   socket.once("close", () => closed.abort());
   socket.once("error", () => socket.close(CloseCode.internal));
-  keepAlive(socket);
 }
 
 function parseJson(text: string): unknown {

@@ -30,7 +30,7 @@ export async function execStream(
     status: 200,
     mediaType: "text/event-stream",
     headers: { [PROCESS_HEADER]: processId },
-    stream: eventStream(processFrames(all(), timeoutText(call.body.timeout_seconds))),
+    stream: eventStream(processFrames(all(), timeoutText(call.body.timeout_seconds)), call.heartbeatMs),
   };
 }
 

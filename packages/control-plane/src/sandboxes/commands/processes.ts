@@ -2,7 +2,7 @@ import type { RawData, WebSocket } from "ws";
 import { ProcessConnectMessage } from "@pandastack/contracts";
 import type { ProcessInfo } from "@pandastack/contracts/host";
 import { Refusal, toErrorResponse } from "@pandastack/platform";
-import { bufferOf, CloseCode, closeReason, forward, keepAlive } from "../../calls/sockets.ts";
+import { bufferOf, CloseCode, closeReason, forward } from "../../calls/sockets.ts";
 import type { GuestClient } from "../../hosts/guest.ts";
 import { parseProcessMessage, type ProcessSocket } from "../../hosts/process-socket.ts";
 import { execFields } from "./request.ts";
@@ -31,7 +31,6 @@ export function joinProcess(client: WebSocket, process: ProcessSocket): void {
   );
   client.on("message", (data, isBinary) => forward(client, host, bufferOf(data), isBinary));
   client.once("close", () => host.close());
-  keepAlive(client);
   process.listen((data, isBinary) => {
     if (!isBinary) hasEnded ||= ["result", "error"].includes(parseProcessMessage(data, isBinary).kind);
     forward(host, client, bufferOf(data), isBinary);

@@ -79,7 +79,7 @@ export function commandHandlers(parts: SandboxParts): Pick<Handlers, Operations>
       await guestOf(row).signalProcess({ id, signal: name.startsWith("SIG") ? name : `SIG${name}` });
       return { status: 204 };
     }),
-    streamProcess: onSandbox(parts, "streamProcess", async ({ params, query, signal }, row) => {
+    streamProcess: onSandbox(parts, "streamProcess", async ({ params, query, signal, heartbeatMs }, row) => {
       const { id } = await findProcess(guestOf(row), params.pid);
       const process = await guestOf(row).processSocket({
         attach: { id, replay: query.replay === undefined || isOn(query.replay) },
@@ -87,7 +87,7 @@ export function commandHandlers(parts: SandboxParts): Pick<Handlers, Operations>
       return {
         status: 200,
         mediaType: "text/event-stream",
-        stream: eventStream(processFrames(processEvents(process, signal), "command timeout")),
+        stream: eventStream(processFrames(processEvents(process, signal), "command timeout"), heartbeatMs),
       };
     }),
     attachProcess: onSandbox(parts, "attachProcess", async ({ params, query, signal }, row) => {

@@ -2,7 +2,7 @@ import type { WebSocket } from "ws";
 import type { TerminalQuery } from "@pandastack/contracts";
 import type { ExecRequest } from "@pandastack/contracts/host";
 import { toErrorResponse } from "@pandastack/platform";
-import { bufferOf, CloseCode, closeReason, forward, keepAlive } from "../../calls/sockets.ts";
+import { bufferOf, CloseCode, closeReason, forward } from "../../calls/sockets.ts";
 import { parseProcessMessage, type ProcessSocket } from "../../hosts/process-socket.ts";
 import { requestIdEnv } from "./request.ts";
 import { parseTerminalInput } from "./terminal-input.ts";
@@ -50,7 +50,6 @@ export function joinTerminal(client: WebSocket, terminal: ProcessSocket, options
     isOver = true;
     host.close();
   });
-  keepAlive(client);
   terminal.listen((data, isBinary) => {
     const message = parseProcessMessage(data, isBinary);
     if (message.kind === "stdout" || message.kind === "stderr") forward(host, client, Buffer.from(message.data), true);

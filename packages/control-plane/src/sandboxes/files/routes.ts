@@ -97,12 +97,12 @@ export function fileHandlers(parts: SandboxParts): Pick<Handlers, Operations> {
       return { status: 204 };
     }),
 
-    watchFiles: onSandbox(parts, "watchFiles", async ({ query, signal }, row) => {
+    watchFiles: onSandbox(parts, "watchFiles", async ({ query, signal, heartbeatMs }, row) => {
       const events = guestOf(row).watchFiles({ path: guestPath(query.path), recursive: isOn(query.recursive), signal });
       return {
         status: 200,
         mediaType: "text/event-stream",
-        stream: eventStream(watchFrames(await firstThenRest(events))),
+        stream: eventStream(watchFrames(await firstThenRest(events)), heartbeatMs),
       };
     }),
   };

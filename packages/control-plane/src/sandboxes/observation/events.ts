@@ -23,7 +23,10 @@ export async function listSandboxEvents(
   return {
     status: 200,
     mediaType: "text/event-stream",
-    stream: eventStream(followEvents(parts, row.id, resumed(call.lastEventId) ?? options, call.signal)),
+    stream: eventStream(
+      followEvents(parts, row.id, resumed(call.lastEventId) ?? options, call.signal),
+      call.heartbeatMs,
+    ),
   };
 }
 

@@ -19,7 +19,7 @@ export async function getSandboxLogs(
     return {
       status: 200,
       mediaType: "text/event-stream",
-      stream: eventStream(followLines(parts, { id: row.id, stream, tail, signal: call.signal })),
+      stream: eventStream(followLines(parts, { id: row.id, stream, tail, signal: call.signal }), call.heartbeatMs),
     };
   }
   const text = await readLogs(parts, row.id, stream);
