@@ -14,12 +14,17 @@ const SOURCES = join(REPOSITORY, "packages/sdk/src");
 
 /** Fills an empty folder. */
 export function buildPackage(folder: string): void {
+  const paths = buildScripts(folder);
+  writeDeclarations(paths, join(folder, "dist"));
+}
+
+/** The same without declarations, which are a minute's work on a busy machine; the sources' paths. */
+export function buildScripts(folder: string): readonly string[] {
   const dist = join(folder, "dist");
   mkdirSync(dist, { recursive: true });
   const paths = readdirSync(SOURCES, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"));
   writeScripts(paths, dist);
-  writeDeclarations(paths, dist);
-  const { version, license, dependencies } = JSON.parse(
+  const { version, license, dependencies, imports } = JSON.parse(
     readFileSync(join(REPOSITORY, "packages/sdk/package.json"), "utf8"),
   ) as Record<string, unknown>;
   const published = {
@@ -33,11 +38,19 @@ export function buildPackage(folder: string): void {
     files: ["dist", "README.md", "LICENSE"],
     engines: { node: ">=20" },
     sideEffects: false,
+    imports: publishedImports(imports),
     dependencies,
   };
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(published, null, 2)}\n`);
   cpSync(join(REPOSITORY, "packages/sdk/README.md"), join(folder, "README.md"));
   cpSync(join(REPOSITORY, "LICENSE"), join(folder, "LICENSE"));
+  return paths;
+}
+
+/** What browsers have in another file's place, as it lies in the package. */
+function publishedImports(imports: unknown): unknown {
+  const text = JSON.stringify(imports).replaceAll(/"\.\/src\/([^"]+)\.ts"/g, '"./dist/$1.js"');
+  return JSON.parse(text);
 }
 
 const toJs = (text: string): string => text.replaceAll(/(["'])(\.{1,2}\/[^"']+)\.ts\1/g, "$1$2.js$1");

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
+import { configPath, type Environment, environment, readConfigText } from "#settings";
+
+export { configPath };
 
 /** Where the server is and who asks. What is not given comes from the environment, then from the configuration file. */
 export interface ClientOptions {
@@ -42,7 +42,7 @@ export const DEFAULT_BASE_URL = "http://127.0.0.1:8080";
 export const DEFAULT_TIMEOUT_MS = 60_000;
 
 /** Options win over the environment, the environment over the file that `npm start` writes. */
-export function resolveConfig(options: ClientOptions = {}, env: NodeJS.ProcessEnv = process.env): ResolvedConfig {
+export function resolveConfig(options: ClientOptions = {}, env: Environment = environment()): ResolvedConfig {
   const file = readConfigFile(configPath(env));
   const baseUrl =
     options.baseUrl ||
@@ -68,16 +68,11 @@ function previewHostOf(baseUrl: string): string {
   return `${isAddress ? "localhost" : hostname.replace(/^api\./, "")}${port === "" ? "" : `:${port}`}`;
 }
 
-/** `$XDG_CONFIG_HOME/pandastack/config.json`, by default under `~/.config`. */
-export function configPath(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env["XDG_CONFIG_HOME"] || join(env["HOME"] || homedir(), ".config"), "pandastack", "config.json");
-}
-
 /** A file that is not there, or not JSON, is no configuration. Files of other ages spell its two keys otherwise. */
 function readConfigFile(path: string): { baseUrl: string | undefined; apiKey: string | undefined } {
   let value: Record<string, unknown>;
   try {
-    value = Object(JSON.parse(readFileSync(path, "utf8"))) as Record<string, unknown>;
+    value = Object(JSON.parse(readConfigText(path) ?? "")) as Record<string, unknown>;
   } catch {
     return { baseUrl: undefined, apiKey: undefined };
   }

@@ -1,10 +1,10 @@
 import { execFile, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { stripTypeScriptTypes } from "node:module";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { expect, it, onTestFinished } from "vitest";
+import { buildScripts } from "../pack/build.ts";
 import { fakeServer, sendJson } from "./support.ts";
 
 const OLDEST_MAJOR = 20;
@@ -21,20 +21,13 @@ const oldNode = (process.env["PATH"] ?? "")
     return status === 0 && major >= OLDEST_MAJOR && major < 22;
   });
 
-/** The package as plain JavaScript: the same text without its types. */
-function strippedPackage(): string {
+/** A project that has the package as it is published. */
+function project(): string {
   const target = mkdtempSync(join(tmpdir(), "pandastack-old-node-"));
   onTestFinished(() => rmSync(target, { recursive: true }));
-  cpSync(join(REPOSITORY, "packages/sdk/src"), join(target, "src"), { recursive: true });
-  for (const name of readdirSync(join(target, "src"), { recursive: true, encoding: "utf8" })) {
-    if (!name.endsWith(".ts")) continue;
-    const path = join(target, "src", name);
-    const text = stripTypeScriptTypes(readFileSync(path, "utf8"));
-    writeFileSync(path.replace(/\.ts$/, ".js"), text.replaceAll(/(["'])(\.{1,2}\/[^"']+)\.ts\1/g, "$1$2.js$1"));
-    rmSync(path);
-  }
-  writeFileSync(join(target, "package.json"), '{"type":"module"}');
-  mkdirSync(join(target, "node_modules"));
+  const installed = join(target, "node_modules/@pandastack/sdk");
+  mkdirSync(installed, { recursive: true });
+  buildScripts(installed);
   symlinkSync(join(REPOSITORY, "node_modules/ws"), join(target, "node_modules/ws"));
   return target;
 }
@@ -54,17 +47,20 @@ itOnOldNode(
       return sendJson(response, 201, { id: "a".repeat(20), status: "running" });
     });
     const program = `
-      import { Sandbox } from "./src/index.js";
-      import "./src/files/folders.js";
+      import { Sandbox } from "@pandastack/sdk";
       const via = { baseUrl: ${JSON.stringify(url)}, apiKey: "pds_x" };
       const sandbox = await Sandbox.create({}, via);
       const { stdout } = await sandbox.commands.run("x", { timeoutMs: 5000 });
       const ids = await Sandbox.list({}, via).toArray();
+      // Loaded when it is asked for.
+      await sandbox.files.upload("/nonexistent", "/root/x").catch((error) => {
+        if (error.code !== "client.local_file") throw error;
+      });
       await sandbox[Symbol.asyncDispose]();
       console.log(stdout, ids.length, sandbox.status);`;
     // Asynchronously: the server lives in this process.
     const run = promisify(execFile);
-    const { stdout } = await run(oldNode!, ["--input-type=module", "-e", program], { cwd: strippedPackage() });
+    const { stdout } = await run(oldNode!, ["--input-type=module", "-e", program], { cwd: project() });
     expect(stdout).toBe("out 1 deleted\n");
   },
 );

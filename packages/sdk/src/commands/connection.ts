@@ -1,6 +1,6 @@
-import type WebSocket from "ws";
 import { ConnectionError, errorOfBody, parseJson, TimeoutError } from "../errors/errors.ts";
 import type { Channel } from "../transport/socket.ts";
+import type { Wire } from "#wire";
 
 /** A piece of what a command wrote. Bytes: what is text may be cut anywhere. */
 export interface CommandOutput {
@@ -33,7 +33,7 @@ export class Connection {
   readonly output: AsyncGenerator<CommandOutput, void>;
   /** Settles once `output` was read to its end. */
   readonly exited: Promise<CommandExit>;
-  readonly #socket: WebSocket;
+  readonly #socket: Wire;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(channel: Channel, started: Started, signal: AbortSignal | undefined) {

@@ -183,7 +183,7 @@ export class Files {
    * @example await sandbox.files.upload("./src", "/root/src", { onProgress: ({ bytes }) => console.log(bytes) });
    */
   async upload(from: string, to: string, options: TransferOptions = {}): Promise<void> {
-    const { uploadPath } = await import("./folders.ts");
+    const { uploadPath } = await import("#folders");
     await uploadPath({ files: this, commands: this.#commands }, from, to, options);
   }
 
@@ -192,7 +192,7 @@ export class Files {
    * @example await sandbox.files.download("/root/report", "./report");
    */
   async download(from: string, to: string, options: TransferOptions = {}): Promise<void> {
-    const { downloadPath } = await import("./folders.ts");
+    const { downloadPath } = await import("#folders");
     await downloadPath({ files: this, commands: this.#commands }, from, to, options);
   }
 }

@@ -1,6 +1,6 @@
 import type { CallOptions, Http } from "../transport/http.ts";
 import { Listing } from "../transport/listing.ts";
-import { connectPort, type PortConnection } from "./port-connection.ts";
+import { connectPort, type PortConnection } from "#port-connection";
 import type { PortInfo, PreviewLink } from "../types.ts";
 
 const LAST_PORT = 65_535;

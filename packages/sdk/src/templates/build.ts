@@ -1,7 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { TemplateBuildInfo } from "../types.ts";
 import { PandaStackError } from "../errors/errors.ts";
 import type { CallOptions, Http } from "../transport/http.ts";
+import { pause } from "../transport/retry.ts";
 import { readServerEvents } from "../transport/sse.ts";
 import { Stream } from "../transport/stream.ts";
 import type { ContextFile } from "./context.ts";
@@ -56,7 +56,7 @@ export class TemplateBuild {
         throw new PandaStackError(`the build of ${this.info.name} failed: ${error ?? ""}`, {
           code: "client.build_failed",
         });
-      await delay(POLL_MS, undefined, options.signal === undefined ? {} : { signal: options.signal });
+      await pause(POLL_MS, options.signal);
     }
   }
 }

@@ -1,10 +1,9 @@
-import { resolve } from "node:path";
+import { collectContext, type ContextFile } from "#context";
 import { type CallOptions, type Http } from "../transport/http.ts";
 import { Listing } from "../transport/listing.ts";
 import type { TemplateBuildInfo, TemplateInfo } from "../types.ts";
 import { TemplateBuild, buildForm } from "./build.ts";
 import type { Template } from "./builder.ts";
-import { collectContext, type ContextFile } from "./context.ts";
 import { type TemplateWaitOptions, whenTemplateIsReady } from "./wait.ts";
 
 /** What a template is built from, beside its recipe. */
@@ -92,5 +91,4 @@ export class Templates {
   }
 }
 
-const filesOf = ({ context = ".", filter }: BuildOptions): Map<string, ContextFile> =>
-  collectContext(resolve(context), filter);
+const filesOf = ({ context = ".", filter }: BuildOptions): Map<string, ContextFile> => collectContext(context, filter);

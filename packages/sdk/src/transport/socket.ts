@@ -1,4 +1,4 @@
-import WebSocket, { type RawData } from "ws";
+import { HEARS_PINGS, openWire, type Wire, type WireData } from "#wire";
 import { errorOfBody, type PandaStackError, parseJson, TimeoutError } from "../errors/errors.ts";
 import { connectionError, type CallOptions, type Http, type RequestOptions } from "./http.ts";
 import { SILENCE_LIMIT_MS } from "./silence.ts";
@@ -14,7 +14,7 @@ export interface CloseInfo {
 }
 
 export interface Channel {
-  socket: WebSocket;
+  socket: Wire;
   /** Every message in order, until the server closes; then its close code and reason. */
   incoming: AsyncGenerator<SocketMessage, CloseInfo>;
 }
@@ -32,7 +32,8 @@ export async function openSocket(
   signal?.throwIfAborted();
   const url = http.url(path, query);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  const socket = new WebSocket(url, { headers: http.authorization(), perMessageDeflate: false });
+  let refuse: (error: PandaStackError) => void = () => undefined;
+  const socket = openWire(url, http.authorization(), (status, text) => refuse(refusal(status, text)));
   const incoming = collectMessages(socket);
   const abort = () => socket.terminate();
   signal?.addEventListener("abort", abort, { once: true });
@@ -49,43 +50,39 @@ export async function openSocket(
             }),
           );
         }, timeoutMs);
+      refuse = reject;
       socket.once("open", resolve);
       socket.once("error", (error) =>
         reject(signal?.aborted ? signal.reason : connectionError(http.config.baseUrl, error)),
       );
-      socket.once("unexpected-response", (_request, response) => {
-        let text = "";
-        response.setEncoding("utf8");
-        response.on("data", (chunk: string) => (text += chunk));
-        response.on("end", () => reject(refusal(response.statusCode ?? 0, text)));
-      });
     });
   } finally {
     clearTimeout(timer);
   }
   // Errors after the opening end in `close`, which `incoming` reports.
   socket.on("error", () => undefined);
-  endWhenSilent(socket);
+  if (HEARS_PINGS) endWhenSilent(socket);
   return { socket, incoming };
 }
 
 /** The server pings every 20 s. A socket that stands still because its reader is slow hears no ping: it is left alone. */
-function endWhenSilent(socket: WebSocket): void {
+function endWhenSilent(socket: Wire): void {
   const check = () => (socket.isPaused ? timer.refresh() : socket.terminate());
   const timer = setTimeout(check, SILENCE_LIMIT_MS);
   // Whether the program goes on is for its reader to say.
   timer.unref();
   const hear = () => timer.refresh();
-  socket.on("ping", hear).on("message", hear);
+  socket.on("ping", hear);
+  socket.on("message", hear);
   socket.once("close", () => clearTimeout(timer));
 }
 
 /** Listens from now on, whenever it is read from; stops reading from the network while the reader is slow. */
-function collectMessages(socket: WebSocket): AsyncGenerator<SocketMessage, CloseInfo> {
+function collectMessages(socket: Wire): AsyncGenerator<SocketMessage, CloseInfo> {
   const queue: SocketMessage[] = [];
   let closed: CloseInfo | undefined;
   let wake = () => {};
-  socket.on("message", (data: RawData, isBinary: boolean) => {
+  socket.on("message", (data: WireData, isBinary: boolean) => {
     queue.push({ data: toBytes(data), isBinary });
     if (queue.length >= READ_AHEAD_MESSAGES) socket.pause();
     wake();
@@ -109,9 +106,9 @@ function collectMessages(socket: WebSocket): AsyncGenerator<SocketMessage, Close
   })();
 }
 
-function toBytes(data: RawData): Uint8Array {
-  if (Array.isArray(data)) return Buffer.concat(data);
-  return Buffer.isBuffer(data) ? data : Buffer.from(data);
+function toBytes(data: WireData): Uint8Array {
+  if (typeof data === "string") return new TextEncoder().encode(data);
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
 }
 
 function refusal(status: number, text: string): PandaStackError {
