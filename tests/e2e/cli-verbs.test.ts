@@ -41,6 +41,17 @@ describe("pandastack, beyond the everyday", () => {
       env: { ...process.env, PANDASTACK_API_URL: server.url, PANDASTACK_API_KEY: server.token },
       stdio: ["pipe", "pipe", "pipe"],
     });
+  /** The command line while it goes on: `said` waits until it has written this. */
+  const follow = (...args: string[]) => {
+    const child = spawnCli(args);
+    const written = { stdout: "", stderr: "" };
+    for (const name of ["stdout", "stderr"] as const)
+      child[name].setEncoding("utf8").on("data", (text: string) => void (written[name] += text));
+    const ended = once(child, "close").then(([exitCode]) => ({ exitCode: exitCode as number | null, ...written }));
+    const said = (text: string) =>
+      waitFor(() => written.stdout.includes(text), { ...WAIT, message: `it did not say ${text}: ${written.stderr}` });
+    return { said, ended };
+  };
   const running = async (): Promise<string[]> =>
     (await json("ps", id)).filter((each: Json) => each.running).map((each: Json) => each.id);
 
@@ -116,10 +127,11 @@ describe("pandastack, beyond the everyday", () => {
 
   it("events, and events -f until it is gone", async () => {
     const short = (await cli("create")).stdout.trim();
-    const following = cli("events", "-f", short, "--json");
+    const following = follow("events", "-f", short, "--json");
+    await following.said("sandbox.running");
     await cli("pause", short);
     await cli("kill", short);
-    const types = lines((await following).stdout).map((line) => JSON.parse(line).type);
+    const types = lines((await following.ended).stdout).map((line) => JSON.parse(line).type);
     expect(types).toContain("sandbox.paused");
     expect(types.at(-1)).toBe("sandbox.deleted");
     const running = lines((await cli("events", id, "--type", "sandbox.running", "--json")).stdout);
@@ -129,10 +141,11 @@ describe("pandastack, beyond the everyday", () => {
 
   it("logs -f ends with its sandbox", async () => {
     const short = (await cli("create")).stdout.trim();
-    const following = cli("logs", "-f", short, "--json");
-    await cli("exec", short, "--", "true");
+    const following = follow("logs", "-f", short, "--json");
+    await cli("exec", short, "--", "echo heard > /dev/console");
+    await following.said("heard");
     await cli("kill", short);
-    expect(await following).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(await following.ended).toMatchObject({ exitCode: 0, stderr: "" });
   });
 
   it("metrics and top", async () => {
