@@ -20,7 +20,7 @@ const KIND = "npm";
 export function obtainNpmPackage(cache: Cache, wanted: NpmPackage, context: StepContext): Promise<Entry<Outcome>> {
   const id = `${wanted.name}@${wanted.version}`;
   // A version's content never changes. `scripts/run.mjs` puts Node there under the same name.
-  const key = `${wanted.name}-${wanted.version}`;
+  const key = `${wanted.name.replace("/", "+")}-${wanted.version}`;
   return cache.obtain(KIND, key, async (folder) => {
     const download = join(folder, "download");
     mkdirSync(download);

@@ -10,18 +10,20 @@ import { GUEST_NODE, GUEST_NPM, obtainNpmPackage } from "./npm-package.ts";
 import { BASE } from "./rootfs/base.ts";
 import { furnish } from "./rootfs/furnish.ts";
 import { writeExt4 } from "./rootfs/image.ts";
+import { writePackageList } from "./rootfs/package-list.ts";
+import { installToolchains, obtainToolchains, TOOLCHAINS } from "./rootfs/toolchains.ts";
 import { trustCertificates } from "./rootfs/trust.ts";
 
 /** The root file system of the template `base`. */
 export interface RootfsOutcome extends Outcome {
   readonly diskMb: number;
-  /** `name=version` of every package inside. */
+  /** Kind, name and version of every package inside. */
   readonly packages: readonly string[];
 }
 export type RootfsEntry = Entry<RootfsOutcome>;
 
 const KIND = "rootfs";
-const RECIPE_VERSION = "2";
+const RECIPE_VERSION = "3";
 
 export interface RootfsInput {
   readonly mirror: DebianMirror;
@@ -37,7 +39,7 @@ const recipe = (input: RootfsInput): string =>
     DEBIAN_SUITE,
     input.mirror ?? "",
     JSON.stringify(BASE),
-    JSON.stringify([GUEST_NODE, GUEST_NPM]),
+    JSON.stringify([GUEST_NODE, GUEST_NPM, TOOLCHAINS]),
     ...input.certificates,
   );
 
@@ -52,18 +54,16 @@ export function obtainRootfs(cache: Cache, input: RootfsInput, context: StepCont
     const closed = join(folder, "closed");
     mkdirSync(closed, { mode: 0o700 });
     const root = join(closed, "root");
-    const packages = {
-      node: obtainNpmPackage(cache, GUEST_NODE, context),
-      npm: obtainNpmPackage(cache, GUEST_NPM, context),
-    };
-    const [node, npm] = await Promise.all([
-      packages.node,
-      packages.npm,
+    const [node, npm, toolchains] = await Promise.all([
+      obtainNpmPackage(cache, GUEST_NODE, context),
+      obtainNpmPackage(cache, GUEST_NPM, context),
+      obtainToolchains(cache, context),
       runTool("mmdebstrap", bootstrapArguments(root, input.mirror), { log }),
     ]);
     await furnish({ root, node: node.path, npm: npm.path, log });
+    await installToolchains(root, toolchains, log);
     await trustCertificates(root, input.certificates, log);
-    const inside = await listPackages(root);
+    const inside = await writePackageList(root, log);
     const key = hashParts(recipe(input), ...inside);
     await writeExt4({ folder: root, image: join(folder, "root.ext4"), diskMb: BASE.diskMb, uuid: uuidFrom(key), log });
     await removeTree(closed);
@@ -85,14 +85,6 @@ function bootstrapArguments(root: string, mirror: DebianMirror): string[] {
     root,
     ...mirrorArguments(mirror),
   ];
-}
-
-async function listPackages(root: string): Promise<string[]> {
-  const listing = await runTool("chroot", [root, "dpkg-query", "--show", "--showformat=${Package}=${Version}\\n"]);
-  return listing
-    .split("\n")
-    .filter((line) => line !== "")
-    .sort();
 }
 
 /** A UUID (version 8, ours to fill) that follows from the key: the same input makes the same image. */

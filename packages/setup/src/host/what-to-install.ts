@@ -11,6 +11,7 @@ export function whatToInstall(distribution: Distribution): string {
     "    Please install these programs yourself and start again:",
     ...rows,
     "      cargo        1.85 or newer, with gcc and the static C library (libc.a; glibc-static on Fedora)",
+    "      python3      with pip: Go for guests comes from PyPI",
     "    and /usr/share/keyrings/debian-archive-keyring.gpg (debian-archive-keyring): guests are Debian.",
   ].join("\n");
 }

@@ -36,9 +36,9 @@ function installNode(options: { root: string; node: string; npm: string }): void
   const modules = join(local, "lib/node_modules");
   mkdirSync(modules, { recursive: true });
   mkdirSync(join(local, "etc"), { recursive: true });
-  cpSync(join(options.node, "bin/node"), join(local, "bin/node"));
+  cpSync(join(options.node, "bin/node"), join(local, "bin/node"), { preserveTimestamps: true });
   chmodSync(join(local, "bin/node"), 0o755);
-  cpSync(join(options.npm), join(modules, "npm"), { recursive: true });
+  cpSync(options.npm, join(modules, "npm"), { recursive: true, preserveTimestamps: true });
   symlinkSync("../lib/node_modules/npm/bin/npm-cli.js", join(local, "bin/npm"));
   symlinkSync("../lib/node_modules/npm/bin/npx-cli.js", join(local, "bin/npx"));
   for (const name of ["npm-cli.js", "npx-cli.js"]) chmodSync(join(modules, "npm/bin", name), 0o755);

@@ -22,7 +22,9 @@ export async function trustCertificates(
   certificates.forEach((certificate, index) =>
     writeFileSync(join(folder, `pandastack-${index + 1}.crt`), `${certificate}\n`),
   );
-  await runTool("chroot", [root, "/usr/sbin/update-ca-certificates"], { log });
+  // The caller's folder for temporary files is not in there.
+  const env = { ...process.env, TMPDIR: "/tmp" };
+  await runTool("chroot", [root, "/usr/sbin/update-ca-certificates"], { log, env });
   // Node adds these to its own: parsing the whole bundle would cost every start of Node in an emulated guest.
   writeFileSync(join(root, EXTRA), certificates.map((certificate) => `${certificate}\n`).join(""));
   appendFileSync(join(root, "etc/pip.conf"), `cert = ${BUNDLE}\n`);
