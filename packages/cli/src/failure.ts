@@ -26,6 +26,8 @@ export const ExitCode = {
   unreachable: 6,
   /** The server is full or restarting: the same may work later. */
   busy: 7,
+  /** Ctrl-C where something was asked for, as a shell says it. */
+  interrupted: 130,
   /** `exec` and `run`: time was up, as `timeout` says it. */
   commandTimeout: 124,
   /** `exec` and `run`: the command was not run, or its end is not known. Anything else is the command's own exit code. */
@@ -44,6 +46,7 @@ export class UsageError extends Error {}
 /** The first that fits. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+  if (isInterrupt(error)) return ExitCode.interrupted;
   if (error instanceof UsageError || error instanceof InvalidRequestError) return ExitCode.usage;
   if (error instanceof AuthError) return ExitCode.auth;
   if (error instanceof NotFoundError) return ExitCode.notFound;
@@ -53,6 +56,9 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof ConflictError) return ExitCode.conflict;
   return ExitCode.failed;
 }
+
+/** Who pressed Ctrl-C knows it: there is nothing to be said. */
+export const isInterrupt = (error: unknown): boolean => error instanceof Error && error.name === "AbortError";
 
 /** What a user reads on stderr: what went wrong, and what to do where that is known. No stack. */
 export function describeFailure(error: unknown): string {

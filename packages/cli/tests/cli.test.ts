@@ -87,6 +87,7 @@ describe("command line", () => {
       [new CapacityError("x"), 1],
       [new PandaStackError("x"), 1],
       [new Error("x"), 1],
+      [new DOMException("Aborted with Ctrl+C", "AbortError"), 130],
     ] as const)
       expect(exitCodeOf(error), error.name).toBe(exitCode);
   });

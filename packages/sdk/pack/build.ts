@@ -3,13 +3,12 @@
  * nothing but themselves, a package.json without what only this repository needs. `npm pack FOLDER` makes the archive of it.
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { stripTypeScriptTypes } from "node:module";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
+import { readManifest, REPOSITORY, toJs, writeScripts } from "./scripts.ts";
 import { contractNames, declareTypes } from "./wire-types.ts";
 
-const REPOSITORY = join(import.meta.dirname, "../../..");
 const SOURCES = join(REPOSITORY, "packages/sdk/src");
 
 /** Fills an empty folder. */
@@ -20,13 +19,8 @@ export function buildPackage(folder: string): void {
 
 /** The same without declarations, which are a minute's work on a busy machine; the sources' paths. */
 export function buildScripts(folder: string): readonly string[] {
-  const dist = join(folder, "dist");
-  mkdirSync(dist, { recursive: true });
-  const paths = readdirSync(SOURCES, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"));
-  writeScripts(paths, dist);
-  const { version, license, dependencies, imports } = JSON.parse(
-    readFileSync(join(REPOSITORY, "packages/sdk/package.json"), "utf8"),
-  ) as Record<string, unknown>;
+  const paths = writeScripts(SOURCES, join(folder, "dist"));
+  const { version, license, dependencies, imports } = readManifest(join(REPOSITORY, "packages/sdk"));
   const published = {
     name: "@pandastack/sdk",
     version,
@@ -51,18 +45,6 @@ export function buildScripts(folder: string): readonly string[] {
 function publishedImports(imports: unknown): unknown {
   const text = JSON.stringify(imports).replaceAll(/"\.\/src\/([^"]+)\.ts"/g, '"./dist/$1.js"');
   return JSON.parse(text);
-}
-
-const toJs = (text: string): string => text.replaceAll(/(["'])(\.{1,2}\/[^"']+)\.ts\1/g, "$1$2.js$1");
-
-function writeScripts(paths: readonly string[], dist: string): void {
-  for (const path of paths) {
-    const target = join(dist, path.replace(/\.ts$/, ".js"));
-    mkdirSync(dirname(target), { recursive: true });
-    const script = stripTypeScriptTypes(readFileSync(join(SOURCES, path), "utf8"));
-    // Where a type stood there is a space now.
-    writeFileSync(target, toJs(script).replaceAll(/[ \t]+$/gm, ""));
-  }
 }
 
 function writeDeclarations(paths: readonly string[], dist: string): void {

@@ -130,10 +130,15 @@ export class Http {
     const body = options.json === undefined ? options.body : JSON.stringify(options.json);
     const init: RequestInit & { duplex?: "half" } = { method, headers, signal };
     if (body !== undefined) init.body = body as NonNullable<RequestInit["body"]>;
-    if (body instanceof ReadableStream) init.duplex = "half";
-    return init;
+    return body instanceof ReadableStream ? { ...init, ...STREAMED } : init;
   }
 }
+
+/**
+ * Of a body that comes as a stream. Node keeps a copy of what was sent for a redirect that might come, all of it in memory, unless
+ * it is told that none is followed, and that there is no window; a stream could not be sent again anyway.
+ */
+const STREAMED = { duplex: "half", redirect: "error", window: null } as const;
 
 /** OpenSSL's and Node's names for what is wrong with a certificate, and for a server that speaks no TLS. */
 const TLS_FAILURE =
