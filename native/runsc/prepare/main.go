@@ -21,6 +21,9 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	if err := addHaste(root); err != nil {
+		log.Fatal(err)
+	}
 	for _, edit := range edits {
 		if err := edit.apply(root); err != nil {
 			log.Fatal(err)

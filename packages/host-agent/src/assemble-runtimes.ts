@@ -3,6 +3,7 @@ import type { Cgroups } from "./cgroups/index.ts";
 import type { HostLayout } from "./files/layout.ts";
 import type { Artifacts } from "./images/artifacts.ts";
 import { findRunsc, openRunsc } from "./runtimes/gvisor/builds.ts";
+import { closeCallers } from "./runtimes/gvisor/caller.ts";
 import { whyUnusable } from "./runtimes/gvisor/features.ts";
 import { GvisorRuntime } from "./runtimes/gvisor/runtime.ts";
 import { QemuRuntime } from "./runtimes/qemu/runtime.ts";
@@ -30,7 +31,10 @@ export function assembleRuntimes(options: RuntimesOptions): { runtimes: Runtimes
   const microvm: RuntimeEntry = { runtime: qemu, size, ahead };
   return {
     runtimes: inOrder({ microvm, gvisor: gvisorEntry(options), kvm, missing: () => whyNoGvisor(artifacts) }),
-    close: () => qemu.close(),
+    close: async () => {
+      await qemu.close();
+      await closeCallers();
+    },
   };
 }
 

@@ -26,7 +26,7 @@ function input(changes: Partial<RunscInput>): RunscInput {
 /** A module that asks for a Go that nobody has. */
 function moduleOfTheFuture(): string {
   const folder = temporaryFolder();
-  mkdirSync(join(folder, "prepare"));
+  for (const name of ["prepare", "call"]) mkdirSync(join(folder, name));
   for (const name of ["go.sum", "prewarm.c"]) writeFileSync(join(folder, name), "");
   writeFileSync(join(folder, "go.mod"), readFileSync(join(MODULE, "go.mod"), "utf8").replace(/^go .*$/m, "go 9.99.0"));
   return folder;

@@ -1,7 +1,6 @@
 import { waitFor } from "@pandastack/platform";
 import { allProcesses } from "../../e2e/support/process-tree.ts";
 import { read } from "./belongings/look.ts";
-import type { Random } from "./random.ts";
 import type { JournalMachine } from "./records.ts";
 import { killAndWait, type CrashServer } from "./server.ts";
 
@@ -17,15 +16,13 @@ export function vitalProcesses(server: CrashServer, { machineId, pid }: JournalM
   return [pid, ...gofers.map((one) => one.pid)];
 }
 
-/** Ends whatever `runsc` of this server is at work first: it makes, restores, stops or writes down a machine. Or what makes calls for all. */
-export async function killCommand(server: CrashServer, random: Random): Promise<void> {
-  const caller = allProcesses().find(({ command }) => command.endsWith(` ${server.runDir}/m`));
-  if (caller && random.chance(0.5)) return killAndWait(caller.pid);
+/** What commands gVisor's machines: a `runsc` that makes or starts one, and the process that stays and makes calls to those that are there. */
+export const COMMANDERS = [/\/runsc --root /, /\/pandastack-call /];
+
+/** Ends the first of this server's that is seen. */
+export async function killCommand(server: CrashServer, program: RegExp): Promise<void> {
   const pid = await waitFor(
-    () =>
-      allProcesses().find(
-        ({ command }) => /\/runsc --root /.test(command) && command.includes(`--root ${server.runDir}/m/`),
-      )?.pid,
+    () => allProcesses().find(({ command }) => program.test(command) && command.includes(` ${server.runDir}/m`))?.pid,
     { timeoutMs: SEEN_TIMEOUT_MS, intervalMs: 1, message: "none" },
   ).catch(() => undefined);
   await killAndWait(pid);

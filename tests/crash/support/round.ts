@@ -7,7 +7,7 @@ import { attempt, untilDone } from "./client.ts";
 import { deeds, type DeedContext, type DeedName } from "./deeds.ts";
 import { provide } from "./needs.ts";
 import type { Known, Model, State } from "./model.ts";
-import { killCommand, vitalProcesses } from "./machine-processes.ts";
+import { COMMANDERS, killCommand, vitalProcesses } from "./machine-processes.ts";
 import { readJournal, type JournalMachine } from "./records.ts";
 import { killAndWait, parts, type Part } from "./server.ts";
 import type { Way } from "./ways.ts";
@@ -52,9 +52,10 @@ export async function playRound(context: DeedContext, way: Exclude<Way, "templat
     struck.memory = "unsure";
     struck.deaths += 1;
   } else if (fault.kind === "kill command") {
+    const program = random.pick(COMMANDERS);
     await Promise.all([
       walk({ ...context, mayBreak: true }, way),
-      delay(fault.afterMs).then(() => killCommand(server, random)),
+      delay(fault.afterMs).then(() => killCommand(server, program)),
     ]);
   } else {
     const strike = delay(fault.afterMs).then(() =>

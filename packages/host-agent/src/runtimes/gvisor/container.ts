@@ -78,11 +78,16 @@ export async function createContainer(options: {
   return { record, files, build, cgroup };
 }
 
-/** A command about a container that is there. One whose process has died meanwhile is the world's fault, and soon known to all. */
-export async function command(container: Container, ...argv: readonly string[]): Promise<void> {
-  const { build, files, record } = container;
+/** A command about a container that is there. */
+export function command(container: Container, ...argv: readonly string[]): Promise<void> {
+  const { build, files } = container;
+  return toLiving(container, () => execute(runscCommand(build, runscRoot(files), argv)));
+}
+
+/** What is asked of one whose process has died meanwhile is the world's fault, and soon known to all. */
+export async function toLiving({ record }: Container, asked: () => Promise<void>): Promise<void> {
   try {
-    await execute(runscCommand(build, runscRoot(files), argv));
+    await asked();
   } catch (error) {
     if (isAlive(record.pid, record.pidStartTime)) throw error;
     throw new Fault("sandbox.guest_unreachable", "the sandbox's process has ended", { cause: error });

@@ -17,6 +17,8 @@ export interface RunscFeatures {
   readonly copiesConnected: boolean;
   /** Of the flags that we would give it, those it knows. */
   readonly flags: readonly string[];
+  /** The program that speaks with its sentries, of builds that give a container its network before it is restored. */
+  readonly caller?: string;
 }
 
 /** Why there can be no sandboxes with this build; undefined: there can. */
@@ -34,6 +36,7 @@ const WANTED_FLAGS = [
   "--sidecar-usage-policy=STRICT",
 ];
 const SIDECARS = "gvisor-bin";
+const CALLER = "pandastack-call";
 
 /** Texts that are in a build which has the feature. */
 const READS_IMAGES = "dev.gvisor.spec.rootfs.";
@@ -51,8 +54,12 @@ export function featuresOf(path: string): RunscFeatures {
 
 function look(path: string): RunscFeatures {
   // With its sidecars beside it it is newer than all of this.
-  if (existsSync(join(dirname(path), SIDECARS)))
-    return { readsImages: true, boundsLayer: true, knowsNetns: true, copiesConnected: true, flags: WANTED_FLAGS };
+  const sidecars = join(dirname(path), SIDECARS);
+  if (existsSync(sidecars)) {
+    const caller = join(sidecars, CALLER);
+    const has = { readsImages: true, boundsLayer: true, knowsNetns: true, copiesConnected: true };
+    return { ...has, flags: WANTED_FLAGS, ...(existsSync(caller) && { caller }) };
+  }
   const { stdout, stderr } = spawnSync(path, ["flags"], { encoding: "utf8" });
   const listed = new Set(`${stdout}${stderr}`.split("\n").flatMap((line) => /^\s+-([\w-]+)/.exec(line)?.[1] ?? []));
   const text = readFileSync(path);

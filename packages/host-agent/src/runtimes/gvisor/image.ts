@@ -20,7 +20,8 @@ export type GvisorImage = z.infer<typeof GvisorImage>;
 
 const FILE = "gvisor.json";
 /** Written last of a checkpoint's files. */
-export const CHECKPOINT_FILES = ["checkpoint.img", "pages_meta.img", "pages.img"] as const;
+export const PAGES_FILE = "pages.img";
+export const CHECKPOINT_FILES = ["checkpoint.img", "pages_meta.img", PAGES_FILE] as const;
 
 export function writeImage(imageDir: string, image: GvisorImage): void {
   writeFileAtomic(join(imageDir, FILE), JSON.stringify(image));

@@ -17,6 +17,7 @@ import { DRIVES, growUnmounted, volumeDir } from "./volume-mounts.ts";
  *     console      a pipe: what the agent and programs say on the console
  *     console.log  what was read from it
  *     pid          of the sandbox's process, written by runsc
+ *     paused       there while it is paused
  *     runsc/       runsc's own: state, lock and control socket of this one container
  */
 export interface MachineFiles {
@@ -32,6 +33,7 @@ export const rootDir = (files: MachineFiles): string => join(files.dir, "root");
 export const consolePath = (files: MachineFiles): string => join(files.dir, "console");
 export const consoleLogPath = (files: MachineFiles): string => join(files.dir, "console.log");
 export const pidPath = (files: MachineFiles): string => join(files.dir, "pid");
+export const pausedPath = (files: MachineFiles): string => join(files.dir, "paused");
 export const runscRoot = (files: MachineFiles): string => join(files.dir, "runsc");
 export const controlSocket = (files: MachineFiles, machineId: string): string =>
   join(runscRoot(files), `runsc-${machineId}.sock`);

@@ -7,12 +7,13 @@ import { flushImage } from "../../pool/index.ts";
 import type { ConsoleText, ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
 import { connectAgent } from "./agent-channel.ts";
 import { Console } from "./console.ts";
-import { command, killContainer, stateOf, type Container } from "./container.ts";
+import { killContainer, stateOf, type Container } from "./container.ts";
 import { CHECKPOINT_FILES, writeImage } from "./image.ts";
 import { Life } from "./life.ts";
 import { diskPath, removeMachineFiles, volumePath } from "./machine-files.ts";
 import { cpuMs, guestMemoryBytes, sandboxMemoryBytes } from "./memory.ts";
 import { imagesIn } from "./root-disk.ts";
+import { checkpointInto, pauseContainer, resumeContainer } from "./sentry.ts";
 import { CONTAINER_LAYOUTS } from "./spec.ts";
 import { growMounted, volumeDir } from "./volume-mounts.ts";
 
@@ -63,13 +64,13 @@ export class GvisorMachine implements Machine {
 
   async pause(): Promise<void> {
     if (this.#isPaused) return;
-    await command(this.#container, "pause", this.record.machineId);
+    await pauseContainer(this.#container);
     this.#isPaused = true;
   }
 
   async resume(): Promise<void> {
     if (!this.#isPaused) return;
-    await command(this.#container, "resume", this.record.machineId);
+    await resumeContainer(this.#container);
     this.#isPaused = false;
   }
 
@@ -120,10 +121,8 @@ export class GvisorMachine implements Machine {
   async #checkpoint(imageDir: string): Promise<void> {
     const unfinished = join(imageDir, UNFINISHED);
     mkdirSync(unfinished, { mode: 0o700 });
-    // Older builds would compress it.
-    const argv = ["--compression=none", "--image-path", unfinished, "--leave-running", this.record.machineId];
     try {
-      await command(this.#container, "checkpoint", ...argv);
+      await checkpointInto(this.#container, unfinished);
     } catch (error) {
       // Emptied first: the sentry may hold them open for a while.
       for (const name of await readdir(unfinished)) await truncate(join(unfinished, name));

@@ -31,8 +31,8 @@ import {
 import { GvisorMachine } from "./machine.ts";
 import { DISK, furnishDisk, isErofs } from "./root-disk.ts";
 import type { RunscBuild } from "./runsc.ts";
+import { isPaused, restoreInto } from "./sentry.ts";
 import { CONTAINER_LAYOUTS, containerSpec, overlayMb } from "./spec.ts";
-import { isPaused } from "./state.ts";
 import { volumeDevice } from "./volume-mounts.ts";
 
 /** The sentry with its buffers and page tables, beside the guest's memory. */
@@ -95,7 +95,7 @@ export class GvisorRuntime implements Runtime {
     return this.#undoing(plan, async () => {
       const token = newHexId(TOKEN_BYTES);
       const root = isErofs(plan.rootDisk) ? { erofs: plan.rootDisk } : { link: plan.rootDisk };
-      const container = await this.#create(plan, { build: this.#options.build, root, token });
+      const container = await this.#create(plan, { build: this.#options.build, root, token, isRestored: false });
       await command(container, "start", plan.machineId);
       return this.#running(container, token);
     });
@@ -124,8 +124,7 @@ export class GvisorRuntime implements Runtime {
       markStep("container");
       crashPoint("host.machine.loaded");
       await mayRun;
-      const { dir } = container.files;
-      await command(container, "restore", "--detach", "--image-path", plan.imageDir, "--bundle", dir, plan.machineId);
+      await restoreInto(container, plan.imageDir);
       markStep("restore");
       crashPoint("host.machine.resumed");
       return this.#running(container, readImage(plan.imageDir).token);
@@ -169,13 +168,13 @@ export class GvisorRuntime implements Runtime {
     const { runscKey, erofs } = readImage(plan.imageDir);
     const root = erofs === undefined ? { copyOf: join(plan.imageDir, DISK) } : { erofs };
     return this.#undoing(plan, () =>
-      this.#create(plan, { build: this.#build(runscKey), root, token: newHexId(TOKEN_BYTES) }),
+      this.#create(plan, { build: this.#build(runscKey), root, token: newHexId(TOKEN_BYTES), isRestored: true }),
     );
   }
 
   async #create(
     plan: MachinePlan & { readonly volumes?: readonly VolumePlan[] },
-    { build, root, token }: { build: RunscBuild; root: Root; token: string },
+    { build, root, token, isRestored }: { build: RunscBuild; root: Root; token: string; isRestored: boolean },
   ): Promise<Container> {
     const { machineId, slot, size } = plan;
     const files = this.#files(plan);
@@ -187,7 +186,7 @@ export class GvisorRuntime implements Runtime {
     const erofs = "erofs" in root ? root.erofs : undefined;
     const { boundsLayer } = build.features;
     const volumeDirs = erofs === undefined ? makeVolumeDirs(files) : [];
-    const spec = { slot, size, erofs, boundsLayer, rootDir: rootDir(files), volumeDirs, netns, token };
+    const spec = { slot, size, erofs, boundsLayer, rootDir: rootDir(files), volumeDirs, netns, token, isRestored };
     writeConfig(files, containerSpec(spec));
     const cgroup = this.#options.cgroups.make(machineId, limitedOf(plan).size);
     crashPoint("host.machine.cgroup-made");

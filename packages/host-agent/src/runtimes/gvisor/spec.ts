@@ -59,6 +59,8 @@ export interface ContainerPlan {
   readonly netns: string;
   /** What the agent lets in at first. A restored one has the token of its image. */
   readonly token: string;
+  /** Restored, not booted: it is given its network when it is created. */
+  readonly isRestored: boolean;
 }
 
 /** The writable layer's bound in MiB. It is memory, and part of every checkpoint. */
@@ -108,7 +110,11 @@ export function containerSpec(plan: ContainerPlan): Record<string, unknown> {
         options: ["nosuid", "nodev", "rw"],
       })),
     ],
-    annotations: plan.erofs === undefined ? {} : inMemory(plan.erofs, plan),
+    annotations: {
+      ...(plan.erofs !== undefined && inMemory(plan.erofs, plan)),
+      // Read by our own runsc (native/runsc), and by it alone.
+      ...(plan.isRestored && { "dev.pandastack.network": "created" }),
+    },
     linux: {
       namespaces: [
         ...["pid", "ipc", "uts", "mount", "user"].map((type) => ({ type })),

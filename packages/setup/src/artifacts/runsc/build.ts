@@ -5,12 +5,12 @@ import { hashParts, hashSources } from "../../cache/hash.ts";
 import type { StepContext } from "../../steps/step.ts";
 import { runTool } from "../../tools/run-tool.ts";
 import { obtainGo } from "../go-toolchain.ts";
-import { describeRunsc, SIDECARS, type RunscOutcome } from "./outcome.ts";
+import { CALLER, describeRunsc, SIDECARS, type RunscOutcome } from "./outcome.ts";
 
 const RECIPE_VERSION = "1";
 const GVISOR = "gvisor.dev/gvisor";
 /** Of `native/runsc`: what the build is made of. */
-const SOURCES = ["go.mod", "go.sum", "prepare", "prewarm.c"];
+const SOURCES = ["go.mod", "go.sum", "prepare", "call", "prewarm.c"];
 
 export async function buildRecipe(module: string): Promise<string> {
   return hashParts(RECIPE_VERSION, await hashSources(...SOURCES.map((name) => join(module, name))));
@@ -41,6 +41,7 @@ export async function buildRunsc(
     const linker = `-s -w -X ${GVISOR}/runsc/version.version=${version}`;
     await run("build", "-trimpath", "-ldflags", linker, "-o", join(folder, "runsc"), `${GVISOR}/runsc`);
     await addSidecars(folder, join(ours, "prewarm.c"), log);
+    await run("build", "-trimpath", "-ldflags", "-s -w", "-o", join(folder, SIDECARS, CALLER), "./call");
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

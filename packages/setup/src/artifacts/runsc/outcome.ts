@@ -12,6 +12,8 @@ export interface RunscOutcome extends Outcome {
 
 /** The folder beside runsc with what it starts the sentry from. */
 export const SIDECARS = "gvisor-bin";
+/** In it: what the host agent speaks with sentries by. */
+export const CALLER = "pandastack-call";
 
 /** What the folder holds, by content. A runsc that does not run here fails. */
 export async function describeRunsc(folder: string, origin: RunscOutcome["origin"]): Promise<RunscOutcome> {
