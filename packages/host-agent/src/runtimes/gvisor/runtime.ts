@@ -17,6 +17,7 @@ import type {
   Runtime,
   VolumePlan,
 } from "../runtime.ts";
+import { closeCallers } from "./caller.ts";
 import { command, createContainer, killContainer, readPid, stateOf, type Container } from "./container.ts";
 import { readImage } from "./image.ts";
 import {
@@ -149,6 +150,11 @@ export class GvisorRuntime implements Runtime {
     await killContainer(record);
     await this.#options.cgroups.of(record.machineId).remove();
     removeMachineFiles(this.#files(record));
+  }
+
+  /** After the last machine: what spoke with them ends. */
+  close(): Promise<void> {
+    return closeCallers();
   }
 
   get limits(): CgroupStatus {
