@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { HostEvent } from "@pandastack/contracts/host";
 import { waitFor } from "@pandastack/platform";
+import { expectCallerMayDie } from "./gvisor-caller.ts";
 import { openGvisorHost } from "./gvisor-host.ts";
 import { missingForMachines } from "./qemu-host.ts";
 import type { Box } from "./suite/box.ts";
@@ -51,6 +52,8 @@ describe.skipIf(missingForMachines() !== undefined)("gVisor with disks holds", (
         }
       })
       .map(Number);
+
+  test("the process that calls sentries may die at any moment", () => expectCallerMayDie(world));
 
   test("a disk is as large as is said; one that is full says so and ends nothing", async () => {
     const box = await create();

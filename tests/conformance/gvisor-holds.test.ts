@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { closePool, openPool } from "@pandastack/host-agent/pool/index";
 import { createLogger, waitFor } from "@pandastack/platform";
+import { expectCallerMayDie } from "./gvisor-caller.ts";
 import { openGvisorHost } from "./gvisor-host.ts";
 import { missingForMachines } from "./qemu-host.ts";
 import type { Box } from "./suite/box.ts";
@@ -95,6 +96,8 @@ describe.skipIf(missingForMachines() !== undefined)("gVisor holds", () => {
     expect(performance.now() - began, "ms until it was known").toBeLessThan(MAX_DEATH_MS);
     expect(target.host.sandbox(box.id).reason).toMatch(/ended/);
   });
+
+  test("the process that calls sentries may die at any moment", () => expectCallerMayDie(world));
 
   test("its agent hears the host, whatever the policy, and nobody else", async () => {
     const [box, other] = [await create(), await create()];

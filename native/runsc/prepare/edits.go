@@ -59,7 +59,13 @@ var edits = []edit{
 	{
 		file:   "runsc/boot/controller.go",
 		before: "// Pause pauses all tasks, blocking until they are stopped.\n",
-		after:  "var (\n\tpauseMu        sync.Mutex\n\tisPausedByCall bool\n)\n\n// Pause pauses all tasks, blocking until they are stopped.\n",
+		after:  "var (\n\tcheckpointMu   sync.Mutex\n\tpauseMu        sync.Mutex\n\tisPausedByCall bool\n)\n\n// Pause pauses all tasks, blocking until they are stopped.\n",
+	},
+	{
+		// So that a second one, of whoever was cut off during the first, waits for that.
+		file:   "runsc/boot/controller.go",
+		before: "\treturn cm.l.save(o)\n",
+		after:  "\tcheckpointMu.Lock()\n\tdefer checkpointMu.Unlock()\n\treturn cm.l.save(o)\n",
 	},
 	{
 		// A table of some hundred lines that is made for the log at every restore, read or not.

@@ -45,6 +45,8 @@ let isStopping = false;
 const stop = (signal: string) => {
   if (isStopping) return;
   isStopping = true;
+  // If nothing were left to wait for before the end of it: whoever started this looks for what was not put away.
+  process.exitCode = 1;
   const isReplaced = signal === "SIGHUP";
   log.info(
     { signal },

@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { Fault } from "@pandastack/platform";
 
 /** One call to a sentry, and what is handed over with it. */
 export interface SentryCall {
@@ -28,8 +29,33 @@ export class SentryCallFailed extends Error {
   }
 }
 
-/** The caller's own end: whether the call was made is not known. */
-export class CallerEnded extends SentryCallFailed {}
+/** The caller's own end: whether the call was made is not known. What is not asked again may be asked later. */
+export class CallerEnded extends Fault {
+  constructor(method: string, reason: string) {
+    super("host.unavailable", "the sandbox's kernel could not be asked; try again", {
+      operatorMessage: `${method}: ${reason}`,
+    });
+  }
+}
+
+/** Asks once more where it is not known whether the first time it was: only what may be done twice. */
+export async function askAgain<T>(ask: () => Promise<T>, before: () => Promise<void> = async () => {}): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof CallerEnded)) throw error;
+    await before();
+    return ask();
+  }
+}
+
+function readAnswer(line: string): { id: number; error: string } | undefined {
+  try {
+    return JSON.parse(line) as { id: number; error: string };
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * Open files can only be handed over by a program that Node is not. So one small process makes the calls, for all machines of a
@@ -85,10 +111,12 @@ export class SentryCaller {
     // What was written to one that has ended is answered by its end.
     child.stdin.on("error", () => undefined);
     createInterface(child.stdout).on("line", (line) => {
-      const { id, error } = JSON.parse(line) as { id: number; error: string };
-      const pending = this.#take(id);
-      if (error === "") pending?.resolve();
-      else pending?.fail(error);
+      const answer = readAnswer(line);
+      // Half a line is the last word of one that was killed; its end says the rest.
+      if (answer === undefined) return void child.kill("SIGKILL");
+      const pending = this.#take(answer.id);
+      if (answer.error === "") pending?.resolve();
+      else pending?.fail(answer.error);
     });
     child.once("error", (error) => this.#over(child, error.message));
     child.once("close", (code, signal) => this.#over(child, `the caller ended with ${signal ?? code}: ${said.trim()}`));

@@ -17,7 +17,7 @@ import type {
   Runtime,
   VolumePlan,
 } from "../runtime.ts";
-import { closeCallers } from "./caller.ts";
+import { askAgain, closeCallers } from "./caller.ts";
 import { command, createContainer, killContainer, readPid, stateOf, type Container } from "./container.ts";
 import { readImage } from "./image.ts";
 import {
@@ -121,11 +121,17 @@ export class GvisorRuntime implements Runtime {
     const waiting = this.#prepared.get(plan.machineId);
     this.#prepared.delete(plan.machineId);
     return this.#undoing(plan, async () => {
-      const container = await (waiting ?? this.#createFor(plan));
+      let container = await (waiting ?? this.#createFor(plan));
       markStep("container");
       crashPoint("host.machine.loaded");
       await mayRun;
-      await restoreInto(container, plan.imageDir);
+      await askAgain(
+        () => restoreInto(container, plan.imageDir),
+        async () => {
+          await this.destroy(container.record);
+          container = await this.#createFor(plan);
+        },
+      );
       markStep("restore");
       crashPoint("host.machine.resumed");
       return this.#running(container, readImage(plan.imageDir).token);

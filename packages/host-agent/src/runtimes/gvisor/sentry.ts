@@ -1,7 +1,7 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { callerAt, CallerEnded } from "./caller.ts";
+import { askAgain, callerAt } from "./caller.ts";
 import { command, toLiving, type Container } from "./container.ts";
 import { CHECKPOINT_FILES, PAGES_FILE } from "./image.ts";
 import { controlSocket, pausedPath } from "./machine-files.ts";
@@ -12,7 +12,8 @@ const READ_ON_BYTES = 32 * 1_048_576;
 
 /**
  * What is asked of a sandbox's process that is there. Our builds are asked directly; one from before they could be has a whole
- * runsc started for each question, which also keeps its own notes of them.
+ * runsc started for each question, which also keeps its own notes of them. A container is restored once: after a `CallerEnded`
+ * it is of no use any more.
  */
 export async function restoreInto(container: Container, imageDir: string): Promise<void> {
   const { build, files, record } = container;
@@ -28,24 +29,31 @@ export async function restoreInto(container: Container, imageDir: string): Promi
 /** Older builds would compress it. */
 const WHOLE = ["--compression=none", "--leave-running"];
 
-/** Writes the checkpoint into `dir`; the sandbox goes on, unless it was paused. */
-export function checkpointInto(container: Container, dir: string): Promise<void> {
+/** Writes the checkpoint into `dir`, which is empty; the sandbox goes on, unless it was paused. */
+export async function checkpointInto(container: Container, dir: string): Promise<void> {
   if (container.build.features.caller === undefined)
     return command(container, "checkpoint", ...WHOLE, "--image-path", dir, container.record.machineId);
   const arg = { metadata: { compression: "none" }, have_pages_file: true, Resume: true };
-  return ask(container, "Checkpoint", arg, { dir, create: true });
+  // A sentry that was told writes the first one to its end, into files without a name, before it begins with the second.
+  const empty = async () => {
+    for (const name of await readdir(dir)) await rm(join(dir, name));
+  };
+  return askAgain(() => ask(container, "Checkpoint", arg, { dir, create: true }), empty);
 }
 
-/** The mark is there from before it is paused until after it goes on: one that is marked and runs may be resumed. */
+/**
+ * The mark is there from before it is paused until after it goes on: one that is marked and runs may be resumed. What was paused
+ * or resumed already is that by being asked again.
+ */
 export async function pauseContainer(container: Container): Promise<void> {
   if (container.build.features.caller === undefined) return command(container, "pause", container.record.machineId);
   writeFileSync(pausedPath(container.files), "");
-  await askAgain(container, "Pause");
+  await askAgain(() => ask(container, "Pause", {}));
 }
 
 export async function resumeContainer(container: Container): Promise<void> {
   if (container.build.features.caller === undefined) return command(container, "resume", container.record.machineId);
-  await askAgain(container, "Resume");
+  await askAgain(() => ask(container, "Resume", {}));
   rmSync(pausedPath(container.files), { force: true });
 }
 
@@ -53,16 +61,6 @@ export async function resumeContainer(container: Container): Promise<void> {
 export async function isPaused(container: Container): Promise<boolean> {
   if (container.build.features.caller === undefined) return isPausedForRunsc(container);
   return existsSync(pausedPath(container.files));
-}
-
-/** What has been done already is done by being asked: it is not left open whether it was. */
-async function askAgain(container: Container, method: string): Promise<void> {
-  try {
-    await ask(container, method, {});
-  } catch (error) {
-    if (!(error instanceof CallerEnded)) throw error;
-    await ask(container, method, {});
-  }
 }
 
 function ask(
