@@ -1,5 +1,6 @@
 import { OPEN_NETWORK, type Cidr, type HostNetwork, type HostNetworkFigures } from "@pandastack/contracts/host";
 import { Fault, type Logger, crashPoint } from "@pandastack/platform";
+import { toolShells } from "../processes/tool-shells.ts";
 import type { NetworkSlot } from "./slot.ts";
 import { removeServer } from "./cleanup.ts";
 import type { HostRulesGuard } from "./host/guard.ts";
@@ -161,6 +162,7 @@ export class Network {
     this.slots.clear();
     await this.parts.guard.close();
     if (how === "remove") await removeServer({ serverId: this.parts.serverId, runDir: this.parts.runDir });
+    toolShells.rest();
   }
 
   private async make(): Promise<number> {

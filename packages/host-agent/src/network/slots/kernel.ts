@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { waitFor } from "@pandastack/platform";
 import { CommandFailed, run } from "../../processes/run.ts";
+import { toolShells } from "../../processes/tool-shells.ts";
 import { guestNetnsName, slotName, slotNumberOfName, TAP, UPLINK } from "../names.ts";
 import { insideCommands, MAKE_SCRIPT, outsideCommands } from "./commands.ts";
 import { rulesShell } from "./rules-shell.ts";
@@ -16,9 +17,7 @@ const REMOVAL_TIMEOUT_MS = 3_000;
 /** Makes netns, veth pair, tap and rules of a slot, `policy` (nft text) in its place. On failure nothing of it is left. */
 export async function makeSlot(serverId: string, number: number, policy: string): Promise<void> {
   try {
-    await run("sh", ["-c", MAKE_SCRIPT, "slot", ...makeArguments(serverId, number, policy)], {
-      timeoutMs: TOOL_TIMEOUT_MS,
-    });
+    await toolShells.run("slot", MAKE_SCRIPT, makeArguments(serverId, number, policy), { timeoutMs: TOOL_TIMEOUT_MS });
   } catch (error) {
     await removeSlots(serverId, [number]);
     throw error;
@@ -111,8 +110,7 @@ export async function slotsInKernel(serverId: string): Promise<number[]> {
 /** Through /proc, which shows the netns of the one who asks; /sys shows the one it was mounted in. */
 const hasLink = (name: string): boolean => existsSync(`/proc/sys/net/ipv4/conf/${name}`);
 
-const ip = (argv: readonly string[], input?: string): ReturnType<typeof run> =>
-  run("ip", argv, { timeoutMs: TOOL_TIMEOUT_MS, ...(input === undefined ? {} : { input }) });
+const ip = (argv: readonly string[]): ReturnType<typeof run> => run("ip", argv, { timeoutMs: TOOL_TIMEOUT_MS });
 
 const runInside = (netns: string, file: string, argv: readonly string[], input?: string): ReturnType<typeof run> =>
   run("nsenter", [`--net=${NETNS_DIR}/${netns}`, file, ...argv], {
@@ -120,10 +118,14 @@ const runInside = (netns: string, file: string, argv: readonly string[], input?:
     ...(input === undefined ? {} : { input }),
   });
 
+const IP_ALL = `ip -force -batch - <<END
+$1
+END`;
+
 /** Every line is tried. Which of them failed does not matter: the caller looks at what is left. */
 async function ipAll(commands: readonly string[]): Promise<void> {
   try {
-    await ip(["-force", "-batch", "-"], commands.map((command) => `${command}\n`).join(""));
+    await toolShells.run("ip", IP_ALL, [commands.join("\n")], { timeoutMs: TOOL_TIMEOUT_MS });
   } catch (error) {
     if (!(error instanceof CommandFailed) || error.exitCode === null) throw error;
   }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crashPoint } from "@pandastack/platform";
-import { run } from "../../processes/run.ts";
+import { toolShells } from "../../processes/tool-shells.ts";
 import { volumeFileName, type VolumePlan } from "../runtime.ts";
 import type { DiskMount } from "./private-mounts.ts";
 import { DISK, placeDisk, placeVolumes } from "./root-disk.ts";
@@ -41,7 +41,7 @@ export const controlSocket = (files: MachineFiles, machineId: string): string =>
 export async function makeMachineFiles(files: MachineFiles): Promise<void> {
   mkdirSync(rootDir(files), { recursive: true, mode: 0o755 });
   mkdirSync(runscRoot(files), { recursive: true, mode: 0o711 });
-  if (!existsSync(consolePath(files))) await run("mkfifo", ["-m", "0600", "--", consolePath(files)]);
+  if (!existsSync(consolePath(files))) await toolShells.run("mkfifo", 'mkfifo -m 0600 -- "$1"', [consolePath(files)]);
   crashPoint("host.machine.files-made");
 }
 
