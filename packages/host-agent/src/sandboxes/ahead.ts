@@ -25,6 +25,8 @@ export class VmmsAhead {
   readonly #waiting: MachineRecord[] = [];
   readonly #options: AheadOptions;
   #starting = 0;
+  /** Who waits for one that is being started: never more than those are. */
+  readonly #takers: ((plan: MachinePlan | undefined) => void)[] = [];
   #calm: NodeJS.Timeout | undefined;
   #closed = false;
   #isResting = false;
@@ -39,13 +41,19 @@ export class VmmsAhead {
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
       if (isAlive(next.pid, next.pidStartTime)) {
         this.#refill();
-        const { machineId, slot, size } = next;
-        return { machineId, slot, size };
+        return planOf(next);
       }
       void this.#discard(next);
     }
     this.#refill();
     return undefined;
+  }
+
+  /** Or the next of those that are being started, where none is ready: a start that is begun now would be later, and one too many. */
+  takeSoon(): Promise<MachinePlan | undefined> {
+    const ready = this.take();
+    if (ready || this.#isResting || this.#takers.length >= this.#starting) return Promise.resolve(ready);
+    return new Promise((resolve) => this.#takers.push(resolve));
   }
 
   /** Fills up in the background. */
@@ -63,20 +71,11 @@ export class VmmsAhead {
       this.#waiting.length + this.#starting < this.#options.count
     ) {
       this.#starting++;
-      const work = this.#startOne()
-        .then(
-          () => true,
-          (error: unknown) => {
-            this.#options.log.warn({ err: error }, "could not start a VMM ahead");
-            return false;
-          },
-        )
-        .then((isStarted) => {
-          this.#starting--;
-          this.#running.delete(work);
-          // One that failed is tried again when the next is taken.
-          if (isStarted && this.#waiting.length + this.#starting < this.#options.count) this.#refill();
-        });
+      const work = this.#startOne().then((isStarted) => {
+        this.#running.delete(work);
+        // One that failed is tried again when the next is taken.
+        if (isStarted && this.#waiting.length + this.#starting < this.#options.count) this.#refill();
+      });
       this.#running.add(work);
     }
   }
@@ -113,15 +112,25 @@ export class VmmsAhead {
     await Promise.all(this.#waiting.splice(0).map((waiting) => this.#discard(waiting)));
   }
 
-  async #startOne(): Promise<void> {
-    const { slots, size, start } = this.#options;
-    const slot = await slots.acquire();
+  async #startOne(): Promise<boolean> {
+    const { slots, size, start, log } = this.#options;
+    let started: MachineRecord | undefined;
     try {
-      this.#waiting.push(await start({ machineId: newHexId(6), slot, size }));
+      const slot = await slots.acquire();
+      try {
+        started = await start({ machineId: newHexId(6), slot, size });
+      } catch (error) {
+        await slots.release(slot);
+        throw error;
+      }
     } catch (error) {
-      await slots.release(slot);
-      throw error;
+      log.warn({ err: error }, "could not start a VMM ahead");
     }
+    this.#starting--;
+    const taker = this.#takers.shift();
+    if (taker) taker(started && planOf(started));
+    else if (started) this.#waiting.push(started);
+    return started !== undefined;
   }
 
   async #discard(record: MachineRecord): Promise<void> {
@@ -129,3 +138,5 @@ export class VmmsAhead {
     await this.#options.slots.release(record.slot);
   }
 }
+
+const planOf = ({ machineId, slot, size }: MachineRecord): MachinePlan => ({ machineId, slot, size });

@@ -133,7 +133,7 @@ export async function planRestore(
 ): Promise<ReadyPlan> {
   const { imageDir, durable } = wanted;
   const size = { cpus: wanted.size.cpus, memoryMb: wanted.size.memoryMb };
-  const taken = source.stock(wanted.runtime)?.take({ imageDir, size, durable });
+  const taken = await source.stock(wanted.runtime)?.take({ imageDir, size, durable });
   if (taken) return { plan: taken, slot: taken.slot };
   const slot = await source.slots.acquire();
   return { slot, plan: { machineId: newHexId(6), slot, size, imageDir, durable } };

@@ -52,12 +52,12 @@ export class Stock {
     }
   }
 
-  /** A plan whose slot is held and whose VMM runs; undefined when none fits. */
-  take(wanted: Omit<RestorePlan, "machineId" | "slot">): RestorePlan | undefined {
+  /** A plan whose slot is held and whose VMM runs, or does so sooner than one that is started now; undefined when none fits. */
+  async take(wanted: Omit<RestorePlan, "machineId" | "slot">): Promise<RestorePlan | undefined> {
     const { imageDir, size } = this.#options;
     if (wanted.size.cpus !== size.cpus || wanted.size.memoryMb !== size.memoryMb) return undefined;
     const isDefault = wanted.imageDir === imageDir && !wanted.durable;
-    const plan = isDefault || this.#isAlike(wanted) ? this.#ready?.take() : this.#blanks?.take();
+    const plan = await (isDefault || this.#isAlike(wanted) ? this.#ready : this.#blanks)?.takeSoon();
     return plan && { ...plan, imageDir: wanted.imageDir, durable: wanted.durable };
   }
 

@@ -1,7 +1,7 @@
 import { createLogger } from "@pandastack/platform";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { processStat } from "../../src/processes/proc.ts";
-import type { MachineRecord } from "../../src/runtimes/runtime.ts";
+import type { MachinePlan, MachineRecord } from "../../src/runtimes/runtime.ts";
 import { VmmsAhead } from "../../src/sandboxes/ahead.ts";
 import { PlainSlots } from "../../src/sandboxes/plain-slots.ts";
 
@@ -11,14 +11,19 @@ const alive = { pid: process.pid, pidStartTime: processStat(process.pid)!.startT
 let started = 0;
 let destroyed = 0;
 
-function keep(count: number, urgentBelow: number): VmmsAhead {
+function keep(
+  count: number,
+  urgentBelow: number,
+  start: (plan: MachinePlan) => Promise<MachineRecord> = (plan) =>
+    Promise.resolve({ ...plan, ...alive, started: ++started } as unknown as MachineRecord),
+): VmmsAhead {
   return new VmmsAhead({
     runtime: { destroy: () => Promise.resolve(void destroyed++) } as never,
     slots: new PlainSlots(),
     size: { cpus: 1, memoryMb: 512 },
     count,
     urgentBelow,
-    start: (plan) => Promise.resolve({ ...plan, ...alive, started: ++started } as unknown as MachineRecord),
+    start,
     log,
   });
 }
@@ -78,5 +83,34 @@ it("starts none beside a fork that takes them all", async () => {
   expect(started).toBe(2);
   await vi.advanceTimersByTimeAsync(5_000);
   expect(started).toBe(4);
+  await ahead.close();
+});
+
+it("gives those that are being started to who comes next, and no more of them than there are", async () => {
+  const ahead = keep(2, 1);
+  await ahead.fill();
+  const taken = Array.from({ length: 6 }, () => ahead.takeSoon());
+  // Two were ready; with the second of them gone the next two are begun, for those who come then; the others begin their own.
+  const plans = await Promise.all(taken);
+  expect(plans.map((plan) => plan !== undefined)).toEqual([true, true, true, true, false, false]);
+  const ids = plans.flatMap((plan) => (plan ? [plan.machineId] : []));
+  expect(new Set(ids).size).toBe(4);
+  await ahead.close();
+  expect(destroyed, "what was given away is no longer its own").toBe(started - 4);
+});
+
+it("who waits for one that cannot be started begins another", async () => {
+  const ahead = keep(1, 1, () => Promise.reject(new Error("no")));
+  const [one, other] = await Promise.all([ahead.takeSoon(), ahead.takeSoon()]);
+  expect([one, other]).toEqual([undefined, undefined]);
+  expect(await ahead.takeSoon()).toBeUndefined();
+  await ahead.close();
+});
+
+it("gives none while it rests", async () => {
+  const ahead = keep(2, 1);
+  await ahead.rest();
+  expect(await ahead.takeSoon()).toBeUndefined();
+  expect(started).toBe(0);
   await ahead.close();
 });

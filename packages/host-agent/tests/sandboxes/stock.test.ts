@@ -19,18 +19,18 @@ function stockOf(preparedAlike?: (imageDir: string) => string): Stock {
 it("gives what was prepared for the default image to that image alone", async () => {
   const stock = stockOf();
   await stock.fill();
-  expect(stock.take({ imageDir: "/snapshot", size, durable: false })).toBeUndefined();
-  expect(stock.take({ imageDir: "/template", size, durable: true })).toBeUndefined();
-  expect(stock.take({ imageDir: "/template", size, durable: false })).toMatchObject({ imageDir: "/template" });
+  expect(await stock.take({ imageDir: "/snapshot", size, durable: false })).toBeUndefined();
+  expect(await stock.take({ imageDir: "/template", size, durable: true })).toBeUndefined();
+  expect(await stock.take({ imageDir: "/template", size, durable: false })).toMatchObject({ imageDir: "/template" });
   await stock.close();
 });
 
 it("gives it to images of the same kind where the runtime says which those are", async () => {
   const stock = stockOf((imageDir) => (imageDir.startsWith("/other") ? "other" : "base"));
   await stock.fill();
-  expect(stock.take({ imageDir: "/other", size, durable: false })).toBeUndefined();
-  expect(stock.take({ imageDir: "/snapshot", size: { cpus: 2, memoryMb: 512 }, durable: false })).toBeUndefined();
-  expect(stock.take({ imageDir: "/snapshot", size, durable: true })).toMatchObject({
+  expect(await stock.take({ imageDir: "/other", size, durable: false })).toBeUndefined();
+  expect(await stock.take({ imageDir: "/snapshot", size: { cpus: 2, memoryMb: 512 }, durable: false })).toBeUndefined();
+  expect(await stock.take({ imageDir: "/snapshot", size, durable: true })).toMatchObject({
     imageDir: "/snapshot",
     durable: true,
   });
