@@ -42,6 +42,7 @@ const folders: Record<string, readonly string[]> = {
     "runtimes",
     "journal",
     "snapshots",
+    "imports",
     "templates",
     "sandboxes",
     "http",

@@ -32,6 +32,7 @@ export const errorRegistry = {
   "template.exists": { status: 409, retryable: false },
   "template.forbidden": { status: 403, retryable: false },
   "template.bad_dockerfile": { status: 400, retryable: false },
+  "template.bad_image": { status: 400, retryable: false },
   "template.build_unknown": { status: 404, retryable: false },
   "template.too_many_builds": { status: 429, retryable: true },
   "runtime.unavailable": { status: 400, retryable: false },

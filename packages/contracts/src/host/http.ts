@@ -8,6 +8,10 @@
  *   GET    /v1/sandboxes/:id                            HostSandbox
  *   GET    /v1/volumes                                  {volumes: HostVolume[]}
  *   POST   /v1/roots                                    ExportRootRequest → HostRoot; begins it, or says how far it is
+ *   POST   /v1/images?kind=rootfs|image                 a tar archive (raw body, streamed) → HostImage
+ *   POST   /v1/images/resolve                           ResolveImageRequest → HostImage; asks the registry
+ *   POST   /v1/images/:id/release                       it is not needed any more
+ *   POST   /v1/roots/import                             ImportRootRequest → HostRoot; begins it, or says how far it is
  *   GET    /v1/roots/:key                               HostRoot
  *   POST   /v1/roots/:key/release                       this server needs it no more
  *   POST   /v1/templates                                PrepareTemplateRequest → PreparedTemplate

@@ -45,6 +45,45 @@ export const ExportRootRequest = z.object({
 });
 export type ExportRootRequest = z.infer<typeof ExportRootRequest>;
 
+/** What an image says of the programs in it. */
+export const ImageSettings = z.object({
+  env: z.record(z.string(), z.string()),
+  user: z.string().nullable(),
+  workdir: z.string().nullable(),
+  entrypoint: z.array(z.string()),
+  cmd: z.array(z.string()),
+  /** `8080/tcp` */
+  ports: z.array(z.string()),
+});
+export type ImageSettings = z.infer<typeof ImageSettings>;
+
+/** Reply to `POST /v1/images` and `…/resolve`: an image that a root can be made of. */
+export const HostImage = z.object({
+  /** Forgotten after two hours, and with the host agent. */
+  id: z.string(),
+  /** Of what it is made of: the same digest, the same files. */
+  digest: z.string(),
+  settings: ImageSettings,
+});
+export type HostImage = z.infer<typeof HostImage>;
+
+/** Body of `POST /v1/images/resolve`. */
+export const ResolveImageRequest = z.object({
+  reference: z.string().min(1).max(1_024),
+  credentials: z.object({ username: z.string().max(1_024), password: z.string().max(16_384) }).optional(),
+});
+export type ResolveImageRequest = z.infer<typeof ResolveImageRequest>;
+
+/** Body of `POST /v1/roots/import`: begins, or answers how far it is. */
+export const ImportRootRequest = z.object({
+  key: RootKey,
+  imageId: z.string(),
+  diskMb: z.int().min(512),
+  /** Refused without `/bin/sh`. */
+  needsShell: z.boolean(),
+});
+export type ImportRootRequest = z.infer<typeof ImportRootRequest>;
+
 /** Body of `POST /v1/templates`: makes the runtime's variant, waits for some seconds, and answers how far it is. */
 export const PrepareTemplateRequest = z.object({
   source: HostTemplateSource,

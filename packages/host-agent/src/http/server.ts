@@ -11,6 +11,7 @@ import { eventRoutes } from "./events.ts";
 import { execRoutes } from "./exec.ts";
 import { fileRoutes } from "./files.ts";
 import { hostRoutes } from "./host.ts";
+import { imageRoutes } from "./images.ts";
 import { logRoutes } from "./logs.ts";
 import { processRoutes } from "./processes.ts";
 import { traceRequests } from "./traces.ts";
@@ -54,7 +55,7 @@ export async function buildServer(host: SandboxHost, log: Logger): Promise<Fasti
     done();
   });
   await app.register(websocket, { options: { server: webSockets as never, maxPayload: MAX_JSON_BYTES } });
-  for (const routes of [hostRoutes, eventRoutes, execRoutes, processRoutes, fileRoutes, logRoutes])
+  for (const routes of [hostRoutes, imageRoutes, eventRoutes, execRoutes, processRoutes, fileRoutes, logRoutes])
     await app.register(routes(host));
   return app;
 }

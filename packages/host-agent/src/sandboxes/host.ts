@@ -15,6 +15,7 @@ import type {
   PrepareTemplateRequest,
 } from "@pandastack/contracts/host";
 import type { Guest } from "../guest/guest.ts";
+import type { ImportedRoots } from "../templates/imported-roots.ts";
 
 /** What the host agent can do, without HTTP. `http/` serves it; the conformance suite drives it directly. */
 export interface SandboxHost {
@@ -39,6 +40,8 @@ export interface SandboxHost {
   usage(sandboxId: string): Promise<{ pid: number; rssBytes: number; cpuMs: number }>;
   /** Root file systems that are taken out of sandboxes. */
   exportRoot(request: ExportRootRequest): HostRoot;
+  /** Images that root file systems are made of. */
+  readonly images: ImportedRoots;
   root(key: string): HostRoot;
   releaseRoot(key: string): void;
   /** Makes a template's variant, as far as that takes no time, and says how far it is. */

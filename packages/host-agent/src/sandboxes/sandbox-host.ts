@@ -26,6 +26,7 @@ import type { Artifacts } from "../images/artifacts.ts";
 import { Journal } from "../journal/journal.ts";
 import type { Runtimes } from "../runtimes/registry.ts";
 import type { Machine } from "../runtimes/runtime.ts";
+import { ImportedRoots } from "../templates/imported-roots.ts";
 import { RootStore } from "../templates/root-store.ts";
 import { TemplateStore } from "../templates/template-store.ts";
 import { ext4Images } from "../volumes/ext4.ts";
@@ -96,6 +97,7 @@ class LocalSandboxHost implements SandboxHost {
   readonly #closing = new AbortController();
   readonly #preparation: Preparation;
   readonly #roots: RootStore;
+  readonly images: ImportedRoots;
   #ready: Promise<void> | undefined;
 
   constructor(options: SandboxHostOptions) {
@@ -108,6 +110,7 @@ class LocalSandboxHost implements SandboxHost {
     };
     const onChange = (): void => rememberBuilds(this.#context, options.artifacts);
     this.#roots = new RootStore({ ...options, onChange });
+    this.images = new ImportedRoots(layout, this.#roots);
     const templates = new TemplateStore({
       ...options,
       roots: this.#roots,
@@ -297,6 +300,7 @@ class LocalSandboxHost implements SandboxHost {
     await this.#queue.idle();
     if (how === "hibernate") await closeSandboxes(this.#context, (sandboxId) => this.#hibernateForClose(sandboxId));
     await this.#preparation.close();
+    this.images.close();
     await Promise.all(this.#background);
     await this.#options.slots.close(how === "hibernate" ? "remove" : "leave");
     for (const entry of this.#context.entries.values()) entry.leaveMachine()?.leave?.();

@@ -11,17 +11,24 @@ const SAID_LIMIT = 2_000;
 /** Fast: this is read once or twice. */
 const COMPRESSION_LEVEL = 1;
 
-/**
- * The root file system and nothing that is mounted over it, nor what belongs to one machine alone. `tar` ends with 1 where a
- * file changed while it was read: programs of the builder may still write their logs.
- */
-const ARCHIVE = [
-  "tar --create --one-file-system --numeric-owner --sparse --directory=/",
+const EXCLUDED = [
   ...["./proc/*", "./sys/*", "./dev/*", "./run/*", "./tmp/*", "./mnt/*", "./lost+found", "./usr/lib/pandastack"].map(
     (path) => `--exclude='${path}'`,
   ),
-  ". 2>/dev/null; test $? -lt 2",
 ].join(" ");
+
+/**
+ * The root file system and nothing that is mounted over it, nor what belongs to one machine alone. `tar` ends with 1 where a
+ * file changed while it was read: programs of the builder may still write their logs. An image may have another tar than GNU's,
+ * which knows less; none at all it says itself.
+ */
+const ARCHIVE = [
+  `case "$(tar --version 2>&1)" in`,
+  `*"GNU tar"*) tar --create --one-file-system --numeric-owner --sparse --directory=/ ${EXCLUDED} . 2>/dev/null;;`,
+  `*"not found"*) echo "there is no tar in it; install one in a step" >&2; exit 127;;`,
+  `*) tar -c -f - -C / ${EXCLUDED} . 2>/dev/null;;`,
+  "esac; test $? -lt 2",
+].join("\n");
 
 /** Writes a sandbox's root file system to `path`; answers how many bytes there are in it. */
 export async function writeArchive(guest: Guest, path: string): Promise<number> {

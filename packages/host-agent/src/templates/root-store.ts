@@ -28,6 +28,8 @@ export class RootStore {
   readonly #options: RootStoreOptions;
   readonly #exporting = new Map<string, Promise<void>>();
   readonly #failed = new Map<string, string>();
+  /** Whoever had them made has given them up. */
+  readonly #unwanted = new Set<string>();
   readonly #deriving = new Map<string, Promise<void>>();
 
   constructor(options: RootStoreOptions) {
@@ -45,6 +47,7 @@ export class RootStore {
   /** Begins to fill it, unless it is there or somebody does already. `write` fills an empty folder and says how much is in it. */
   begin(key: string, diskMb: number, write: (folder: string) => Promise<number>): HostRoot {
     const { layout, log } = this.#options;
+    this.#unwanted.delete(key);
     if (readRoot(layout, key) === undefined && !this.#exporting.has(key)) {
       this.#failed.delete(key);
       const work = this.#fill(key, diskMb, write)
@@ -71,7 +74,7 @@ export class RootStore {
       const description = { key, diskMb, bytes, createdAt: new Date().toISOString() };
       writeFileAtomic(join(temporary, "root.json"), JSON.stringify(description));
       if (readRoot(layout, key) === undefined) renameSync(temporary, dir);
-      this.#use(key);
+      if (!this.#unwanted.delete(key)) this.#use(key);
     } finally {
       rmSync(temporary, { recursive: true, force: true });
     }
@@ -84,6 +87,7 @@ export class RootStore {
 
   /** This server has no more use for it. Whoever clears the cache removes it when nobody else has. */
   release(key: string): void {
+    if (this.#exporting.has(key)) this.#unwanted.add(key);
     unmarkRoot(this.#options.layout, key);
     this.#options.onChange();
   }

@@ -1,0 +1,2 @@
+export { ImageStore } from "./image-store.ts";
+export { readPrivateRegistries } from "./registry/guard.ts";
