@@ -23,6 +23,7 @@ const PING = { jsonrpc: "2.0", id: 1, method: "ping" };
 const bodies: Partial<Record<OperationName, unknown>> = {
   createWorkspace: { slug: "made-by-matrix" },
   createVolume: { name: "made-by-matrix" },
+  bakeImage: { image_name: "made-by-matrix", wait: false },
   cloneVolume: { name: "clone-by-matrix" },
   snapshotVolume: { name: "snapshot-by-matrix" },
   growVolume: { size_mb: 512 },

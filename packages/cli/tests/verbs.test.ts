@@ -87,6 +87,7 @@ const verbs: Partial<Record<OperationName, string>> = {
   getTemplate: "template get base",
   deleteTemplate: "template delete my-app",
   buildTemplate: "template build my-app --no-wait -f DOCKERFILE",
+  bakeImage: "template bake ID my-app --no-wait",
   buildCatalogueTemplate: "template build code-interpreter --no-wait",
   listTemplateBuilds: "template builds",
   getTemplateBuild: "template builds tb_1",

@@ -56,12 +56,45 @@ describe("a Dockerfile", () => {
   test.each([
     ["FROM", /line 1: FROM needs/],
     ["FROM base\nADD https://example.com/x /", /line 2: ADD of https/],
-    ["FROM base\nADD a.tar.gz /", /line 2: ADD of an archive/],
+    ["FROM base\nCOPY --from= a /", /line 2: --from needs/],
+    ["FROM base\nADD --from=x a /", /line 2: ADD --from is not supported/],
+    ["FROM base AS a\nFROM base AS A", /line 2: another stage is called a/],
     ["FROM base\nCOPY a", /line 2: COPY needs a source and a destination/],
     ["FROM base\nRUN --mount=type=secret,id=x true", /line 2: RUN --mount=type=secret/],
     ["FROM base\nHEALTHCHECK curl", /line 2: HEALTHCHECK is followed by/],
     ["", /there is no FROM/],
   ])("%j is refused with its line", (text, why) => expect(() => parseDockerfile(text)).toThrow(why));
+});
+
+test("stages that files are copied from are there, in order, and no others", () => {
+  const text = [
+    "FROM base AS tools",
+    "RUN tools",
+    "FROM base",
+    "RUN nobody needs this",
+    "FROM my-go AS Build",
+    "COPY --from=tools /bin/t /bin/",
+    "RUN build",
+    "FROM build AS more",
+    "RUN more",
+    "FROM base",
+    "COPY --from=3 --chown=user /out/ ./",
+    "COPY --from=other /a /b",
+    "ADD a.tar.gz /to",
+  ].join("\n");
+  const copied = { copy: { from: ["/bin/t"], to: "/bin/", source: "tools" } };
+  expect(parseDockerfile(text)).toEqual({
+    from: "base",
+    stages: [
+      { name: "tools", from: "base", steps: [{ run: "tools" }] },
+      { name: "more", from: "my-go", steps: [copied, { run: "build" }, { run: "more" }] },
+    ],
+    steps: [
+      { copy: { from: ["/out/"], to: "./", source: "more", owner: "user" } },
+      { copy: { from: ["/a"], to: "/b", source: "other" } },
+      { copy: { from: ["a.tar.gz"], to: "/to", unpack: true } },
+    ],
+  });
 });
 
 test("variables are expanded as Docker does", () => {

@@ -64,6 +64,7 @@ export {
   type SearchMatch,
   type SearchOptions,
 } from "./search/search.ts";
+export type { BakeOptions } from "./templates/bake.ts";
 export { TemplateBuild } from "./templates/build.ts";
 export { type Recipe, type RecipeStep, Template } from "./templates/builder.ts";
 export { type BuildOptions, Templates } from "./templates/templates.ts";

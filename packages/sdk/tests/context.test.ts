@@ -1,9 +1,11 @@
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Template } from "../src/index.ts";
 import { collectContext } from "../src/templates/context.ts";
+import { layoutFile } from "../src/templates/layout.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -50,4 +52,56 @@ test("a template's steps in the order they were said; each is a template of its 
     ready: "ask",
   });
   expect(base.recipe.steps).toHaveLength(1);
+});
+
+describe("files of other templates", () => {
+  test("are copied out of stages, of which each is there once", () => {
+    const tools = Template.from("base").run("make tools");
+    const built = Template.from("my-go").copyFrom(tools, "/tools", "/tools/").run("make");
+    const { recipe } = Template.from("base")
+      .copyFrom(built, "/out", "/srv/", { owner: "user" })
+      .copyFrom(tools, ["/tools/a", "/tools/b"], "/bin/")
+      .copyFrom("other", "/x", "/y");
+    expect(recipe.stages).toEqual([
+      { name: "stage-1", from: "base", steps: [{ run: "make tools" }] },
+      {
+        name: "stage-2",
+        from: "my-go",
+        steps: [{ copy: { from: ["/tools"], to: "/tools/", source: "stage-1" } }, { run: "make" }],
+      },
+    ]);
+    expect(recipe.steps).toEqual([
+      { copy: { from: ["/out"], to: "/srv/", owner: "user", source: "stage-2" } },
+      { copy: { from: ["/tools/a", "/tools/b"], to: "/bin/", source: "stage-1" } },
+      { copy: { from: ["/x"], to: "/y", source: "other" } },
+    ]);
+  });
+});
+
+describe("an image's layout", () => {
+  test("in a folder is one archive", async () => {
+    mkdirSync(join(folder, "blobs/sha256"), { recursive: true });
+    writeFileSync(join(folder, "blobs/sha256", "a".repeat(64)), "y".repeat(1_000));
+    writeFileSync(join(folder, "index.json"), "{}");
+    const archive = join(folder, "../layout.tar");
+    writeFileSync(archive, new Uint8Array(await (await layoutFile(folder)).arrayBuffer()));
+    try {
+      const said = execFileSync("tar", ["--list", "--verbose", "--file", archive], { encoding: "utf8" });
+      expect(
+        said
+          .trimEnd()
+          .split("\n")
+          .map((line) => line.replace(/^.* (\d+) \S+ \S+ (\S+)$/, "$1 $2"))
+          .toSorted(),
+      ).toEqual(["1 src/run", `1000 blobs/sha256/${"a".repeat(64)}`, "2 index.json"]);
+      expect(
+        execFileSync("tar", ["--extract", "--to-stdout", "--file", archive, "index.json"], { encoding: "utf8" }),
+      ).toBe("{}");
+    } finally {
+      rmSync(archive);
+    }
+  });
+  test("that is not there", async () => {
+    await expect(layoutFile(join(folder, "none"))).rejects.toThrow(/no such file or folder/);
+  });
 });

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import module from "@balena/dockerignore";
-import type { TemplateBuild } from "@pandastack/sdk";
+import type { BuildOptions, TemplateBuild } from "@pandastack/sdk";
 import type { Command } from "commander";
 import { clientFor, type CommonOptions, keyValues, newCommand, wholeNumber } from "../command.ts";
 import { UsageError } from "../failure.ts";
@@ -10,6 +10,10 @@ import { tellTemplateBuild } from "../template-progress.ts";
 
 interface Options extends CommonOptions {
   dockerfile?: string;
+  image?: string;
+  rootfs?: string;
+  registry?: string;
+  registryUser?: string;
   context?: string;
   cpu?: number;
   memoryMb?: number;
@@ -22,12 +26,20 @@ interface Options extends CommonOptions {
 export function templateBuildCommand(): Command {
   return newCommand({
     name: "build",
-    summary: "build a template: one of the catalogue by its name, or your own from a Dockerfile",
+    summary:
+      "build a template: one of the catalogue by its name, or your own from a Dockerfile, an image or a root file system",
     example: "pandastack template build my-app --dockerfile Dockerfile",
-    more: "Files that COPY names are taken from the Dockerfile's folder, or --context; a .dockerignore there leaves some out.",
+    more: "Files that COPY names are taken from the Dockerfile's folder, or --context; a .dockerignore there leaves some out. The password of --registry-user is taken from PANDASTACK_REGISTRY_PASSWORD; it is used for this build and kept nowhere.",
   })
     .argument("<name>", "its name")
     .option("-f, --dockerfile <path>", "build this Dockerfile; a folder: the one in it")
+    .option(
+      "--image <image>",
+      "take this image: registry.example.com/name:tag, or a file or folder here that holds one",
+    )
+    .option("--rootfs <file>", "take this root file system: a tar archive, plain, .gz or .zst")
+    .option("--registry-user <name>", "who asks the registry")
+    .option("--registry <host>", "which registry that is for (default: that of the image it begins with)")
     .option("--context <folder>", "where COPY takes files from (default: the Dockerfile's folder)")
     .option("--build-arg <name=value>", "value of an ARG; repeatable", keyValues)
     .option("--cpu <number>", "processors of its sandboxes", wholeNumber(1, 64))
@@ -37,12 +49,18 @@ export function templateBuildCommand(): Command {
     .option("--no-wait", "begin, and print the build's id")
     .action(async (name: string, options: Options) => {
       const build = await begin(name, options);
-      if (!options.wait) return options.json ? printJson(build.info) : printLine(build.id);
-      if (build.info.status === "queued" || build.info.status === "building") await follow(build, options);
-      const info = await build.done();
-      if (options.json) printJson(info);
-      else printLine(`${info.name} is ready: pandastack create --template ${info.name}`);
+      if (options.wait) return finishBuild(build, options);
+      if (options.json) printJson(build.info);
+      else printLine(build.id);
     });
+}
+
+/** Shows its log until it ends, and then what came of it. */
+export async function finishBuild(build: TemplateBuild, options: CommonOptions): Promise<void> {
+  if (build.info.status === "queued" || build.info.status === "building") await follow(build, options);
+  const info = await build.done();
+  if (options.json) printJson(info);
+  else printLine(`${info.name} is ready: pandastack create --template ${info.name}`);
 }
 
 export function templateBuildLogsCommand(): Command {
@@ -61,6 +79,20 @@ export function templateBuildLogsCommand(): Command {
 
 async function begin(name: string, options: Options): Promise<TemplateBuild> {
   const { templates } = clientFor(options);
+  const ways = [options.dockerfile, options.image, options.rootfs].filter((way) => way !== undefined);
+  if (ways.length > 1) throw new UsageError("--dockerfile, --image and --rootfs: one of them");
+  const common = {
+    replace: options.replace,
+    cpu: options.cpu,
+    memoryMb: options.memoryMb,
+    diskMb: options.sizeMb,
+    timeoutMs: 0,
+    onTemplateBuild: tellTemplateBuild,
+  };
+  const credentials = credentialsOf(options);
+  if (options.image !== undefined)
+    return templates.buildImage(name, imageOf(options.image), { ...common, credentials });
+  if (options.rootfs !== undefined) return templates.buildRootfs(name, options.rootfs, common);
   if (options.dockerfile === undefined) return templates.buildCatalogue(name, { onTemplateBuild: tellTemplateBuild });
   const path = dockerfileOf(options.dockerfile);
   const context = resolve(options.context ?? dirname(path));
@@ -68,13 +100,22 @@ async function begin(name: string, options: Options): Promise<TemplateBuild> {
     context,
     filter: filterOf(context, path),
     buildArgs: options.buildArg,
-    replace: options.replace,
-    cpu: options.cpu,
-    memoryMb: options.memoryMb,
-    diskMb: options.sizeMb,
-    timeoutMs: 0,
-    onTemplateBuild: tellTemplateBuild,
+    credentials,
+    ...common,
   });
+}
+
+/** What is here is sent; anything else is in a registry. */
+function imageOf(given: string): string | { path: string } {
+  const isPath = existsSync(given) || /^\.{0,2}\//.test(given);
+  return isPath ? { path: given } : given;
+}
+
+function credentialsOf({ registry, registryUser }: Options): BuildOptions["credentials"] {
+  if (registryUser === undefined) return undefined;
+  const password = process.env["PANDASTACK_REGISTRY_PASSWORD"];
+  if (!password) throw new UsageError("--registry-user needs the password in PANDASTACK_REGISTRY_PASSWORD");
+  return { username: registryUser, password, registry };
 }
 
 function dockerfileOf(given: string): string {
@@ -93,6 +134,6 @@ function filterOf(context: string, dockerfile: string): ((path: string) => boole
 }
 
 /** What it says goes to stderr: the answer alone is this command's output. */
-async function follow(build: TemplateBuild, options: Options): Promise<void> {
+async function follow(build: TemplateBuild, options: CommonOptions): Promise<void> {
   for await (const line of build.logs({ follow: true })) if (!options.json) process.stderr.write(`${line}\n`);
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { clientFor, type CommonOptions, newCommand, newGroup } from "../command.ts";
+import { templateBakeCommand } from "./template-bake.ts";
 import { templateBuildCommand, templateBuildLogsCommand } from "./template-build.ts";
 import { formatAge, formatFields, formatTable, printJson, printLine } from "../output.ts";
 
@@ -8,6 +9,7 @@ export function templateGroup(): Command {
     listCommand(),
     getCommand(),
     templateBuildCommand(),
+    templateBakeCommand(),
     templateBuildLogsCommand(),
     buildsCommand(),
     deleteCommand(),

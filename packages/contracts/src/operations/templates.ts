@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { BakeImageRequest } from "../shapes/template-recipe.ts";
 import {
+  BakedImage,
   BuildLogsQuery,
   BuildTemplateQuery,
   Template,
@@ -7,7 +9,7 @@ import {
   TemplateBuildParams,
   TemplateParams,
 } from "../shapes/templates.ts";
-import { empty, json, operation, stream } from "./operation.ts";
+import { empty, json, operation, sandboxParams, stream } from "./operation.ts";
 
 const TAG = "Templates";
 const building = [
@@ -55,14 +57,21 @@ export const templateOperations = {
     method: "POST",
     path: "/v1/templates/build",
     tag: TAG,
-    summary: "Build a template of one's own from a Dockerfile or a recipe, in the background.",
+    summary:
+      "Build a template of one's own from a Dockerfile, a recipe, an image or a root file system, in the background.",
     description:
-      "`multipart/form-data`: text `name`; text `dockerfile` or `recipe` (JSON, as `TemplateRecipe`); `cpu`, `memory_mb`, `size_mb`, `replace`; every file is one of the context, its field's name its relative path. The same recipe and context again: 200 with the earlier build. Something else under a name that is there: 409 unless `replace`.",
+      "`multipart/form-data`: text `name`; one of text `dockerfile`, text `recipe` (JSON, as `TemplateRecipe`), text `image_ref` (`registry.example.com/name:tag`), file `rootfs` (a root file system as a tar archive, plain or compressed with gzip or zstd) and file `image` (a tar archive of an OCI layout, or of `docker save`); `registry_username` and `registry_password` for the registry of the image that it begins with, or for `registry`, used for this build and kept nowhere; `cpu`, `memory_mb`, `size_mb`, `replace`; with a Dockerfile or a recipe, every file is one of the context, its field's name its relative path. The same recipe and context again: 200 with the earlier build. Something else under a name that is there: 409 unless `replace`.",
     role: "member",
     query: BuildTemplateQuery,
     body: "bytes",
     replies: { 200: json(TemplateBuild, "An earlier build of the same."), 202: json(TemplateBuild, "Begun.") },
-    errors: [...building, "validation.body_too_large", "template.bad_dockerfile"],
+    errors: [
+      ...building,
+      "validation.body_too_large",
+      "template.bad_dockerfile",
+      "template.bad_image",
+      "capacity.insufficient_storage",
+    ],
   }),
   buildCatalogueTemplate: operation({
     method: "POST",
@@ -73,6 +82,31 @@ export const templateOperations = {
     params: TemplateParams,
     replies: { 200: json(TemplateBuild, "It is there."), 202: json(TemplateBuild, "Begun, or under way.") },
     errors: ["template.unknown", ...building],
+  }),
+  bakeImage: operation({
+    method: "POST",
+    path: "/v1/sandboxes/{id}/bake-image",
+    tag: TAG,
+    summary: "A template with a sandbox's files as they are now. It goes on.",
+    description:
+      "Its memory and its processes are not in the template; `start` says what runs there. Answered when sandboxes can be made of it, or at once with `wait: false`.",
+    role: "member",
+    verb: "use",
+    isActivity: true,
+    params: sandboxParams,
+    body: BakeImageRequest,
+    replies: { 201: json(BakedImage, "Baked."), 202: json(BakedImage, "Begun.") },
+    errors: [
+      "sandbox.not_found",
+      "sandbox.invalid_state",
+      "sandbox.wake_failed",
+      "validation.failed",
+      "template.exists",
+      "template.forbidden",
+      "template.too_many_builds",
+      "template.build_failed",
+      "host.unavailable",
+    ],
   }),
   listTemplateBuilds: operation({
     method: "GET",

@@ -19,6 +19,7 @@ export const Template = z
     category: z.string().optional(),
     base: z.string().optional().describe("The template that it was made from."),
     tools: z.array(z.string()).optional(),
+    ports: z.array(z.string()).optional().describe("That the image it is made of says it listens on: `8080/tcp`."),
     status: TemplateStatus.describe(
       "`available`: in the catalogue, not built here yet. `building`; `baking`: its memory is being made. Sandboxes can be made of `ready` ones.",
     ),
@@ -54,3 +55,11 @@ export type TemplateBuild = z.infer<typeof TemplateBuild>;
 export const TemplateBuildParams = z.object({ id: z.string().min(1).max(64) });
 export const BuildTemplateQuery = z.object({ replace: Flag.optional() });
 export const BuildLogsQuery = z.object({ follow: Flag.optional() });
+
+export const BakedImage = z
+  .object({
+    image: z.string().describe("The template's name."),
+    status: z.enum(["baked", "building"]),
+    build: TemplateBuild,
+  })
+  .meta({ id: "BakedImage" });

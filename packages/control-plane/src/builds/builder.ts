@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { IsolationPolicy, WorkspaceNetwork } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
+import type { GuestClient } from "../hosts/guest.ts";
 import type { SandboxRow } from "../persistence/tables.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
 import { createSandbox } from "../sandboxes/service/create.ts";
@@ -9,6 +10,9 @@ import { deleteSandbox } from "../sandboxes/service/remove.ts";
 import { createSnapshot } from "../sandboxes/service/snapshot.ts";
 import type { Action, CopyAction, RunAction } from "./plan.ts";
 import type { BuildLog } from "./store.ts";
+import type { ResolvedTemplate } from "../templates/resolve.ts";
+import { transfer } from "./transfer.ts";
+import { unpack } from "./unpack.ts";
 
 /** Says of a sandbox that it is a build's, and of which. */
 export const BUILD_METADATA = "template_build";
@@ -21,7 +25,7 @@ export interface BuilderOptions {
   readonly workspace: string;
   readonly policies: { readonly network: WorkspaceNetwork; readonly isolation: IsolationPolicy };
   readonly buildId: string;
-  readonly from: { readonly template: string } | { readonly snapshotId: string };
+  readonly from: { readonly template: ResolvedTemplate } | { readonly snapshotId: string };
   readonly memoryMb: number;
   readonly log: BuildLog;
   readonly signal: AbortSignal;
@@ -48,8 +52,10 @@ export class Builder {
           policies,
           seed: randomUUID(),
           request:
-            "template" in from ? { ...common, template: from.template } : { ...common, from_snapshot: from.snapshotId },
-          ...("template" in from ? { size: { memoryMb: options.memoryMb } } : {}),
+            "template" in from
+              ? { ...common, template: from.template.name }
+              : { ...common, from_snapshot: from.snapshotId },
+          ...("template" in from ? { template: from.template, size: { memoryMb: options.memoryMb } } : {}),
           signal,
         });
         return new Builder(options, row);
@@ -61,10 +67,12 @@ export class Builder {
     }
   }
 
-  async perform(action: Action): Promise<void> {
+  /** `source`: where a transfer takes its files from. */
+  async perform(action: Action, source?: Builder): Promise<void> {
     await this.#makeFolder(action.cwd, action.user);
     if (action.kind === "run") await this.#run(action);
-    else await this.#copy(action);
+    else if (action.kind === "copy") await this.#copy(action);
+    else await transfer(source!.guest, this.guest, action, this.#options.signal);
   }
 
   /** The builder as it is now, under this name. */
@@ -76,7 +84,7 @@ export class Builder {
     await deleteSandbox(this.#options.parts, this.row.workspace, this.row.id);
   }
 
-  get #guest() {
+  get guest(): GuestClient {
     return this.#options.parts.host.guest(this.row.id);
   }
 
@@ -84,7 +92,7 @@ export class Builder {
     const { log, signal } = this.#options;
     const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
     const request = { shell, user, cwd, env, timeoutMs, stdin: false };
-    for await (const event of this.#guest.exec(request, { signal, kill: true })) {
+    for await (const event of this.guest.exec(request, { signal, kill: true })) {
       if (event.kind === "stdout" || event.kind === "stderr") {
         log.add(decoders[event.kind].decode(event.data, { stream: true }));
         void log.flush();
@@ -100,23 +108,24 @@ export class Builder {
     }
   }
 
-  async #copy({ files, owner }: CopyAction): Promise<void> {
+  async #copy({ files, archives, owner }: CopyAction): Promise<void> {
     const { signal } = this.#options;
+    for (const { path, bytes } of archives) await unpack(this.guest, { folder: path, bytes, signal });
     for (const { path, bytes, mode } of files) {
-      await this.#guest.writeFile({ path, mode, signal }, one(bytes));
+      await this.guest.writeFile({ path, mode, signal }, one(bytes));
       if (owner !== "root") await this.#chown(path, owner);
     }
   }
 
   async #chown(path: string, owner: string): Promise<void> {
     const [user = "", group] = owner.split(":");
-    await this.#guest.fs({ op: "chown", path, user, group: group ?? user });
+    await this.guest.fs({ op: "chown", path, user, group: group ?? user });
   }
 
   /** Where a step works is there: what Docker's WORKDIR promises. */
   async #makeFolder(path: string, user: string): Promise<void> {
     if (path === "/") return;
-    const isThere = await this.#guest.fs({ op: "stat", path, follow: true }).then(
+    const isThere = await this.guest.fs({ op: "stat", path, follow: true }).then(
       () => true,
       (error: unknown) => {
         if (error instanceof Refusal && error.code === "file.not_found") return false;
@@ -124,7 +133,7 @@ export class Builder {
       },
     );
     if (isThere) return;
-    await this.#guest.fs({ op: "mkdir", path, parents: true });
+    await this.guest.fs({ op: "mkdir", path, parents: true });
     if (user !== "root") await this.#chown(path, user);
   }
 }

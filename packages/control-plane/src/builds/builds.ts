@@ -1,20 +1,21 @@
-import {
-  BUILDS_PER_WORKSPACE,
-  READY_TIMEOUT_DEFAULT_SECONDS,
-  TEMPLATES_PER_WORKSPACE,
-  type TemplateRecipe,
-} from "@pandastack/contracts";
+import { BUILDS_PER_WORKSPACE, TEMPLATES_PER_WORKSPACE, type TemplateRecipe } from "@pandastack/contracts";
+import type { HostImage } from "@pandastack/contracts/host";
 import { Refusal, toErrorResponse } from "@pandastack/platform";
 import type { Principal } from "../calls/call.ts";
 import { Loop } from "../calls/loop.ts";
-import type { TemplateBuildRow, TemplateRow } from "../persistence/tables.ts";
+import type { SandboxRow, TemplateBuildRow, TemplateRow } from "../persistence/tables.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
 import { DEFAULT_DISK_MB, DEFAULT_MEMORY_MB, resolveAlias } from "../templates/catalogue.ts";
-import { resolveTemplate } from "../templates/resolve.ts";
+import { resolveTemplate, type ResolvedTemplate } from "../templates/resolve.ts";
 import { EVERYONE, readTemplate, readTemplates } from "../templates/store.ts";
+import { bakeJob, type BakeRequest } from "./bake-job.ts";
 import type { BuildContext } from "./context.ts";
+import { BuildImages, isReference, type RegistryCredentials } from "./images.ts";
 import { hash, makePlan, type Plan } from "./plan.ts";
+import { beginningOf, planStages } from "./stages.ts";
+import { forgetRoot } from "./roots.ts";
 import { runBuild, type BuildJob } from "./run-build.ts";
+import { startOf } from "./start.ts";
 import {
   BuildLog,
   changeBuild,
@@ -41,6 +42,12 @@ export interface BuildRequest {
   readonly context: BuildContext;
   readonly isGlobal: boolean;
   readonly replace: boolean;
+  /** That it begins with and that its caller has sent; else by the recipe's words. */
+  readonly upload?: { readonly name: string; readonly image: HostImage } | undefined;
+  /** The recipe's `from` is an image, whatever templates there are. */
+  readonly isImage?: boolean;
+  /** For the registries of its images: of this one build, and kept nowhere. */
+  readonly credentials?: RegistryCredentials;
 }
 
 /** Builds of templates: begun by calls, run in the background, one after the other where there are many. */
@@ -67,18 +74,55 @@ export class TemplateBuilds {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#loop.stop();
-    await Promise.all(this.#running.values());
+    await Promise.all([...this.#running.values(), ...this.#waiting.map(({ images }) => images?.release())]);
   }
 
   /** An earlier build of the same, or a new one. */
   async begin(principal: Principal, request: BuildRequest): Promise<{ build: TemplateBuildRow; isNew: boolean }> {
+    const images = new BuildImages(this.#parts.host, request.credentials);
+    let isTaken = false;
+    try {
+      const { build, isNew, isQueued } = await this.#begin(principal, request, images);
+      isTaken = isQueued;
+      return { build, isNew };
+    } finally {
+      if (!isTaken) await images.release();
+    }
+  }
+
+  async #begin(
+    principal: Principal,
+    request: BuildRequest,
+    images: BuildImages,
+  ): Promise<{ build: TemplateBuildRow; isNew: boolean; isQueued: boolean }> {
     const { db } = this.#parts;
     const workspace = request.isGlobal ? EVERYONE : principal.workspace;
-    const { plan, ...rest } = await this.#plan(principal, request);
+    const { plan, ...rest } = await this.#plan(principal, request, images);
     const recipeKey = recipeKeyOf(request.recipe, plan);
     const existing = await readTemplate(db, workspace, request.name);
     const same = existing?.workspace === workspace ? await this.#earlier(existing, recipeKey, request) : undefined;
-    if (same !== undefined) return { build: same, isNew: false };
+    if (same !== undefined) return { build: same, isNew: false, isQueued: false };
+    return { ...(await this.#queue(principal, request, { existing, recipeKey, plan, ...rest })), isNew: true };
+  }
+
+  /** A running sandbox becomes a template: its files as they are, and the program of its template, or another. */
+  async bake(principal: Principal, sandbox: SandboxRow, request: BakeRequest): Promise<TemplateBuildRow> {
+    const { db } = this.#parts;
+    const existing = await readTemplate(db, principal.workspace, request.name);
+    if (existing?.workspace === principal.workspace && !request.replace) throw exists(request.name);
+    const job = await bakeJob(this.#parts, principal, sandbox, request);
+    const given = { existing, recipeKey: job.plan.rootKey, ...job };
+    return (await this.#queue(principal, { ...request, isGlobal: false }, given)).build;
+  }
+
+  /** Not queued: the same is under way already. */
+  async #queue(
+    principal: Principal,
+    request: Pick<BuildRequest, "name" | "isGlobal"> & { readonly recipe: TemplateRecipe },
+    given: Omit<BuildJob, "row" | "recipe"> & { existing: TemplateRow | undefined; recipeKey: string },
+  ): Promise<{ build: TemplateBuildRow; isQueued: boolean }> {
+    const { db } = this.#parts;
+    const { existing, recipeKey, ...job } = given;
     const isCatalogues = !request.isGlobal && (await this.#isEveryones(request.name));
     if (isCatalogues)
       throw new Refusal(
@@ -96,37 +140,51 @@ export class TemplateBuilds {
       workspace: principal.workspace,
       is_global: request.isGlobal,
       recipe_key: recipeKey,
-      steps: plan.steps,
+      steps: job.plan.steps,
       cpu: request.recipe.cpu ?? null,
-      memory_mb: rest.memoryMb,
-      size_mb: rest.diskMb,
+      memory_mb: job.memoryMb,
+      size_mb: job.diskMb,
       owner: this.#parts.presence.id,
     });
     if (build === undefined) {
       const running = await runningBuild(db, of);
-      if (running?.recipe_key === recipeKey) return { build: running, isNew: true };
+      if (running?.recipe_key === recipeKey) return { build: running, isQueued: false };
       throw new Refusal("template.exists", `name: another build of ${JSON.stringify(request.name)} is under way`);
     }
-    this.#waiting.push({ row: build, recipe: request.recipe, plan, ...rest });
+    this.#waiting.push({ row: build, recipe: request.recipe, ...job });
     this.#next();
-    return { build, isNew: true };
+    return { build, isQueued: true };
   }
 
   async #plan(
     principal: Principal,
-    { recipe, context, isGlobal }: BuildRequest,
+    { recipe, context, isGlobal, upload, isImage }: BuildRequest,
+    images: BuildImages,
   ): Promise<Omit<BuildJob, "row" | "recipe">> {
     const { db, watch } = this.#parts;
     const builderWorkspace = isGlobal ? CATALOGUE_WORKSPACE : principal.workspace;
-    const parent = await resolveTemplate(db, watch, isGlobal ? EVERYONE : principal.workspace, recipe.from);
+    const scope = isGlobal ? EVERYONE : principal.workspace;
+    const resolve = async (name: string, needsShell = false): Promise<ResolvedTemplate> => {
+      try {
+        return await resolveTemplate(db, watch, scope, name);
+      } catch (error) {
+        const isNone = error instanceof Refusal && error.code === "template.not_found";
+        if (isNone && isReference(name)) return images.resolve(name, needsShell);
+        throw error;
+      }
+    };
+    const parent =
+      upload !== undefined
+        ? images.uploaded(upload.name, upload.image)
+        : isImage === true
+          ? await images.resolve(recipe.from, true)
+          : await resolve(recipe.from, true);
     const diskMb = recipe.disk_mb ?? Math.max(parent.row?.disk_mb ?? 0, DEFAULT_DISK_MB);
     const memoryMb = recipe.memory_mb ?? Math.max(parent.memoryMb, DEFAULT_MEMORY_MB);
-    const plan = makePlan(recipe, context, {
-      rootKey: parent.rootKey,
-      env: parent.env,
-      scope: isGlobal ? EVERYONE : principal.workspace,
-      diskMb,
-    });
+    const stages = await planStages(recipe, context, { scope, diskMb, resolve });
+    const stepsBefore = (recipe.stages ?? []).reduce((sum, { steps }) => sum + steps.length, 0);
+    const begins = beginningOf(parent);
+    const plan = makePlan(recipe, context, { ...begins, scope, diskMb, stepsBefore, label: "", stages });
     if (isGlobal) await this.#requireCatalogueWorkspace();
     return {
       plan,
@@ -136,7 +194,8 @@ export class TemplateBuilds {
       memoryMb,
       diskMb,
       builderMemoryMb: Math.max(recipe.build_memory_mb ?? BUILDER_MEMORY_MB, memoryMb),
-      start: startOf(recipe, plan, parent.row),
+      start: startOf(recipe, plan, parent),
+      images,
     };
   }
 
@@ -153,11 +212,7 @@ export class TemplateBuilds {
         .executeTakeFirst();
     // The catalogue's recipe is another one since an upgrade: it is built anew.
     if (request.isGlobal || request.replace) return undefined;
-    throw new Refusal(
-      "template.exists",
-      `name: there is a template ${JSON.stringify(request.name)} of another recipe; say \`replace\` to put this one in its place`,
-      { details: { field: "replace" } },
-    );
+    throw exists(request.name);
   }
 
   async #isEveryones(name: string): Promise<boolean> {
@@ -216,29 +271,31 @@ export class TemplateBuilds {
         .flush()
         .then(() => changeBuild(db, id, { status: "failed", error: why, ended_at: new Date(), owner: null }))
         .catch((lost: unknown) => logger.warn({ err: lost, buildId: id }, "a build's end is left to the sweep"));
+    } finally {
+      await job.images?.release();
     }
   }
 
   async #sweep(): Promise<void> {
-    await failOrphans(this.#parts.db, this.#parts.presence);
+    // A baked sandbox's key is its root's, which nobody else will ever ask for.
+    for (const key of await failOrphans(this.#parts.db, this.#parts.presence)) await forgetRoot(this.#parts, key);
     await sweep(this.#parts);
   }
 }
 
+const exists = (name: string): Refusal =>
+  new Refusal(
+    "template.exists",
+    `name: there is a template ${JSON.stringify(name)} of another recipe; say \`replace\` to put this one in its place`,
+    { details: { field: "replace" } },
+  );
+
 /** Whatever the template is made of and what it is then: the same key, the same template. */
 const recipeKeyOf = (recipe: TemplateRecipe, plan: Plan): string =>
-  hash({ ...recipe, name: undefined, steps: undefined }, plan.rootKey, plan.env, plan.user, plan.cwd);
-
-function startOf(recipe: TemplateRecipe, plan: Plan, parent: TemplateRow | undefined): BuildJob["start"] {
-  const start = recipe.start ?? parent?.start?.start;
-  const ready = recipe.ready ?? (recipe.start === undefined ? parent?.start?.ready : undefined);
-  if (start === undefined && ready === undefined) return null;
-  return {
-    ...(start === undefined ? {} : { start }),
-    ...(ready === undefined ? {} : { ready }),
-    readyTimeoutMs: (recipe.ready_timeout_seconds ?? READY_TIMEOUT_DEFAULT_SECONDS) * 1000,
-    user: plan.user,
-    cwd: plan.cwd,
-    env: { ...plan.env },
-  };
-}
+  hash(
+    { ...recipe, name: undefined, steps: undefined, stages: undefined },
+    plan.rootKey,
+    plan.env,
+    plan.user,
+    plan.cwd,
+  );

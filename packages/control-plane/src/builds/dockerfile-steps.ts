@@ -61,13 +61,12 @@ export function runStep(instruction: Instruction): TemplateStep {
   return { run: lines.slice(0, -1).join("\n") };
 }
 
-export function copyStep(instruction: Instruction): TemplateStep {
+/** `sourceOf`: what another stage that files come from is called in the recipe. */
+export function copyStep(instruction: Instruction, sourceOf: (asked: string) => string): TemplateStep {
   const keyword = instruction.getKeyword();
   const flags = flagsOf(instruction);
-  for (const name of flags.keys())
-    if (name === "from")
-      throw bad(`${keyword} --from is not supported: build the other stage as a template of its own`);
-    else if (!["chown", "chmod", "link"].includes(name)) throw bad(`${keyword} --${name} is not supported`);
+  const known = ["chown", "chmod", "link", ...(keyword === "COPY" ? ["from"] : [])];
+  for (const name of flags.keys()) if (!known.includes(name)) throw bad(`${keyword} --${name} is not supported`);
   const content = contentOf(instruction);
   if (hasHeredoc(content)) throw bad(`${keyword} of a heredoc is not supported: write the file with RUN`);
   const words = commandOf(content).words ?? content.split(/\s+/);
@@ -75,12 +74,17 @@ export function copyStep(instruction: Instruction): TemplateStep {
   if (to === undefined || words.length === 0) throw bad(`${keyword} needs a source and a destination`);
   const remote = words.find((word) => /^(https?|git|ssh):\/\/|^git@/.test(word));
   if (remote !== undefined) throw bad(`${keyword} of ${remote}: fetch it with RUN curl`);
-  const archive = words.find((word) => /\.(tar|tgz|tar\.(gz|xz|bz2|zst))$/.test(word));
-  if (keyword === "ADD" && archive !== undefined)
-    throw bad(`ADD of an archive (${archive}): COPY it, and unpack it with RUN tar`);
-  const [owner, mode] = [flags.get("chown"), flags.get("chmod")];
+  const [owner, mode, from] = [flags.get("chown"), flags.get("chmod"), flags.get("from")];
+  if (from === "") throw bad("--from needs the name of a stage or a template");
   return {
-    copy: { from: words, to, ...(owner === undefined ? {} : { owner }), ...(mode === undefined ? {} : { mode }) },
+    copy: {
+      from: words,
+      to,
+      ...(from === undefined ? {} : { source: sourceOf(from) }),
+      ...(keyword === "ADD" ? { unpack: true } : {}),
+      ...(owner === undefined ? {} : { owner }),
+      ...(mode === undefined ? {} : { mode }),
+    },
   };
 }
 

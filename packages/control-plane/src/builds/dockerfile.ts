@@ -1,5 +1,5 @@
 import { DockerfileParser, type From, type Healthcheck, type Instruction } from "dockerfile-ast";
-import type { TemplateStep } from "@pandastack/contracts";
+import type { TemplateStage, TemplateStep } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
 import { commandOf, contentOf, copyStep, flagsOf, pairsOf, runStep } from "./dockerfile-steps.ts";
 import { expand } from "./expand.ts";
@@ -7,13 +7,18 @@ import { expand } from "./expand.ts";
 /** What a Dockerfile says, as a recipe does. */
 export interface DockerfileRecipe {
   readonly from: string;
+  /** That files are copied from, and that those need. */
+  readonly stages?: readonly TemplateStage[];
   readonly steps: readonly TemplateStep[];
   readonly start?: string;
+  /** Where there is no ENTRYPOINT. */
+  readonly cmd?: readonly string[];
   readonly ready?: string;
 }
 
 interface Stage {
-  readonly name: string | null;
+  /** Its number, where it has none. */
+  readonly name: string;
   readonly from: string;
   readonly steps: TemplateStep[];
   entrypoint: { words: string[] | null; text: string } | undefined;
@@ -32,7 +37,7 @@ export function parseDockerfile(text: string, given: Readonly<Record<string, str
     const line = instruction.getRange().start.line + 1;
     try {
       if (instruction.getKeyword() === "FROM") stages.push(beginStage(instruction as From, stages, first));
-      else if (stages.length > 0) addTo(stages.at(-1)!, instruction, given);
+      else if (stages.length > 0) addTo(stages.at(-1)!, instruction, given, stages.slice(0, -1));
       else if (instruction.getKeyword() === "ARG") Object.assign(first, argsOf(instruction, given));
       else throw bad("the first instruction is FROM");
     } catch (error) {
@@ -43,12 +48,36 @@ export function parseDockerfile(text: string, given: Readonly<Record<string, str
   const last = stages.at(-1);
   if (last === undefined) throw new Refusal("template.bad_dockerfile", "Dockerfile: there is no FROM in it");
   const start = startOf(last);
+  const needed = neededFor(last, stages);
   return {
     from: last.from,
+    ...(needed.length === 0 ? {} : { stages: needed.map(({ name, from, steps }) => ({ name, from, steps })) }),
     steps: last.steps,
     ...(start === undefined ? {} : { start }),
+    ...(last.entrypoint === undefined && last.command?.words != null ? { cmd: last.command.words } : {}),
     ...(last.ready === undefined ? {} : { ready: last.ready }),
   };
+}
+
+/** In the file's order: each stands after those that it takes from. */
+function neededFor(last: Stage, stages: readonly Stage[]): Stage[] {
+  const needed = new Set<Stage>();
+  const visit = (stage: Stage): void => {
+    for (const step of stage.steps) {
+      const source = "copy" in step ? stages.find(({ name }) => name === step.copy.source) : undefined;
+      if (source === undefined || needed.has(source)) continue;
+      needed.add(source);
+      visit(source);
+    }
+  };
+  visit(last);
+  return stages.filter((stage) => needed.has(stage));
+}
+
+/** A stage by its name or number; anything else is a template. */
+function sourceOf(asked: string, before: readonly Stage[]): string {
+  const named = before.find(({ name }) => name === asked.toLowerCase());
+  return (named ?? (/^\d+$/.test(asked) ? before[Number(asked)] : undefined))?.name ?? asked;
 }
 
 /** A stage that begins with another goes on where that ended. */
@@ -56,8 +85,10 @@ function beginStage(instruction: From, stages: readonly Stage[], args: Record<st
   const image = expand(instruction.getImage() ?? "", args);
   if (image === "") throw bad("FROM needs the name of a template");
   const before = stages.find((stage) => stage.name === image.toLowerCase());
+  const name = instruction.getBuildStage()?.toLowerCase() ?? String(stages.length);
+  if (stages.some((stage) => stage.name === name)) throw bad(`another stage is called ${name}`);
   return {
-    name: instruction.getBuildStage()?.toLowerCase() ?? null,
+    name,
     from: before?.from ?? image,
     steps: [...(before?.steps ?? [])],
     entrypoint: before?.entrypoint,
@@ -66,7 +97,12 @@ function beginStage(instruction: From, stages: readonly Stage[], args: Record<st
   };
 }
 
-function addTo(stage: Stage, instruction: Instruction, given: Readonly<Record<string, string>>): void {
+function addTo(
+  stage: Stage,
+  instruction: Instruction,
+  given: Readonly<Record<string, string>>,
+  before: readonly Stage[],
+): void {
   const keyword = instruction.getKeyword();
   const content = contentOf(instruction);
   if (PASSED_OVER.has(keyword)) return;
@@ -76,7 +112,7 @@ function addTo(stage: Stage, instruction: Instruction, given: Readonly<Record<st
       return;
     case "COPY":
     case "ADD":
-      stage.steps.push(copyStep(instruction));
+      stage.steps.push(copyStep(instruction, (asked) => sourceOf(asked, before)));
       return;
     case "ENV":
       stage.steps.push({ env: pairsOf(instruction) });

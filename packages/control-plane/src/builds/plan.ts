@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import { STEP_TIMEOUT_DEFAULT_SECONDS, type TemplateRecipe, type TemplateStep } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
-import { hashFiles, placeFiles, type BuildContext, type PlacedFile } from "./context.ts";
+import type { ResolvedTemplate } from "../templates/resolve.ts";
+import { isArchive } from "./archives.ts";
+import { contextPath, hashFiles, placeFiles, type BuildContext, type PlacedFile } from "./context.ts";
 import { expand } from "./expand.ts";
 
 /** Bump when a step's result becomes another one for the same recipe. */
@@ -29,37 +31,73 @@ export interface RunAction extends Doing {
 export interface CopyAction extends Doing {
   readonly kind: "copy";
   readonly files: readonly PlacedFile[];
+  /** Unpacked into these folders, and not copied. */
+  readonly archives: readonly PlacedFile[];
   readonly owner: string;
 }
-export type Action = RunAction | CopyAction;
+/** Out of another stage's machine, as it is after its last step. */
+export interface TransferAction extends Doing {
+  readonly kind: "transfer";
+  readonly source: Stage;
+  readonly from: readonly string[];
+  readonly to: string;
+  /** Absent: whose they are there. */
+  readonly owner?: string;
+  readonly mode?: string;
+}
+export type Action = RunAction | CopyAction | TransferAction;
+
+/** What is built in one machine, and what that begins with. */
+export interface Stage {
+  readonly plan: Plan;
+  readonly parent: ResolvedTemplate;
+}
 
 /** What a recipe comes to: what is done, one after the other, and what the template is then. */
 export interface Plan {
   readonly actions: readonly Action[];
+  /** Of all stages. */
   readonly steps: number;
+  /** Of the last action: all that was done. */
+  readonly key: string;
   readonly rootKey: string;
   readonly user: string;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** `parent`: what it begins with, and what that is made of. */
+/** What it begins with, and what that is made of. */
+export interface PlanParent {
+  readonly rootKey: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly scope: string;
+  readonly diskMb: number;
+  /** Steps of the stages before it. */
+  readonly stepsBefore: number;
+  /** In front of what is said of its steps. */
+  readonly label: string;
+  readonly stages: ReadonlyMap<string, Stage>;
+  /** Of an image: whose steps they are, and where, until others are said. */
+  readonly user?: string | null;
+  readonly cwd?: string | null;
+}
+
 export function makePlan(
-  recipe: TemplateRecipe,
+  recipe: Pick<TemplateRecipe, "steps" | "env" | "user">,
   context: BuildContext,
-  parent: { rootKey: string; env: Readonly<Record<string, string>>; scope: string; diskMb: number },
+  parent: PlanParent,
 ): Plan {
   let key = hash(PLAN_VERSION, parent.scope, parent.rootKey);
-  let user = "root";
-  let cwd = "/";
-  let isCwdSaid = false;
+  let user = parent.user ?? "root";
+  let cwd = posix.resolve("/", parent.cwd ?? "/");
+  let isCwdSaid = cwd !== "/";
   let env: Record<string, string> = { ...parent.env, ...recipe.env };
   let args: Record<string, string> = {};
   const actions: Action[] = [];
   for (const [index, step] of recipe.steps.entries()) {
-    const number = index + 1;
+    const number = parent.stepsBefore + index + 1;
     const known = (): Record<string, string> => ({ PATH: FIRST_PATH, ...args, ...env });
-    const said = textOf(step);
+    const said = parent.label + textOf(step);
     try {
       if ("env" in step) env = { ...env, ...mapped(step.env, known()) };
       else if ("arg" in step) args = { ...args, ...mapped(step.arg, known()) };
@@ -69,7 +107,12 @@ export function makePlan(
         isCwdSaid = true;
       } else {
         const doing = { number, text: said, user, cwd, env: { ...args, ...env } };
-        const action = "run" in step ? runAction(step, doing, key) : copyAction(step, context, doing, key);
+        const action =
+          "run" in step
+            ? runAction(step, doing, key)
+            : step.copy.source === undefined
+              ? copyAction(step, context, doing, key)
+              : transferAction(step, parent.stages.get(step.copy.source)!, doing, key);
         key = action.key;
         actions.push(action);
       }
@@ -78,10 +121,11 @@ export function makePlan(
       throw new Refusal(error.code, `step ${number} (${said}): ${error.message}`, { details: { step: number } });
     }
   }
-  const finalUser = recipe.steps.some((step) => "user" in step) ? user : (recipe.user ?? "root");
+  const finalUser = recipe.steps.some((step) => "user" in step) ? user : (recipe.user ?? user);
   return {
     actions,
-    steps: recipe.steps.length,
+    steps: parent.stepsBefore + recipe.steps.length,
+    key,
     rootKey: hash(key, "root", parent.diskMb),
     user: finalUser,
     cwd: isCwdSaid ? cwd : finalUser === "root" ? "/root" : "/",
@@ -110,9 +154,50 @@ function copyAction(
 ): CopyAction {
   const variables = { PATH: FIRST_PATH, ...doing.env };
   const from = copy.from.map((path) => expand(path, variables));
-  const files = placeFiles(context, { ...copy, from, to: expand(copy.to, variables) }, doing.cwd);
+  const to = expand(copy.to, variables);
+  const packed = copy.unpack === true ? from.filter((path) => isPacked(context, path)) : [];
+  const plain = from.filter((path) => !packed.includes(path));
+  const files = plain.length === 0 ? [] : placeFiles(context, { ...copy, from: plain, to }, doing.cwd);
+  const archives = packed.map((path) => ({ ...context.get(contextPath(path))!, path: posix.resolve(doing.cwd, to) }));
   const owner = copy.owner ?? doing.user;
-  return { ...doing, kind: "copy", files, owner, key: hash(before, "copy", hashFiles(files), owner) };
+  const unpacked = archives.length === 0 ? [] : [hashFiles(archives)];
+  return {
+    ...doing,
+    kind: "copy",
+    files,
+    archives,
+    owner,
+    key: hash(before, "copy", hashFiles(files), owner, ...unpacked),
+  };
+}
+
+function isPacked(context: BuildContext, path: string): boolean {
+  const file = /^\/|(^|\/)\.\.(\/|$)|^\.?\/?$/.test(path) ? undefined : context.get(contextPath(path));
+  return file !== undefined && isArchive(path, file.bytes);
+}
+
+function transferAction(
+  { copy }: Extract<TemplateStep, { copy: unknown }>,
+  source: Stage,
+  doing: Begun,
+  before: string,
+): TransferAction {
+  const variables = { PATH: FIRST_PATH, ...doing.env };
+  const from = copy.from.map((path) => posix.resolve("/", expand(path, variables)));
+  const given = expand(copy.to, variables);
+  // What is a folder by its name stays one.
+  const to = posix.resolve(doing.cwd, given).replace(/\/*$/, /(^|\/)\.{0,2}$/.test(given) ? "/" : "");
+  const { owner, mode } = copy;
+  return {
+    ...doing,
+    kind: "transfer",
+    source,
+    from,
+    to,
+    ...(owner === undefined ? {} : { owner }),
+    ...(mode === undefined ? {} : { mode }),
+    key: hash(before, "transfer", source.plan.key, from, to, owner ?? null, mode ?? null),
+  };
 }
 
 function mapped(values: Record<string, string>, known: Record<string, string>): Record<string, string> {
@@ -125,10 +210,14 @@ function textOf(step: TemplateStep): string {
     typeof value === "string"
       ? value
       : kind === "copy"
-        ? `${(step as { copy: { from: string[]; to: string } }).copy.from.join(" ")} ${(step as { copy: { to: string } }).copy.to}`
+        ? copyText((step as Extract<TemplateStep, { copy: unknown }>).copy)
         : Object.keys(value as object).join(" ");
   const line = `${kind.toUpperCase()} ${text}`.split("\n")[0]!;
   return line.length > 100 ? `${line.slice(0, 99)}…` : line;
+}
+
+function copyText({ from, to, source }: Extract<TemplateStep, { copy: unknown }>["copy"]): string {
+  return [...(source === undefined ? [] : [`--from=${source}`]), ...from, to].join(" ");
 }
 
 /** Objects count by their sorted keys: the same variables in another order are the same. */

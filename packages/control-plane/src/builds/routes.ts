@@ -3,15 +3,19 @@ import { isOn, TemplateName, TemplateRecipe } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
 import type { Call, Handlers } from "../calls/call.ts";
 import { eventStream, frame } from "../calls/server-sent-events.ts";
+import type { TemplateBuildRow } from "../persistence/tables.ts";
+import { onSandbox } from "../sandboxes/entry.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
 import { catalogue } from "../templates/catalogue-files.ts";
 import { findTemplate, listTemplates, ownTemplates, resolveAlias, type CatalogueView } from "../templates/catalogue.ts";
 import { deleteTemplateRow, readTemplates } from "../templates/store.ts";
 import type { WithTemplates } from "../templates/resolve.ts";
+import { bakeRequest } from "./bake-job.ts";
 import type { TemplateBuilds } from "./builds.ts";
 import { parseDockerfile } from "./dockerfile.ts";
-import { readForm, type BuildForm } from "./multipart.ts";
-import { forgetRoot } from "./run-build.ts";
+import { registryOf, type RegistryCredentials } from "./images.ts";
+import { readForm, type BuildForm, type TakeUpload } from "./multipart.ts";
+import { forgetRoot } from "./roots.ts";
 import { buildInfo, findBuild, globalBuilding, listBuilds, readLog } from "./store.ts";
 
 type Operations =
@@ -22,7 +26,8 @@ type Operations =
   | "buildCatalogueTemplate"
   | "listTemplateBuilds"
   | "getTemplateBuild"
-  | "getTemplateBuildLogs";
+  | "getTemplateBuildLogs"
+  | "bakeImage";
 
 const FOLLOW_MS = 300;
 
@@ -52,11 +57,17 @@ export function templateHandlers(
       return { status: 204 };
     },
     buildTemplate: async (call) => {
-      const form = await readForm(call.body, call.contentType);
-      const request = requestOf(form, isOn(call.query.replace));
-      const begin = () => builds.begin(call.principal, { ...request, isGlobal: false });
-      const { build, isNew } = await withTemplates(call, begin);
-      return { status: isNew ? 202 : 200, body: buildInfo(build) };
+      const upload: TakeUpload = (kind, bytes) => parts.host.uploadImage(kind, bytes, call.signal);
+      const form = await readForm(call.body, call.contentType, upload);
+      try {
+        const request = requestOf(form, isOn(call.query.replace));
+        const begin = () => builds.begin(call.principal, { ...request, isGlobal: false });
+        const { build, isNew } = await withTemplates(call, begin);
+        return { status: isNew ? 202 : 200, body: buildInfo(build) };
+      } catch (error) {
+        if (form.upload !== undefined) await parts.host.releaseImage(form.upload.image.id).catch(() => {});
+        throw error;
+      }
     },
     buildCatalogueTemplate: async ({ principal, params, signal }) => {
       const name = resolveAlias(params.name);
@@ -68,6 +79,13 @@ export function templateHandlers(
       const { build, isNew } = await withTemplates({ principal, signal }, () => builds.begin(principal, request));
       return { status: isNew ? 202 : 200, body: buildInfo(build) };
     },
+    bakeImage: onSandbox(parts, "bakeImage", async ({ principal, body, signal }, row) => {
+      const build = await builds.bake(principal, row, bakeRequest(body, row));
+      if (body.wait === false)
+        return { status: 202, body: { image: build.name, status: "building", build: buildInfo(build) } };
+      const done = await waitForBuild(db, build, signal);
+      return { status: 201, body: { image: done.name, status: "baked", build: buildInfo(done) } };
+    }),
     listTemplateBuilds: async ({ principal }) => ({
       status: 200,
       body: (await listBuilds(db, principal.workspace)).map(buildInfo),
@@ -87,6 +105,21 @@ export function templateHandlers(
   };
 }
 
+/** Until it has ended; it goes on where the caller goes away. */
+async function waitForBuild(
+  db: SandboxParts["db"],
+  { workspace, id }: TemplateBuildRow,
+  signal: AbortSignal,
+): Promise<TemplateBuildRow> {
+  for (;;) {
+    const build = await findBuild(db, workspace, id);
+    if (build.status === "done") return build;
+    if (build.status === "failed")
+      throw new Refusal("template.build_failed", build.error ?? "the build failed", { details: { build: id } });
+    await delay(FOLLOW_MS, undefined, { signal });
+  }
+}
+
 async function* logFrames(parts: SandboxParts, call: Call<"getTemplateBuildLogs">): AsyncGenerator<string> {
   const { db } = parts;
   for (let after = 0; !call.signal.aborted;) {
@@ -104,17 +137,16 @@ async function* logFrames(parts: SandboxParts, call: Call<"getTemplateBuildLogs"
   yield "event: done\ndata: end\n\n";
 }
 
-function requestOf({ fields, files }: BuildForm, isReplacing: boolean) {
+function requestOf({ fields, files, upload }: BuildForm, isReplacing: boolean) {
   const name = TemplateName.safeParse(fields["name"]);
   if (!name.success) throw bad("name", name.error.issues[0]?.message ?? "is needed");
   const given = ["dockerfile", "recipe", "image_ref"].filter((field) => fields[field] !== undefined);
-  if (given.length !== 1) throw bad("dockerfile", "exactly one of `dockerfile` and `recipe` is needed");
-  if (given[0] === "image_ref")
-    throw new Refusal("not_implemented", "templates from images of a registry are not there yet");
-  const parsed =
-    fields["recipe"] === undefined
-      ? parseDockerfile(fields["dockerfile"]!, argumentsOf(fields["build_args"]))
-      : readRecipe(fields["recipe"]);
+  if (given.length + (upload === undefined ? 0 : 1) !== 1)
+    throw bad(
+      "dockerfile",
+      "exactly one of `dockerfile`, `recipe`, `image_ref`, and a file `rootfs` or `image` is needed",
+    );
+  const parsed = parsedOf(fields, upload !== undefined);
   const number = (field: string): number | undefined => {
     const text = fields[field];
     if (text === undefined || text === "") return undefined;
@@ -131,8 +163,27 @@ function requestOf({ fields, files }: BuildForm, isReplacing: boolean) {
     name: name.data,
     recipe: recipe.data,
     context: files,
+    upload,
+    isImage: fields["image_ref"] !== undefined,
+    ...credentialsOf(fields, recipe.data.from),
     replace: isReplacing || ["1", "true"].includes(fields["replace"] ?? ""),
   };
+}
+
+function parsedOf(fields: BuildForm["fields"], isUploaded: boolean): object {
+  // Its digest says what it is, not what its file was called.
+  if (isUploaded) return { from: "upload" };
+  if (fields["image_ref"] !== undefined) return { from: fields["image_ref"] };
+  if (fields["recipe"] !== undefined) return readRecipe(fields["recipe"]);
+  return parseDockerfile(fields["dockerfile"]!, argumentsOf(fields["build_args"]));
+}
+
+/** For the registry of the image that the template begins with, unless another is said. */
+function credentialsOf(fields: BuildForm["fields"], from: string): { credentials?: RegistryCredentials } {
+  const { registry_username: username, registry_password: password, registry = registryOf(from) } = fields;
+  if (username === undefined && password === undefined) return {};
+  if (!username || !password) throw bad("registry_password", "`registry_username` and `registry_password` go together");
+  return { credentials: { registry, username, password } };
 }
 
 const definedOf = (values: Record<string, number | undefined>): Record<string, number> =>

@@ -5,10 +5,13 @@ import { Refusal } from "@pandastack/platform";
 import type { TemplateBuildRow } from "../persistence/tables.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
 import type { ResolvedTemplate } from "../templates/resolve.ts";
-import { EVERYONE, isRootUsed, putTemplate, readTemplate } from "../templates/store.ts";
-import { Builder, type BuilderOptions } from "./builder.ts";
-import { findLayer, layersOf, removeLayers } from "./layers.ts";
+import { EVERYONE, putTemplate, readTemplate } from "../templates/store.ts";
+import type { BuilderOptions } from "./builder.ts";
+import { importImage, type BuildImages } from "./images.ts";
+import { layersOf, removeLayers } from "./layers.ts";
 import type { Plan } from "./plan.ts";
+import { forgetRoot } from "./roots.ts";
+import { StageBuilders } from "./stage-builders.ts";
 import { changeBuild, type BuildLog } from "./store.ts";
 
 const LOOK_MS = 500;
@@ -28,15 +31,36 @@ export interface BuildJob {
   readonly diskMb: number;
   readonly builderMemoryMb: number;
   readonly start: TemplateStart | null;
+  /** That it begins with, or copies from. */
+  readonly images?: BuildImages;
+  /** Its files are those of this sandbox; nothing is built. */
+  readonly sandboxId?: string;
 }
 
 /** From a recipe to a template that sandboxes can be made of. Everything that it leaves is found again by its key. */
 export async function runBuild(parts: SandboxParts, job: BuildJob, log: BuildLog, signal: AbortSignal): Promise<void> {
+  try {
+    await makeTemplate(parts, job, log, signal);
+  } catch (error) {
+    // What steps come to is found again by the next build of them; what was taken out of a sandbox, or sent, is not.
+    const isFoundAgain = job.sandboxId === undefined && job.parent.image === undefined;
+    if (!isFoundAgain) await forgetRoot(parts, job.plan.rootKey).catch(() => {});
+    throw error;
+  }
+}
+
+async function makeTemplate(parts: SandboxParts, job: BuildJob, log: BuildLog, signal: AbortSignal): Promise<void> {
   const { plan, row } = job;
   const there = await parts.host.root(plan.rootKey);
   if (there.state === "ready") {
     log.line("every step was done before");
     await changeBuild(parts.db, row.id, { cached_steps: plan.steps, step: plan.steps });
+  } else if (job.sandboxId !== undefined) {
+    log.line("taking the files out of the sandbox");
+    await exported(parts, job, job.sandboxId, signal);
+  } else if (plan.actions.length === 0 && job.parent.image !== undefined) {
+    log.line(`reading ${job.parent.name}`);
+    await importImage(parts.host, { ...job.parent, diskMb: job.diskMb }, plan.rootKey, signal);
   } else await buildRoot(parts, job, log, signal);
   const bytes = (await claimRoot(parts, job)).bytes;
   const prepared = await bake(parts, job, log, signal);
@@ -46,51 +70,13 @@ export async function runBuild(parts: SandboxParts, job: BuildJob, log: BuildLog
 }
 
 async function buildRoot(parts: SandboxParts, job: BuildJob, log: BuildLog, signal: AbortSignal): Promise<void> {
-  const { plan, row } = job;
-  const keys = plan.actions.map((action) => action.key);
-  const layer = await findLayer(parts.db, job.builderWorkspace, keys);
-  const done = layer === undefined ? 0 : keys.indexOf(layer.layer_key!) + 1;
-  for (const action of plan.actions.slice(0, done))
-    log.line(`step ${action.number}/${plan.steps}: ${action.text} (cached)`);
-  const cached = plan.actions[done - 1]?.number ?? 0;
-  await changeBuild(parts.db, row.id, { cached_steps: cached, step: cached });
-  const builder = await Builder.open({
-    parts,
-    workspace: job.builderWorkspace,
-    policies: job.policies,
-    buildId: row.id,
-    from: layer === undefined ? { template: job.parent.name } : { snapshotId: layer.id },
-    memoryMb: job.builderMemoryMb,
-    log,
-    signal,
-  });
+  const builders = new StageBuilders(parts, job, log, signal);
   try {
-    for (const action of plan.actions.slice(done)) {
-      log.line(`step ${action.number}/${plan.steps}: ${action.text}`);
-      await changeBuild(parts.db, row.id, { step: action.number });
-      await asStep(action, plan, () => builder.perform(action));
-      await builder.keep(action.key).catch((error: unknown) => {
-        // The pool is full, or the workspace has too many: the next build does this step again.
-        if (!(error instanceof Refusal)) throw error;
-        log.line(`its result is not kept: ${error.message}`);
-      });
-    }
+    const builder = await builders.open({ plan: job.plan, parent: job.parent });
     log.line("taking the files out of the builder");
     await exported(parts, job, builder.row.id, signal);
   } finally {
-    await builder
-      .close()
-      .catch((error: unknown) => parts.log.debug({ err: error, buildId: row.id }, "a builder is left to the sweep"));
-  }
-}
-
-/** Says which step it was. */
-async function asStep(action: { number: number; text: string }, plan: Plan, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    throw new Refusal(error.code, `step ${action.number}/${plan.steps} (${action.text}): ${error.message}`);
+    await builders.close();
   }
 }
 
@@ -151,6 +137,7 @@ async function publish(parts: SandboxParts, job: BuildJob, made: { bytes: number
       description: recipe.description,
       category: recipe.category,
       tools: recipe.tools,
+      ports: portsOf(job.parent),
     },
   });
   await changeBuild(parts.db, row.id, { bytes: made.bytes });
@@ -158,7 +145,8 @@ async function publish(parts: SandboxParts, job: BuildJob, made: { bytes: number
     await forgetRoot(parts, before.root_key);
 }
 
-/** Unless another template stands on it. */
-export async function forgetRoot(parts: Pick<SandboxParts, "db" | "host">, rootKey: string): Promise<void> {
-  if (!(await isRootUsed(parts.db, rootKey))) await parts.host.releaseRoot(rootKey);
+/** What is built on top of a template listens where that does. */
+function portsOf({ row, image }: ResolvedTemplate): string[] | undefined {
+  const ports = image?.settings.ports ?? row?.about.ports;
+  return ports === undefined || ports.length === 0 ? undefined : ports;
 }

@@ -128,13 +128,13 @@ export async function recentFailure(db: Database, name: string, minutes: number)
   return rows[0]?.status === "failed" ? rows[0] : undefined;
 }
 
-/** Builds whose control plane is gone have failed. Answers how many. */
-export async function failOrphans(db: Database, presence: Presence): Promise<number> {
+/** Builds whose control plane is gone have failed. Answers the keys of what they were making. */
+export async function failOrphans(db: Database, presence: Presence): Promise<string[]> {
   const ownerless = presence.mayJudge ? presence.ownerIsDead("owner") : ownerHasLeft("owner");
-  const { rows } = await sql`
+  const { rows } = await sql<{ recipe_key: string }>`
     update template_builds set status = 'failed', error = ${INTERRUPTED}, ended_at = clock_timestamp(), owner = null
-    where status in ('queued', 'building') and ${ownerless} returning id`.execute(db);
-  return rows.length;
+    where status in ('queued', 'building') and ${ownerless} returning recipe_key`.execute(db);
+  return rows.map((row) => row.recipe_key);
 }
 
 /** A build's log as it grows: whole lines, in order, bounded. */

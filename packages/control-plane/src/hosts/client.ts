@@ -3,6 +3,7 @@ import { z } from "zod";
 import { Refusal } from "@pandastack/platform";
 import {
   HostEvent,
+  HostImage,
   HostRoot,
   PreparedTemplate,
   HostInfo,
@@ -15,7 +16,9 @@ import {
   type ExportRootRequest,
   type HostCommand,
   type HostResults,
+  type ImportRootRequest,
   type PrepareTemplateRequest,
+  type ResolveImageRequest,
 } from "@pandastack/contracts/host";
 import { underSpan } from "../calls/under-span.ts";
 import { HostConnection } from "./connection.ts";
@@ -98,6 +101,30 @@ export class HostClient {
   /** Begins to take a sandbox's root file system out of it, or says how far that is. */
   exportRoot(request: ExportRootRequest): Promise<HostRoot> {
     return this.connection.json(HostRoot, { method: "POST", path: "/roots", json: request, repeatable: true });
+  }
+
+  /** Passes an image on as it comes: a root file system's archive, or a layout. */
+  uploadImage(kind: "rootfs" | "image", bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<HostImage> {
+    return this.connection.json(HostImage, { method: "POST", path: `/images?kind=${kind}`, bytes, signal });
+  }
+
+  /** Asks a registry, through the host. */
+  resolveImage(request: ResolveImageRequest): Promise<HostImage> {
+    return this.connection.json(HostImage, { method: "POST", path: "/images/resolve", json: request });
+  }
+
+  async releaseImage(id: string): Promise<void> {
+    await this.connection.json(z.object({}), {
+      method: "POST",
+      path: `/images/${id}/release`,
+      json: {},
+      repeatable: true,
+    });
+  }
+
+  /** Begins to make a root file system out of an image, or says how far that is. */
+  importRoot(request: ImportRootRequest): Promise<HostRoot> {
+    return this.connection.json(HostRoot, { method: "POST", path: "/roots/import", json: request, repeatable: true });
   }
 
   root(key: string): Promise<HostRoot> {

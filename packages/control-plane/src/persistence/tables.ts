@@ -132,6 +132,12 @@ export interface VolumesTable {
 }
 export type VolumeRow = Selectable<VolumesTable>;
 
+/** What people are told of a template. */
+export type TemplateAbout = Pick<TemplateRecipe, "label" | "description" | "category" | "tools"> & {
+  /** That the image it is made of says it listens on: `8080/tcp`. */
+  readonly ports?: string[] | undefined;
+};
+
 export interface TemplatesTable {
   name: string;
   workspace: string;
@@ -145,7 +151,7 @@ export interface TemplatesTable {
   bytes: number;
   env: Json<Record<string, string>>;
   start: ColumnType<TemplateStart | null, string | null, string | null>;
-  about: Json<Pick<TemplateRecipe, "label" | "description" | "category" | "tools">>;
+  about: Json<TemplateAbout>;
   created_at: Generated<Date>;
   updated_at: Generated<Date>;
 }

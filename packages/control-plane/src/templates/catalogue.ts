@@ -97,6 +97,7 @@ function ofRow(row: TemplateRow, info: HostInfo): Template {
   const isGlobal = row.workspace === EVERYONE;
   return {
     ...aboutOf({ category: isGlobal ? undefined : "custom", ...row.about }),
+    ...(row.about.ports === undefined ? {} : { ports: row.about.ports }),
     name: row.name,
     rootfs_path: pathOf(row.name),
     size_bytes: row.bytes,

@@ -1,5 +1,5 @@
 import { Refusal } from "@pandastack/platform";
-import type { HostInfo, HostTemplateSource } from "@pandastack/contracts/host";
+import type { HostInfo, HostTemplateSource, ImageSettings } from "@pandastack/contracts/host";
 import type { Principal } from "../calls/call.ts";
 import type { Database } from "../persistence/database.ts";
 import type { TemplateRow } from "../persistence/tables.ts";
@@ -18,6 +18,8 @@ export interface ResolvedTemplate {
   readonly diskMb: number;
   readonly env: Readonly<Record<string, string>>;
   readonly row: TemplateRow | undefined;
+  /** It is none: an image that a build begins with. */
+  readonly image?: { readonly id: string; readonly settings: ImageSettings; readonly needsShell: boolean };
 }
 
 /** In the catalogue, and nobody has asked for it here before: who catches this builds it. */

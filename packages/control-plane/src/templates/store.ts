@@ -1,7 +1,6 @@
 import type { TemplateStart } from "@pandastack/contracts/host";
-import type { TemplateRecipe } from "@pandastack/contracts";
 import type { Database } from "../persistence/database.ts";
-import type { TemplateRow } from "../persistence/tables.ts";
+import type { TemplateAbout, TemplateRow } from "../persistence/tables.ts";
 
 /** Of templates that are everyone's. */
 export const EVERYONE = "";
@@ -40,7 +39,7 @@ export interface NewTemplate {
   readonly bytes: number;
   readonly env: Record<string, string>;
   readonly start: TemplateStart | null;
-  readonly about: Pick<TemplateRecipe, "label" | "description" | "category" | "tools">;
+  readonly about: TemplateAbout;
 }
 
 /** In the place of one that has this name. */

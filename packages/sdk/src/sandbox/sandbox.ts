@@ -6,6 +6,8 @@ import type { ClientOptions } from "../config.ts";
 import { Files } from "../files/files.ts";
 import { Git } from "../git/git.ts";
 import { Search } from "../search/search.ts";
+import { type BakeOptions, bakeInto } from "../templates/bake.ts";
+import type { TemplateBuild } from "../templates/build.ts";
 import { type CallOptions, Http } from "../transport/http.ts";
 import { Listing } from "../transport/listing.ts";
 import type { Stream } from "../transport/stream.ts";
@@ -188,6 +190,15 @@ export class Sandbox {
     const { cleanupSiblings, treeId, ...call } = options;
     const json = { cleanup_siblings: cleanupSiblings ?? false, tree_id: treeId };
     return this.#http.json("POST", `${this.#path}/promote`, { ...call, ...REPEATABLE, json });
+  }
+
+  /**
+   * A template with this sandbox's files as they are now; its processes are not in it, `start` says what runs there. Resolves
+   * when sandboxes can be made of it, or with `wait: false` at once.
+   * @example await sandbox.bakeImage("my-app", { start: "python3 /srv/app.py", ready: "curl -fs http://127.0.0.1:8000/" });
+   */
+  async bakeImage(name: string, options: BakeOptions = {}): Promise<TemplateBuild> {
+    return bakeInto(this.#http, `${this.#path}/bake-image`, name, options);
   }
 
   /**

@@ -1,7 +1,17 @@
 /** A step, as the server takes it. */
 export type RecipeStep =
   | { run: string; timeout_seconds?: number | undefined }
-  | { copy: { from: string[]; to: string; owner?: string | undefined; mode?: string | undefined } }
+  | {
+      copy: {
+        from: string[];
+        to: string;
+        /** A stage of the recipe, a template or an image; absent: the build's context. */
+        source?: string | undefined;
+        unpack?: boolean | undefined;
+        owner?: string | undefined;
+        mode?: string | undefined;
+      };
+    }
   | { env: Record<string, string> }
   | { workdir: string }
   | { user: string };
@@ -9,6 +19,8 @@ export type RecipeStep =
 /** What a template is made of: plain data, sent as JSON. */
 export interface Recipe {
   from: string;
+  /** Built for the files that steps copy out of them. */
+  stages?: { name: string; from: string; steps: RecipeStep[] }[];
   steps: RecipeStep[];
   start?: string;
   ready?: string;
@@ -31,7 +43,7 @@ export class Template {
     this.recipe = recipe;
   }
 
-  /** On top of another template. */
+  /** On top of another template, or of an image: `registry.example.com/name:tag`. */
   static from(template: string): Template {
     return new Template({ from: template, steps: [] });
   }
@@ -48,6 +60,21 @@ export class Template {
   /** Files and folders of the context, which is the working folder unless the build says another. */
   copy(from: string | readonly string[], to: string, options: { owner?: string; mode?: string } = {}): Template {
     return this.#with({ copy: { from: typeof from === "string" ? [from] : [...from], to, ...options } });
+  }
+  /**
+   * Files of another template, of an image, or of one in the making, which is built beside this one and not kept.
+   * @example Template.from("base").copyFrom(Template.from("my-compiler").run("make"), "/out/app", "/usr/local/bin/")
+   */
+  copyFrom(
+    source: string | Template,
+    from: string | readonly string[],
+    to: string,
+    options: { owner?: string; mode?: string } = {},
+  ): Template {
+    const copy = { from: typeof from === "string" ? [from] : [...from], to, ...options };
+    if (typeof source === "string") return this.#with({ copy: { ...copy, source } });
+    const { stages, name } = withStage(this.recipe.stages ?? [], source.recipe);
+    return new Template({ ...this.recipe, stages }).#with({ copy: { ...copy, source: name } });
   }
   /** For the steps that follow, and every process of the sandboxes. */
   env(variables: Record<string, string>): Template {
@@ -81,4 +108,28 @@ export class Template {
       ...(diskMb === undefined ? {} : { disk_mb: diskMb }),
     });
   }
+}
+
+type Stages = NonNullable<Recipe["stages"]>;
+
+/** The stages that a recipe comes to, its own first; the same one is built once. */
+function withStage(before: Stages, { from, steps, stages = [] }: Recipe): { stages: Stages; name: string } {
+  let all = before;
+  const names = new Map<string, string>();
+  const renamed = (given: RecipeStep[]): RecipeStep[] =>
+    given.map((step) => {
+      const name = "copy" in step ? names.get(step.copy.source ?? "") : undefined;
+      return "copy" in step && name !== undefined ? { copy: { ...step.copy, source: name } } : step;
+    });
+  const add = (stage: Omit<Stages[number], "name">): string => {
+    const text = JSON.stringify([stage.from, stage.steps]);
+    const same = all.find((one) => JSON.stringify([one.from, one.steps]) === text);
+    if (same !== undefined) return same.name;
+    const name = `stage-${all.length + 1}`;
+    all = [...all, { name, ...stage }];
+    return name;
+  };
+  for (const stage of stages) names.set(stage.name, add({ from: stage.from, steps: renamed(stage.steps) }));
+  const name = add({ from, steps: renamed(steps) });
+  return { stages: all, name };
 }

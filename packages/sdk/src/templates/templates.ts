@@ -1,4 +1,5 @@
 import { collectContext, type ContextFile } from "#context";
+import { layoutFile, localFile } from "#layout";
 import { type CallOptions, type Http } from "../transport/http.ts";
 import { Listing } from "../transport/listing.ts";
 import type { TemplateBuildInfo, TemplateInfo } from "../types.ts";
@@ -17,6 +18,10 @@ export interface BuildOptions extends CallOptions, TemplateWaitOptions {
   cpu?: number | undefined;
   memoryMb?: number | undefined;
   diskMb?: number | undefined;
+  /** For `registry`, or that of the image that it begins with: used for this one build and kept nowhere. */
+  credentials?:
+    | { readonly username: string; readonly password: string; readonly registry?: string | undefined }
+    | undefined;
 }
 
 /** What sandboxes can be made from. */
@@ -40,7 +45,9 @@ export class Templates {
 
   /** Begins to build; an identical earlier build is answered as it is. */
   async build(name: string, template: Template, options: BuildOptions = {}): Promise<TemplateBuild> {
-    const copies = template.recipe.steps.some((step) => "copy" in step);
+    const { steps, stages = [] } = template.recipe;
+    const all = [...steps, ...stages.flatMap((stage) => stage.steps)];
+    const copies = all.some((step) => "copy" in step && step.copy.source === undefined);
     const files = copies ? filesOf(options) : new Map<string, ContextFile>();
     return this.#build({ name, recipe: JSON.stringify(template.recipe) }, files, options);
   }
@@ -50,10 +57,26 @@ export class Templates {
     dockerfile: string,
     options: BuildOptions & { buildArgs?: Record<string, string> | undefined } = {},
   ): Promise<TemplateBuild> {
-    const copies = /^\s*(copy|add)\s/im.test(dockerfile);
+    const copies = /^\s*(copy|add)\s+(?!(--\S+\s+)*--from=)/im.test(dockerfile);
     const files = copies ? filesOf(options) : new Map<string, ContextFile>();
     const args = options.buildArgs === undefined ? undefined : JSON.stringify(options.buildArgs);
     return this.#build({ name, dockerfile, build_args: args }, files, options);
+  }
+  /**
+   * Of an image: of a registry (`registry.example.com/name:tag`), or, as `{ path }`, of a file or folder here: an OCI layout, or
+   * what `docker save` wrote.
+   */
+  async buildImage(
+    name: string,
+    image: string | { readonly path: string },
+    options: BuildOptions = {},
+  ): Promise<TemplateBuild> {
+    if (typeof image === "string") return this.#build({ name, image_ref: image }, new Map(), options);
+    return this.#build({ name }, new Map(), options, { image: await layoutFile(image.path) });
+  }
+  /** Of a root file system: a tar archive, plain or compressed with gzip or zstd. */
+  async buildRootfs(name: string, path: string, options: BuildOptions = {}): Promise<TemplateBuild> {
+    return this.#build({ name }, new Map(), options, { rootfs: await localFile(path) });
   }
   /** One of the catalogue. */
   async buildCatalogue(name: string, options: CallOptions & TemplateWaitOptions = {}): Promise<TemplateBuild> {
@@ -79,10 +102,14 @@ export class Templates {
     fields: Record<string, string | undefined>,
     files: ReadonlyMap<string, ContextFile>,
     options: BuildOptions,
+    upload: Readonly<Record<string, File>> = {},
   ): Promise<TemplateBuild> {
     const number = (value: number | undefined) => (value === undefined ? undefined : String(value));
     const sizes = { cpu: number(options.cpu), memory_mb: number(options.memoryMb), size_mb: number(options.diskMb) };
-    const form = buildForm({ ...fields, ...sizes, replace: options.replace ? "true" : undefined }, files);
+    const { username, password, registry: host } = options.credentials ?? {};
+    const registry = { registry_username: username, registry_password: password, registry: host };
+    const form = buildForm({ ...fields, ...sizes, ...registry, replace: options.replace ? "true" : undefined }, files);
+    for (const [field, file] of Object.entries(upload)) form.set(field, file, file.name);
     const { signal } = options;
     const info = await whenTemplateIsReady(this.#http, options, (timeoutMs) =>
       this.#http.json<TemplateBuildInfo>("POST", "/templates/build", { body: form, signal, timeoutMs }),

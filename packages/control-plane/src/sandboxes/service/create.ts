@@ -6,7 +6,7 @@ import { deriveSandboxId, deriveUuid } from "../../calls/ids.ts";
 import type { SandboxRow, SnapshotRow } from "../../persistence/tables.ts";
 import { findSnapshot } from "../../snapshots/store.ts";
 import { DEFAULT_TEMPLATE } from "../../templates/catalogue.ts";
-import { resolveTemplate } from "../../templates/resolve.ts";
+import { resolveTemplate, type ResolvedTemplate } from "../../templates/resolve.ts";
 import { resolveVolumes } from "../../volumes/service.ts";
 import type { RuntimeChoice, SandboxParts } from "../parts.ts";
 import { chooseRuntime, keptMetadata, newLifecycle } from "../rules.ts";
@@ -23,6 +23,8 @@ export interface CreateOptions {
   readonly policies: Pick<Principal, "network" | "isolation">;
   /** Of the machine, where it is not to be the template's: in builds. */
   readonly size?: { readonly cpus?: number; readonly memoryMb: number };
+  /** What it is made from, where nobody can say that by a name: in builds. */
+  readonly template?: ResolvedTemplate;
   /** Fires when the caller has gone away. */
   readonly signal: AbortSignal;
 }
@@ -119,12 +121,13 @@ async function findGivenSnapshot(
 
 async function findSource(
   parts: SandboxParts,
-  { workspace, request, size }: CreateOptions,
+  { workspace, request, size, template: given }: CreateOptions,
   snapshot: SnapshotRow | undefined,
   runtime: RuntimeChoice,
 ): Promise<Source> {
   if (snapshot !== undefined) return fromSnapshotSource(snapshot, await parts.watch.known());
-  const template = await resolveTemplate(parts.db, parts.watch, workspace, request.template ?? DEFAULT_TEMPLATE);
+  const name = request.template ?? DEFAULT_TEMPLATE;
+  const template = given ?? (await resolveTemplate(parts.db, parts.watch, workspace, name));
   return {
     from: { ...template.source, ...size },
     env: template.env,

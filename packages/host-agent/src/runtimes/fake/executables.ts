@@ -1,4 +1,5 @@
 import { exit } from "./kernel/calls.ts";
+import { archivePrograms } from "./programs/archives.ts";
 import { filterPrograms } from "./programs/filters.ts";
 import { interpreterPrograms } from "./programs/interpreters.ts";
 import { processPrograms } from "./programs/processes.ts";
@@ -18,6 +19,7 @@ const simple = Object.entries(simplePrograms).map(([name, run]): [string, Progra
 export const programs: Record<string, Program> = {
   ...Object.fromEntries(simple),
   ...streamPrograms,
+  ...archivePrograms,
   ...filterPrograms,
   ...processPrograms,
   ...searchPrograms,

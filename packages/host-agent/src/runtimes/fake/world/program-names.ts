@@ -57,6 +57,7 @@ export const programNames = [
   "sudo",
   "sync",
   "tail",
+  "tar",
   "tee",
   "test",
   "ticker",
