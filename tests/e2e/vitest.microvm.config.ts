@@ -9,7 +9,7 @@ const config = mergeConfig(e2e, {
   test: { name: "e2e-microvm", env: { PANDASTACK_RUNTIME: "microvm" } },
 });
 config.test.include = [
-  "tests/e2e/{contract,crash,lifecycle,published-library,sdk,volumes}.test.ts",
+  "tests/e2e/{contract,crash,lifecycle,own-root,published-library,sdk,volumes}.test.ts",
   "tests/security/{jail,limits,network,network-policy,privileges}.test.ts",
 ];
 export default config;

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { TestProject } from "vitest/node";
 import { Collector } from "../../../packages/control-plane/tests/support/collector.ts";
+import { freePort } from "../../../packages/platform/tests/support/free-port.ts";
 import { leftoversOf } from "./leftovers.ts";
 import { removeData, startServer } from "./start-server.ts";
 
@@ -13,6 +14,8 @@ declare module "vitest" {
       isFake: boolean;
       dataDir: string | null;
       registry: string | null;
+      /** Where tests may serve images from: host and port; null where the server is not ours. */
+      imageRegistry: string | null;
       /** Tells the spans that the server has sent. */
       collector: string | null;
     };
@@ -31,14 +34,17 @@ export default async function setup(project: TestProject): Promise<() => Promise
       isFake: isFake(),
       dataDir: process.env["PANDASTACK_E2E_DATA_DIR"] ?? null,
       registry,
+      imageRegistry: null,
       collector: null,
     });
     return async () => undefined;
   }
   const collector = await new Collector().start();
   const runtime = project.config.env?.["PANDASTACK_RUNTIME"];
+  const imageRegistry = `127.0.0.1:${await freePort()}`;
   const server = await startServer({
     env: {
+      PANDASTACK_PRIVATE_REGISTRIES: `http://${imageRegistry}`,
       ...(runtime && { PANDASTACK_RUNTIME: runtime }),
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
       OTEL_BSP_SCHEDULE_DELAY: "100",
@@ -50,6 +56,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     isFake: isFake(),
     dataDir: server.dataDir,
     registry,
+    imageRegistry,
     collector: collector.url,
   });
   return async () => {
