@@ -6,10 +6,11 @@ import { Refusal, newHexId } from "@pandastack/platform";
 import { badImage } from "./failures.ts";
 import { flattenApart } from "./flatten-apart.ts";
 import type { ImageConfig, ImageManifest } from "./manifest.ts";
+import { operatorCredentials } from "./registry/auth-file.ts";
 import type { PrivateRegistries } from "./registry/guard.ts";
 import { RegistryImage } from "./registry/client.ts";
 import { parseReference } from "./registry/reference.ts";
-import { requireSpace, storeLayout, storeStream } from "./upload.ts";
+import { RESERVE_BYTES, requireSpace, storeLayout, storeStream, type Place } from "./upload.ts";
 
 /** How long an image waits for the build that it came for. */
 const KEPT_MS = 2 * 3_600_000;
@@ -37,6 +38,9 @@ export interface ImageStoreOptions {
   /** Of one image: its layers, and what is in them. */
   readonly limitBytes: number;
   readonly registries: PrivateRegistries;
+  /** The operator's own credentials, for whom no others were given. */
+  readonly authFile?: string | undefined;
+  readonly reserveBytes?: number | undefined;
 }
 
 /** Images on their way to be root file systems. */
@@ -52,19 +56,16 @@ export class ImageStore {
   async upload(kind: "rootfs" | "image", body: Readable): Promise<HostImage> {
     const folder = this.#newFolder();
     try {
-      const { limitBytes } = this.#options;
+      const place = this.#place(folder);
       if (kind === "rootfs") {
-        const { path, digest } = await storeStream(body as AsyncIterable<Buffer>, join(folder, "rootfs"), {
-          folder,
-          limitBytes,
-        });
+        const { path, digest } = await storeStream(body as AsyncIterable<Buffer>, join(folder, "rootfs"), place);
         return {
           id: this.#hold({ isImage: false, folder, layers: async () => [{ path }] }),
           digest,
           settings: NO_SETTINGS,
         };
       }
-      const image = await storeLayout(body, { folder, limitBytes });
+      const image = await storeLayout(body, place);
       const id = this.#hold({ isImage: true, folder, layers: async () => image.layers });
       return { id, digest: image.digest, settings: settingsOf(image.config) };
     } catch (error) {
@@ -75,7 +76,9 @@ export class ImageStore {
 
   /** Asks a registry what an image is; its layers are fetched when a root is made of it. */
   async resolve({ reference, credentials }: ResolveImageRequest): Promise<HostImage> {
-    const image = new RegistryImage(parseReference(reference), this.#options.registries, credentials);
+    const { registries, authFile } = this.#options;
+    const where = parseReference(reference);
+    const image = new RegistryImage(where, registries, credentials ?? operatorCredentials(authFile, where.registry));
     const manifest = await asFailure(image.manifest(AbortSignal.timeout(RESOLVE_TIMEOUT_MS)));
     const folder = this.#newFolder();
     const layers = () => asFailure(this.#download(image, manifest, folder));
@@ -90,10 +93,16 @@ export class ImageStore {
     if (sum > limitBytes) throw badImage(`its layers are more than ${limitBytes / 1024 ** 3} GiB`);
     const layers: Layer[] = [];
     for (const [number, { digest, size, diffId }] of manifest.layers.entries()) {
-      await requireSpace(folder);
+      await requireSpace(this.#place(folder));
       const body = await image.blob(digest, signal);
       const path = join(folder, `layer-${number}`);
-      const stored = await storeStream(body as AsyncIterable<Buffer>, path, { folder, limitBytes: size });
+      const stored = await storeStream(body as AsyncIterable<Buffer>, path, {
+        ...this.#place(folder),
+        limitBytes: size,
+      }).catch((error: unknown) => {
+        if (!(error instanceof Refusal) || error.code !== "validation.body_too_large") throw error;
+        throw badImage(`layer ${number + 1} is larger than the ${size} bytes that the manifest says`);
+      });
       if (stored.digest !== digest)
         throw badImage(`layer ${number + 1} is not what it says: its digest is ${stored.digest}, not ${digest}`);
       layers.push({ path, diffId });
@@ -124,6 +133,11 @@ export class ImageStore {
 
   close(): void {
     for (const id of this.#held.keys()) this.release(id);
+  }
+
+  #place(folder: string): Place {
+    const { limitBytes, reserveBytes = RESERVE_BYTES } = this.#options;
+    return { folder, limitBytes, reserveBytes };
   }
 
   #newFolder(): string {

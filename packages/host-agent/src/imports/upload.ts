@@ -12,32 +12,39 @@ import { ByteSource, readTar } from "./tar/index.ts";
 
 /** Files of a layout: an image of 256 layers has a few more. */
 const FILES_LIMIT = 2_000;
-/** What the disk must have left, and how often that is looked at. */
-const RESERVE_BYTES = 1024 ** 3;
+/** What the disk must have left: others write there, too. */
+export const RESERVE_BYTES = 1024 ** 3;
+/** How often that is looked at. */
 const LOOK_BYTES = 64 * 1024 ** 2;
 const MAGIC_BYTES = 6;
+
+/** Where something is written, and how much of it. */
+export interface Place {
+  readonly folder: string;
+  readonly limitBytes: number;
+  readonly reserveBytes: number;
+}
 
 /** Counts and hashes what goes through, and stops it where the disk or the limit ends. */
 class Meter extends Transform {
   bytes = 0;
   readonly #hash = createHash("sha256");
-  readonly #folder: string;
-  readonly #limitBytes: number;
+  readonly #place: Place;
   #lookAt = 0;
 
-  constructor(folder: string, limitBytes: number) {
+  constructor(place: Place) {
     super();
-    this.#folder = folder;
-    this.#limitBytes = limitBytes;
+    this.#place = place;
   }
 
   override _transform(chunk: Buffer, _encoding: string, done: (error?: Error | null, data?: Buffer) => void): void {
     this.bytes += chunk.length;
     this.#hash.update(chunk);
-    if (this.bytes > this.#limitBytes) return done(tooLarge(this.#limitBytes));
+    const { limitBytes } = this.#place;
+    if (this.bytes > limitBytes) return done(tooLarge(limitBytes));
     if (this.bytes < this.#lookAt) return done(null, chunk);
     this.#lookAt = this.bytes + LOOK_BYTES;
-    requireSpace(this.#folder).then(
+    requireSpace(this.#place).then(
       () => done(null, chunk),
       (error: Error) => done(error),
     );
@@ -51,19 +58,18 @@ class Meter extends Transform {
 const tooLarge = (limitBytes: number): Refusal =>
   new Refusal("validation.body_too_large", `the upload is larger than ${limitBytes / 1024 ** 3} GiB`);
 
-export async function requireSpace(folder: string): Promise<void> {
+export async function requireSpace({ folder, reserveBytes }: Omit<Place, "limitBytes">): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize < RESERVE_BYTES)
-    throw new Refusal("capacity.insufficient_storage", "the host's disk has less than 1 GiB left");
+  if (bavail * bsize < reserveBytes)
+    throw new Refusal(
+      "capacity.insufficient_storage",
+      `the host's disk has less than ${reserveBytes / 1024 ** 3} GiB left`,
+    );
 }
 
 /** A stream into one file of `folder`; nothing of it is held. */
-export async function storeStream(
-  body: AsyncIterable<Buffer>,
-  path: string,
-  options: { folder: string; limitBytes: number },
-): Promise<StoredFile> {
-  const meter = new Meter(options.folder, options.limitBytes);
+export async function storeStream(body: AsyncIterable<Buffer>, path: string, place: Place): Promise<StoredFile> {
+  const meter = new Meter(place);
   await pipeline(body, meter, createWriteStream(path, { mode: 0o600 }));
   return { path, size: meter.bytes, digest: meter.digest };
 }
@@ -72,13 +78,10 @@ export async function storeStream(
  * An image that somebody sends as a tar archive: a layout's files become files of `folder` as they come, under numbers for names,
  * so that no name in the archive is ever a path here.
  */
-export async function storeLayout(
-  body: Readable,
-  options: { folder: string; limitBytes: number },
-): Promise<LocalImage> {
+export async function storeLayout(body: Readable, place: Place): Promise<LocalImage> {
   const files = new Map<string, StoredFile>();
   const links = new Map<string, string>();
-  let left = options.limitBytes;
+  let left = place.limitBytes;
   for await (const entry of readTar(await decompressed(body))) {
     const name = posix.normalize(entry.path);
     if (entry.kind === "symlink") links.set(name, posix.join(posix.dirname(name), entry.target));
@@ -87,9 +90,9 @@ export async function storeLayout(
       throw badImage(`there are more than ${FILES_LIMIT} files in it; is it a layout?`);
     if (entry.kind !== "file") continue;
     if (entry.size > left)
-      throw badImage(`its files are more than ${options.limitBytes / 1024 ** 3} GiB (at ${shown(name)})`);
-    const path = join(options.folder, String(files.size));
-    files.set(name, await storeStream(entry.body, path, { folder: options.folder, limitBytes: left }));
+      throw badImage(`its files are more than ${place.limitBytes / 1024 ** 3} GiB (at ${shown(name)})`);
+    const path = join(place.folder, String(files.size));
+    files.set(name, await storeStream(entry.body, path, { ...place, limitBytes: left }));
     left -= entry.size;
   }
   for (const [name, target] of links) {

@@ -19,6 +19,7 @@ export class ImportedRoots {
       folder: join(layout.cacheDir, "roots"),
       limitBytes: ARCHIVE_LIMIT_BYTES,
       registries: readPrivateRegistries(process.env["PANDASTACK_PRIVATE_REGISTRIES"]),
+      authFile: process.env["PANDASTACK_REGISTRY_AUTH"],
     });
   }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -18,8 +18,8 @@ let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "images-"))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const store = (registries = "", limitBytes = 10 * 1024 ** 3): ImageStore => {
-  const images = new ImageStore({ folder, limitBytes, registries: readPrivateRegistries(registries) });
+const store = (registries = "", limitBytes = 10 * 1024 ** 3, reserveBytes = 0): ImageStore => {
+  const images = new ImageStore({ folder, limitBytes, reserveBytes, registries: readPrivateRegistries(registries) });
   onTestFinished(() => images.close());
   return images;
 };
@@ -111,6 +111,14 @@ describe("an upload", () => {
     });
   });
 
+  test("one for which the disk has no room is refused", async () => {
+    const full = store("", 2 ** 30, 2 ** 60);
+    const refused = { code: "capacity.insufficient_storage" };
+    await expect(full.upload("rootfs", stream(tarOf([SHELL])))).rejects.toMatchObject(refused);
+    await expect(full.upload("image", stream(layoutTar(image)))).rejects.toMatchObject(refused);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   test("one that is too large, or whose sender goes away, leaves nothing", async () => {
     const big = tarOf([{ path: "big", text: "x".repeat(50_000) }]);
     await expect(store("", 40_000).upload("rootfs", stream(big))).rejects.toMatchObject({
@@ -162,6 +170,29 @@ describe("a registry", () => {
       /does not let "me" have/,
     );
     expect(await images.resolve({ reference, credentials: only })).toMatchObject({ digest: image.manifest.digest });
+  });
+
+  test("or the operator's, of a file as docker login writes it, which a caller's own go before", async () => {
+    const only = { username: "me", password: "se:cret" };
+    const registry = await serve({ only });
+    const [reference, authFile] = [`${registry.host}/team/app:v1`, join(folder, "auth.json")];
+    const auth = Buffer.from("me:se:cret").toString("base64");
+    const open = () => {
+      const registries = readPrivateRegistries(registry.origin);
+      const images = new ImageStore({ folder: join(folder, "of"), limitBytes: 2 ** 30, registries, authFile });
+      onTestFinished(() => images.close());
+      return images;
+    };
+    writeFileSync(authFile, JSON.stringify({ auths: { [registry.host]: { auth }, "other.example.com": {} } }));
+    expect(await open().resolve({ reference })).toMatchObject({ digest: image.manifest.digest });
+    const credentials = { username: "you", password: "x" };
+    await expect(open().resolve({ reference, credentials })).rejects.toThrow(/does not let "you" have/);
+    writeFileSync(authFile, JSON.stringify({ auths: { "other.example.com": { auth } } }));
+    await expect(open().resolve({ reference })).rejects.toThrow(/wants to know who asks/);
+    writeFileSync(authFile, "{}");
+    await expect(open().resolve({ reference })).rejects.toThrow(
+      /PANDASTACK_REGISTRY_AUTH: .*auth\.json: it has another shape/,
+    );
   });
 
   test("what it does not have, and what is not what it says", async () => {
