@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished } from "vitest";
-import { PandaStack } from "@pandastack/sdk";
+import { PandaStack, Template } from "@pandastack/sdk";
 import { panda, server } from "./support/api.ts";
 import { leftoversOf } from "./support/leftovers.ts";
 import { itWhen } from "./support/not-run.ts";
@@ -13,7 +13,7 @@ const asRoot = itWhen(process.getuid?.() === 0 && server.dataDir !== null, "need
 
 describe("backup and restore", () => {
   asRoot(
-    "of a server that runs: another folder has its sandboxes, snapshots and volumes",
+    "of a server that runs: another folder has its sandboxes, snapshots, volumes and templates",
     async () => {
       const folder = mkdtempSync(join(tmpdir(), "pandastack-backup-"));
       const undo: (() => Promise<unknown>)[] = [];
@@ -26,6 +26,9 @@ describe("backup and restore", () => {
       const name = `kept-${Date.now()}`;
       const volume = await panda.volumes.create(name, { sizeMb: 16 });
       undo.push(() => volume.delete());
+      const template = Template.from("base").run("echo in the template > /srv/kept");
+      await (await panda.templates.build(name, template)).done();
+      undo.push(() => panda.templates.delete(name));
       const sleeper = await panda.sandboxes.create({ volumes: [{ name }] });
       const lasting = await panda.sandboxes.create({ persistent: true });
       const passing = await panda.sandboxes.create();
@@ -76,11 +79,13 @@ describe("backup and restore", () => {
       expect((await passing.commands.run("echo here still")).stdout).toBe("here still\n");
       const copy = await other.sandboxes.create({ fromSnapshot: snapshot.id });
       expect((await copy.commands.run("echo from the snapshot")).stdout).toBe("from the snapshot\n");
-      for (const sandbox of [copy, woken]) await sandbox.kill();
+      const built = await other.sandboxes.create({ template: name });
+      expect((await built.commands.run("cat /srv/kept")).stdout).toBe("in the template\n");
+      for (const sandbox of [built, copy, woken]) await sandbox.kill();
       await second.stop();
       expect(leftoversOf(dataDir)).toEqual([]);
       expect(existsSync(join(backup, "backup.json"))).toBe(true);
     },
-    240_000,
+    400_000,
   );
 });

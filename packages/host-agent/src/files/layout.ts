@@ -14,6 +14,8 @@ export function hostLayout(options: { dataDir: string; runDir: string; cacheDir:
 
 /** Builds in the cache that this server's images need: read by whoever clears the cache. */
 export const neededBuildsFile = (layout: Pick<HostLayout, "dataDir">): string => join(layout.dataDir, "builds.json");
+/** One empty file for each root file system in the cache that this server uses, by its key. */
+export const rootMarksDir = (layout: Pick<HostLayout, "dataDir">): string => join(layout.dataDir, "roots");
 /** A machine's folder on the pool: what its jail sees as /vm. Root owns it; the machine's user may write only in `out/` and to `disk`. */
 export const machineDir = (layout: HostLayout, machineId: string): string =>
   join(layout.poolDir, "machines", machineId);

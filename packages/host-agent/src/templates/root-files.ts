@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import type { HostLayout } from "../files/layout.ts";
+import { type HostLayout, rootMarksDir } from "../files/layout.ts";
 
 /**
  * Root file systems that were made here, out of sandboxes. The master is a compressed archive (of runtimes that make up their
@@ -20,7 +20,6 @@ export const OWN_DISK = "root.disk";
 
 export const rootDir = (layout: Pick<HostLayout, "cacheDir">, key: string): string =>
   join(layout.cacheDir, "roots", key);
-const markDir = (layout: Pick<HostLayout, "dataDir">): string => join(layout.dataDir, "roots");
 
 /** Undefined when there is no whole one. */
 export function readRoot(layout: Pick<HostLayout, "cacheDir">, key: string): RootDescription | undefined {
@@ -30,16 +29,16 @@ export function readRoot(layout: Pick<HostLayout, "cacheDir">, key: string): Roo
 
 /** From here on this server is known to use it. */
 export function markRoot(layout: Pick<HostLayout, "dataDir">, key: string): void {
-  mkdirSync(markDir(layout), { recursive: true, mode: 0o700 });
-  writeFileSync(join(markDir(layout), key), "", { mode: 0o600 });
+  mkdirSync(rootMarksDir(layout), { recursive: true, mode: 0o700 });
+  writeFileSync(join(rootMarksDir(layout), key), "", { mode: 0o600 });
 }
 
 export function unmarkRoot(layout: Pick<HostLayout, "dataDir">, key: string): void {
-  rmSync(join(markDir(layout), key), { force: true });
+  rmSync(join(rootMarksDir(layout), key), { force: true });
 }
 
 /** Paths in the cache of the roots that this server uses. */
 export function rootsInUse(layout: Pick<HostLayout, "dataDir" | "cacheDir">): string[] {
-  const folder = markDir(layout);
+  const folder = rootMarksDir(layout);
   return existsSync(folder) ? readdirSync(folder).map((key) => rootDir(layout, key)) : [];
 }

@@ -5,7 +5,7 @@ import { run } from "../../../../host-agent/src/processes/run.ts";
 import { isRunning, readRecord } from "../../supervisor/process-record.ts";
 import { type FileLock, tryLock } from "../../tools/file-lock.ts";
 import type { Place } from "../place.ts";
-import { buildsOf, copyBuilds } from "./builds.ts";
+import { buildsOf, copyBuilds, rootsOf } from "./builds.ts";
 import { type BackupManifest, manifestFile } from "./contents.ts";
 import { copyRunningCluster, copyStoppedCluster } from "./database.ts";
 import { copyItems } from "./items.ts";
@@ -42,7 +42,8 @@ export async function backUp({ place, folder, withBuilds }: BackupOptions): Prom
     const items = await copyItems({ dataDir, journal, to: pool });
     if (place.databaseUrl === undefined) await copyDatabase(place, join(unfinished, "pg"));
     writeJournal(journal, join(unfinished, "journal.sqlite"), items);
-    const builds = withBuilds ? buildsOf(cacheDir, dataDir) : [];
+    const roots = rootsOf(cacheDir, dataDir);
+    const builds = withBuilds ? [...new Set([...roots, ...buildsOf(cacheDir, dataDir)])].toSorted() : [];
     await copyBuilds(cacheDir, join(unfinished, "builds"), builds);
     const count = (table: string): number => items.filter((item) => item.table === table).length;
     const manifest: BackupManifest = {
@@ -51,6 +52,7 @@ export async function backUp({ place, folder, withBuilds }: BackupOptions): Prom
       dataDir,
       hasDatabase: place.databaseUrl === undefined,
       builds,
+      roots,
       sandboxes: count("sandboxes"),
       snapshots: count("snapshots"),
       volumes: count("volumes"),

@@ -1,6 +1,6 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync } from "node:fs";
-import { join } from "node:path";
-import { neededBuildsFile } from "../../../../host-agent/src/files/layout.ts";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { neededBuildsFile, rootMarksDir } from "../../../../host-agent/src/files/layout.ts";
 import { entriesNamedIn, readUsers } from "../../cache/users.ts";
 import { copyTree } from "./copy.ts";
 
@@ -21,6 +21,22 @@ export function buildsOf(cacheDir: string, dataDir: string): string[] {
     .toSorted();
 }
 
+/** `roots/<key>` of what the data folder's own templates are made of: unlike other builds nothing brings it again. */
+export function rootsOf(cacheDir: string, dataDir: string): string[] {
+  const marks = rootMarksDir({ dataDir });
+  return (existsSync(marks) ? readdirSync(marks) : [])
+    .map((key) => `roots/${key}`)
+    .filter((entry) => existsSync(join(cacheDir, entry)))
+    .toSorted();
+}
+
+/** A data folder says again that it uses them. */
+export function markRoots(dataDir: string, roots: readonly string[]): void {
+  const marks = rootMarksDir({ dataDir });
+  mkdirSync(marks, { recursive: true, mode: 0o700 });
+  for (const entry of roots) writeFileSync(join(marks, basename(entry)), "", { mode: 0o600 });
+}
+
 /** Also between a cache and a backup's folder of builds, in either direction. What is there stays. */
 export async function copyBuilds(from: string, to: string, entries: readonly string[]): Promise<void> {
   for (const entry of entries) {
@@ -37,7 +53,9 @@ export async function copyBuilds(from: string, to: string, entries: readonly str
 function copyRecipes(from: string, to: string, entries: readonly string[]): void {
   const folder = join(from, "recipes");
   mkdirSync(join(to, "recipes"), { recursive: true, mode: 0o755 });
-  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+  // A package's scope (`@scope/name`) is a folder in between.
+  const found = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [];
+  for (const name of found.filter((one) => one.endsWith(".json"))) {
     const { key } = JSON.parse(readFileSync(join(folder, name), "utf8")) as { key?: string };
     const isOne = entries.some((entry) => {
       const [kind, itsKey] = entry.split("/");

@@ -16,6 +16,8 @@ export interface BackupManifest {
   readonly dataDir: string;
   readonly hasDatabase: boolean;
   readonly builds: readonly string[];
+  /** What the templates that were built here are made of, `roots/<key>` each; absent in older ones. */
+  readonly roots?: readonly string[];
   readonly sandboxes: number;
   readonly snapshots: number;
   readonly volumes: number;

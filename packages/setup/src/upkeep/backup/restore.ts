@@ -4,7 +4,7 @@ import { closePool, openPool, poolSpace } from "../../../../host-agent/src/pool/
 import { rememberUser } from "../../cache/users.ts";
 import { tryLock } from "../../tools/file-lock.ts";
 import type { Place } from "../place.ts";
-import { copyBuilds } from "./builds.ts";
+import { copyBuilds, markRoots } from "./builds.ts";
 import { type BackupManifest, readBackup } from "./contents.ts";
 import { copyTree } from "./copy.ts";
 import { changeJournal, leaveMachinesBehind } from "./records.ts";
@@ -45,6 +45,7 @@ export async function restore(options: {
     await copyTree(join(folder, "journal.sqlite"), journal);
     changeJournal(journal, leaveMachinesBehind);
     await copyBuilds(join(folder, "builds"), cacheDir, manifest.builds);
+    markRoots(dataDir, manifest.roots ?? []);
     rememberUser(cacheDir, { dataDir, needs: manifest.builds });
     // Last: a start takes a folder with a database for a server's.
     if (manifest.hasDatabase) await copyTree(join(folder, "pg"), join(dataDir, "pg"));
