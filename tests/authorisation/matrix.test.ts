@@ -104,9 +104,27 @@ async function prepare(name: OperationName): Promise<void> {
       `insert into template_builds (id, name, workspace, is_global, status, recipe_key, steps, size_mb)
        values ('${build}', 'made-by-matrix', 'mine', false, 'done', 'key', 0, 1024) on conflict do nothing`,
     );
+  if (NAMES.test(operations[name].path)) await prepareTemplate();
   if (!operations[name].path.startsWith("/v1/volumes")) return;
   volume = `volume-${++volumes}`;
   await server.api("POST", "/v1/volumes", { name: volume }, member);
+}
+
+/** Of a template of `mine`: its versions, tags, other names, and whether it is published. */
+const NAMES = /^\/v1\/templates\/\{name\}\/(versions|tags|aliases|publish)/;
+
+async function prepareTemplate(): Promise<void> {
+  const version = "tb_00000000000000aa";
+  for (const statement of [
+    `insert into templates (workspace, name) values ('mine', 'named-by-matrix')`,
+    `insert into template_versions (id, workspace, name, recipe_key, root_key, base, memory_mb, disk_mb, bytes, env, about)
+     values ('${version}', 'mine', 'named-by-matrix', 'key', '${"0".repeat(32)}', 'base', 512, 8192, 1, '{}', '{}')`,
+    `insert into template_tags (workspace, name, tag, version_id)
+     values ('mine', 'named-by-matrix', 'default', '${version}'), ('mine', 'named-by-matrix', 'a-tag', '${version}')`,
+    `insert into template_aliases (workspace, alias, target) values ('mine', 'an-alias', 'named-by-matrix')`,
+    `update templates set published_at = null where name = 'named-by-matrix'`,
+  ])
+    await server.database.query(statement.startsWith("insert") ? `${statement} on conflict do nothing` : statement);
 }
 
 function pathOf(name: OperationName, operation: Operation): string {
@@ -119,7 +137,12 @@ function pathOf(name: OperationName, operation: Operation): string {
       .replace("{slug}", "mine")
       .replace("{port}", "3000")
       .replace("{path}", "")
-      .replace("{name}", operation.path.startsWith("/v1/volumes/") ? volume : "base")
+      .replace(
+        "{name}",
+        operation.path.startsWith("/v1/volumes/") ? volume : NAMES.test(operation.path) ? "named-by-matrix" : "base",
+      )
+      .replace("{tag}", "a-tag")
+      .replace("{alias}", "an-alias")
       .replace("{prefix}", "pds_ffffffff") + query
   );
 }
@@ -128,9 +151,10 @@ function pathOf(name: OperationName, operation: Operation): string {
 async function call(
   name: OperationName,
   given: string | null,
+  template = "named-by-matrix",
 ): Promise<{ status: number; code: string | undefined; error: string | undefined }> {
   const operation: Operation = operations[name];
-  const path = pathOf(name, operation);
+  const path = pathOf(name, operation).replace("/named-by-matrix", `/${template}`);
   if (operation.replies[101] !== undefined) {
     const socket = new TestSocket(server.url + path, {
       headers: given === null ? {} : { authorization: `Bearer ${given}` },
@@ -194,6 +218,28 @@ describe.each(guarded)("%s", (name, operation) => {
       expect(isPast, `${role}: ${JSON.stringify(reply)}`).toBe(true);
     }
   });
+
+  test.runIf(NAMES.test(operation.path))(
+    "of another workspace's template: what an unknown name gets, and of a published one no change",
+    async () => {
+      await prepare(name);
+      const isChange = operation.method !== "GET";
+      for (const given of [tokens["other admin"]!, ADMIN_TOKEN]) {
+        const foreign = { status: 404, code: "template.unknown" };
+        expect(await call(name, given)).toMatchObject(foreign);
+        expect(await call(name, given, "mine%2Fnamed-by-matrix")).toMatchObject(foreign);
+        await server.database.query("update templates set published_at = now() where name = 'named-by-matrix'");
+        // Another name of one's own workspace's for it is no change of it.
+        if (isChange && !operation.path.includes("{alias}"))
+          expect(await call(name, given, "mine%2Fnamed-by-matrix")).toMatchObject({
+            status: 403,
+            code: "template.forbidden",
+          });
+        expect(await call(name, given)).toMatchObject(foreign);
+        await server.database.query("update templates set published_at = null where name = 'named-by-matrix'");
+      }
+    },
+  );
 
   test.runIf(operation.path.includes("{id}"))(
     "from another workspace: what an unknown id gets, for admins too",

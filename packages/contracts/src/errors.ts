@@ -84,6 +84,7 @@ export const errorRegistry = {
   "quota.sandboxes_exceeded": { status: 429, retryable: false },
   "quota.running_sandboxes_exceeded": { status: 429, retryable: false },
   "quota.snapshots_exceeded": { status: 429, retryable: false },
+  "quota.templates_exceeded": { status: 429, retryable: false },
   "quota.streams_exceeded": { status: 429, retryable: true },
   "quota.processes_exceeded": { status: 429, retryable: true },
   "quota.volumes_exceeded": { status: 429, retryable: false },

@@ -43,7 +43,6 @@ export const CONTEXT_LIMIT_BYTES = 50 * 1024 * 1024;
 export const CONTEXT_FILES_LIMIT = 5_000;
 /** Lines of a build's log that are kept, the first ones; each is cut at 4,096 characters. */
 export const BUILD_LOG_LINES_LIMIT = 20_000;
-/** Builds that a workspace may have queued and running. */
-export const BUILDS_PER_WORKSPACE = 4;
-/** Templates of a workspace's own. */
-export const TEMPLATES_PER_WORKSPACE = 100;
+/** Memory and processors of one sandbox. */
+export const MEMORY_LIMIT_MB = 65_536;
+export const CPU_LIMIT = 64;

@@ -60,7 +60,9 @@ describe("a Dockerfile", () => {
     ["FROM base\nADD --from=x a /", /line 2: ADD --from is not supported/],
     ["FROM base AS a\nFROM base AS A", /line 2: another stage is called a/],
     ["FROM base\nCOPY a", /line 2: COPY needs a source and a destination/],
-    ["FROM base\nRUN --mount=type=secret,id=x true", /line 2: RUN --mount=type=secret/],
+    ["FROM base\nRUN --mount=type=ssh true", /line 2: RUN --mount=type=ssh/],
+    ["FROM base\nRUN --mount=type=secret,id=a/b true", /line 2: RUN --mount=type=secret,id=a\/b: id/],
+    ["FROM base\nRUN --mount=type=secret,id=x,size=3 true", /line 2: .*there is no option size/],
     ["FROM base\nHEALTHCHECK curl", /line 2: HEALTHCHECK is followed by/],
     ["", /there is no FROM/],
   ])("%j is refused with its line", (text, why) => expect(() => parseDockerfile(text)).toThrow(why));

@@ -99,3 +99,13 @@ test("the published client gets its sandbox of one that is built quickly", async
   expect((await sandbox.exec("cat /made")).stdout).toBe("for all\n");
   await sandbox.kill();
 });
+
+test("a machine larger than the template's is made when it is first asked for, and kept", async () => {
+  const sandbox = await panda.sandboxes.create({ memoryMb: 700 });
+  expect(sandbox.info).toMatchObject({ memory_mb: 1_024, template: "base" });
+  const again = await panda.sandboxes.create({ memoryMb: 1_000 });
+  expect(again.info).toMatchObject({ memory_mb: 1_024 });
+  const plain = await panda.sandboxes.create({ memoryMb: 100 });
+  expect(plain.info.memory_mb).toBeLessThan(1_024);
+  for (const one of [sandbox, again, plain]) await one.kill();
+});

@@ -66,7 +66,8 @@ export {
 } from "./search/search.ts";
 export type { BakeOptions } from "./templates/bake.ts";
 export { TemplateBuild } from "./templates/build.ts";
-export { type Recipe, type RecipeStep, Template } from "./templates/builder.ts";
+export { type Recipe, type RecipeStep, type StepSecret, Template } from "./templates/builder.ts";
+export { TemplateNames } from "./templates/names.ts";
 export { type BuildOptions, Templates } from "./templates/templates.ts";
 export type { TemplateWaitOptions } from "./templates/wait.ts";
 export type { CallOptions, CreationOptions } from "./transport/http.ts";
@@ -98,6 +99,8 @@ export type {
   SnapshotInfo,
   TemplateBuildInfo,
   TemplateInfo,
+  TemplateTagInfo,
+  TemplateVersionInfo,
   TokenInfo,
   VolumeInfo,
   WorkspaceInfo,

@@ -29,6 +29,8 @@ export type {
   Snapshot as SnapshotInfo,
   Template as TemplateInfo,
   TemplateBuild as TemplateBuildInfo,
+  TemplateTagInfo,
+  TemplateVersion as TemplateVersionInfo,
   Token as TokenInfo,
   Volume as VolumeInfo,
   WorkspaceLimits,

@@ -30,7 +30,11 @@ export type Fault =
   | { readonly kind: "kill command"; readonly afterMs: number };
 
 /** One round: something is done, something dies, and when all is up again everything is looked at. */
-export async function playRound(context: DeedContext, way: Exclude<Way, "templates">, fault: Fault): Promise<void> {
+export async function playRound(
+  context: DeedContext,
+  way: Exclude<Way, "templates" | "build">,
+  fault: Fault,
+): Promise<void> {
   const { model, random } = context;
   const { server } = model;
   const name = way in deeds ? (way as DeedName) : "pause";
@@ -92,7 +96,7 @@ async function untilReached({ model }: DeedContext, fault: Fault & { kind: "poin
   });
 }
 
-async function walk(context: DeedContext, way: Exclude<Way, "templates">): Promise<void> {
+async function walk(context: DeedContext, way: Exclude<Way, "templates" | "build">): Promise<void> {
   const { model, random } = context;
   const { server } = model;
   switch (way) {

@@ -2,8 +2,11 @@ import type { CrashPoint } from "@pandastack/platform";
 import type { DeedName } from "./deeds.ts";
 import type { CrashRuntime } from "./server.ts";
 
-/** Ways that are no client's deed. `templates`: on a server that has to make its template. */
-export type Way = DeedName | "death" | "recovery" | "recoveryFromDeath" | "reconcile" | "templates";
+/**
+ * Ways that are no client's deed, or take a file of tests of their own. `templates`: on a server that has to make its template;
+ * `build`: while a template is built.
+ */
+export type Way = DeedName | "death" | "recovery" | "recoveryFromDeath" | "reconcile" | "templates" | "build";
 
 /** What has to be done for a point to be reached. A point without a way does not compile. */
 const wayTo: Record<CrashPoint, Way> = {
@@ -86,6 +89,11 @@ const wayTo: Record<CrashPoint, Way> = {
   "host.bake.moved": "templates",
   "host.bake.exporting": "templates",
   "host.template.copied": "templates",
+  "host.root.begun": "build",
+  "host.root.written": "build",
+  "host.root.moved": "build",
+  "host.root.unpacked": "build",
+  "host.root.imaged": "build",
   "control.idempotency.claimed": "create",
   "control.idempotency.done": "fork",
   "control.idempotency.remembered": "snapshot",
@@ -116,6 +124,14 @@ const wayTo: Record<CrashPoint, Way> = {
   "control.volume-grow.made": "growVolume",
   "control.volume-delete.unwanted": "deleteVolume",
   "control.volume-delete.removed": "deleteVolume",
+  "control.build.written": "build",
+  "control.build.opened": "build",
+  "control.build.performed": "build",
+  "control.build.kept": "build",
+  "control.build.exported": "build",
+  "control.build.closed": "build",
+  "control.build.baked": "build",
+  "control.build.published": "build",
   "control.delete.unwanted": "remove",
   "control.delete.removed": "remove",
   "control.reaper.claimed": "expire",

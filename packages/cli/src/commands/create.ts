@@ -9,6 +9,8 @@ interface Options extends CommonOptions, NetworkOptions {
   template?: string;
   snapshot?: string;
   runtime?: string;
+  cpu?: number;
+  memoryMb?: number;
   ttl?: number;
   persistent?: boolean;
   onIdle?: OnIdle;
@@ -28,6 +30,8 @@ export function createCommand(): Command {
     .option("-t, --template <name>", "what it starts from (default: the server's, base)")
     .option("--snapshot <id>", "start from a snapshot instead")
     .option("--runtime <name>", "auto, microvm or gvisor")
+    .option("--cpu <number>", "more processors than the template's", wholeNumber(1, 64))
+    .option("--memory-mb <number>", "more memory than the template's", wholeNumber(128, 65_536))
     .option("--ttl <seconds>", "remove it after this long without use; 0: never", wholeNumber(0))
     .option("--persistent", "never remove it for being idle")
     .addOption(new Option("--on-idle <what>", "once it is idle, its network too").choices(["hibernate", "kill"]))
@@ -40,6 +44,8 @@ export function createCommand(): Command {
         template: options.template,
         fromSnapshot: options.snapshot,
         runtime: options.runtime,
+        cpu: options.cpu,
+        memoryMb: options.memoryMb,
         ttlSeconds: options.ttl,
         persistent: options.persistent,
         onIdle: options.onIdle,

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import module from "@balena/dockerignore";
 import type { BuildOptions, TemplateBuild } from "@pandastack/sdk";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { clientFor, type CommonOptions, keyValues, newCommand, wholeNumber } from "../command.ts";
 import { UsageError } from "../failure.ts";
 import { printJson, printLine } from "../output.ts";
@@ -19,6 +19,7 @@ interface Options extends CommonOptions {
   memoryMb?: number;
   sizeMb?: number;
   buildArg?: Record<string, string>;
+  secret?: Record<string, Uint8Array>;
   replace?: boolean;
   wait: boolean;
 }
@@ -31,7 +32,7 @@ export function templateBuildCommand(): Command {
     example: "pandastack template build my-app --dockerfile Dockerfile",
     more: "Files that COPY names are taken from the Dockerfile's folder, or --context; a .dockerignore there leaves some out. The password of --registry-user is taken from PANDASTACK_REGISTRY_PASSWORD; it is used for this build and kept nowhere.",
   })
-    .argument("<name>", "its name")
+    .argument("<name>", "its name, or name:tag")
     .option("-f, --dockerfile <path>", "build this Dockerfile; a folder: the one in it")
     .option(
       "--image <image>",
@@ -42,6 +43,11 @@ export function templateBuildCommand(): Command {
     .option("--registry <host>", "which registry that is for (default: that of the image it begins with)")
     .option("--context <folder>", "where COPY takes files from (default: the Dockerfile's folder)")
     .option("--build-arg <name=value>", "value of an ARG; repeatable", keyValues)
+    .option(
+      "--secret <id=name,src=path>",
+      "for RUN --mount=type=secret: of a file, or id=name,env=NAME; repeatable",
+      secretValues,
+    )
     .option("--cpu <number>", "processors of its sandboxes", wholeNumber(1, 64))
     .option("--memory-mb <number>", "memory of its sandboxes", wholeNumber(128, 65_536))
     .option("--size-mb <number>", "disk of its sandboxes", wholeNumber(1_024, 65_536))
@@ -101,6 +107,7 @@ async function begin(name: string, options: Options): Promise<TemplateBuild> {
     filter: filterOf(context, path),
     buildArgs: options.buildArg,
     credentials,
+    secrets: options.secret,
     ...common,
   });
 }
@@ -116,6 +123,21 @@ function credentialsOf({ registry, registryUser }: Options): BuildOptions["crede
   const password = process.env["PANDASTACK_REGISTRY_PASSWORD"];
   if (!password) throw new UsageError("--registry-user needs the password in PANDASTACK_REGISTRY_PASSWORD");
   return { username: registryUser, password, registry };
+}
+
+/** `id=token,src=./token` or `id=token,env=TOKEN`, as `docker build` has it: a value has no place in a command line. */
+function secretValues(text: string, previous: Record<string, Uint8Array> = {}): Record<string, Uint8Array> {
+  const fields = new Map(text.split(",").map((pair) => [pair.split("=")[0], pair.split("=").slice(1).join("=")]));
+  const [id, src, env] = [fields.get("id"), fields.get("src") ?? fields.get("source"), fields.get("env")];
+  if (!id || (src === undefined) === (env === undefined))
+    throw new InvalidArgumentError(`"${text}" is not of the form id=name,src=path or id=name,env=NAME.`);
+  if (src !== undefined) {
+    if (!existsSync(src)) throw new InvalidArgumentError(`${src}: no such file.`);
+    return { ...previous, [id]: readFileSync(src) };
+  }
+  const value = process.env[env!];
+  if (value === undefined) throw new InvalidArgumentError(`the variable ${env} is not set.`);
+  return { ...previous, [id]: Buffer.from(value) };
 }
 
 function dockerfileOf(given: string): string {

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { clientFor, type CommonOptions, newCommand, newGroup } from "../command.ts";
 import { templateBakeCommand } from "./template-bake.ts";
 import { templateBuildCommand, templateBuildLogsCommand } from "./template-build.ts";
+import { templateNameCommands } from "./template-names.ts";
 import { formatAge, formatFields, formatTable, printJson, printLine } from "../output.ts";
 
 export function templateGroup(): Command {
@@ -13,14 +14,17 @@ export function templateGroup(): Command {
     templateBuildLogsCommand(),
     buildsCommand(),
     deleteCommand(),
+    ...templateNameCommands(),
   ]);
 }
 
 function listCommand(): Command {
   return newCommand({ name: "list", summary: "list templates", example: "pandastack template list" })
     .alias("ls")
-    .action(async (options: CommonOptions) => {
-      const templates = await clientFor(options).templates.list().toArray();
+    .option("--published", "those that other workspaces let you use, too")
+    .action(async (options: CommonOptions & { published?: boolean }) => {
+      const { published } = options;
+      const templates = await clientFor(options).templates.list({ published }).toArray();
       if (options.json) return printJson(templates);
       const rows = templates.map((template) => [
         template.name,
@@ -35,7 +39,7 @@ function listCommand(): Command {
 
 function getCommand(): Command {
   return newCommand({ name: "get", summary: "show one template", example: "pandastack template get base" })
-    .argument("<name>", "its name or an alias")
+    .argument("<name>", "its name or an alias; name:tag, name@version, workspace/name")
     .action(async (name: string, options: CommonOptions) => {
       const template = await clientFor(options).templates.get(name);
       if (options.json) printJson(template);
@@ -76,7 +80,7 @@ function deleteCommand(): Command {
     example: "pandastack template delete my-app",
   })
     .alias("rm")
-    .argument("<name...>", "names")
+    .argument("<name...>", "names; with :tag or @version only that")
     .action(async (names: string[], options: CommonOptions) => {
       const { templates } = clientFor(options);
       for (const name of names) await templates.delete(name);

@@ -11,6 +11,8 @@ interface Options extends CommonOptions {
   sandboxes?: Given;
   running?: Given;
   snapshots?: Given;
+  templates?: Given;
+  templateBuilds?: Given;
   streams?: Given;
   processes?: Given;
   bodyBytes?: Given;
@@ -28,6 +30,8 @@ export function workspaceLimitsCommand(): Command {
     .option("--sandboxes <number>", "sandboxes in any state", limit)
     .option("--running <number>", "sandboxes that run or are paused", limit)
     .option("--snapshots <number>", "snapshots", limit)
+    .option("--templates <number>", "templates of its own", limit)
+    .option("--template-builds <number>", "builds of templates at a time", limit)
     .option("--streams <number>", "streams and sockets at a time", limit)
     .option("--processes <number>", "commands and terminals that are waited for at a time", limit)
     .option("--body-bytes <number>", "largest JSON body", limit)
@@ -44,9 +48,10 @@ export function workspaceLimitsCommand(): Command {
     });
 }
 
-function changeIn({ running, bodyBytes, outputBytes, ...rest }: Options): WorkspaceLimitsChange {
-  const { sandboxes, snapshots, streams, processes } = rest;
-  const given = { sandboxes, running_sandboxes: running, snapshots, streams, processes };
+function changeIn({ running, templateBuilds, bodyBytes, outputBytes, ...rest }: Options): WorkspaceLimitsChange {
+  const { sandboxes, snapshots, templates, streams, processes } = rest;
+  const counted = { sandboxes, running_sandboxes: running, snapshots, templates, template_builds: templateBuilds };
+  const given = { ...counted, streams, processes };
   const all = { ...given, body_bytes: bodyBytes, output_bytes: outputBytes };
   return Object.fromEntries(Object.entries(all).map(([name, value]) => [name, value === "default" ? null : value]));
 }

@@ -7,6 +7,7 @@
  *   GET    /v1/sandboxes                                {sandboxes: HostSandbox[]}
  *   GET    /v1/sandboxes/:id                            HostSandbox
  *   GET    /v1/volumes                                  {volumes: HostVolume[]}
+ *   GET    /v1/roots                                    {roots: key[]} of those that this server uses
  *   POST   /v1/roots                                    ExportRootRequest → HostRoot; begins it, or says how far it is
  *   POST   /v1/images?kind=rootfs|image                 a tar archive (raw body, streamed) → HostImage
  *   POST   /v1/images/resolve                           ResolveImageRequest → HostImage; asks the registry

@@ -14,6 +14,8 @@ export * from "./sandboxes.ts";
 export * from "./snapshots.ts";
 export * from "./system.ts";
 export * from "./template-recipe.ts";
+export * from "./template-reference.ts";
+export * from "./template-secrets.ts";
 export * from "./templates.ts";
 export * from "./volumes.ts";
 export * from "./workspace-limits.ts";

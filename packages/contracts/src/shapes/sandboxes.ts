@@ -2,6 +2,7 @@ import { z } from "zod";
 import { BootMode, EgressMbps, Env, Isolation, MAX_FORK_CHILDREN, RuntimeName } from "../host/index.ts";
 import { sandboxStates } from "../lifecycle.ts";
 import {
+  CPU_LIMIT,
   IDLE_TIMEOUT_DEFAULT_SECONDS,
   METADATA_KEYS_LIMIT,
   METADATA_KEY_LIMIT_CHARACTERS,
@@ -106,9 +107,18 @@ export const CreateSandboxRequest = z
     volumes: VolumeMounts.nullish().describe(
       "Mounted before this answers. One sandbox may write to a volume at a time.",
     ),
-    cpu: z.number().nullish().describe("Ignored: sizes belong to the template. The reply has the effective one."),
-    memory_mb: z.number().nullish().describe("Ignored, as `cpu`."),
-    disk_gb: z.number().nullish().describe("Ignored, as `cpu`."),
+    cpu: z
+      .number()
+      .max(CPU_LIMIT)
+      .nullish()
+      .describe(
+        "More processors than the template's, as far as the host gives so many. The first sandbox of a size waits for its memory to be made. The reply has the effective one. Ignored with a snapshot.",
+      ),
+    memory_mb: z
+      .number()
+      .nullish()
+      .describe("More memory than the template's, in steps of 512 MiB and more; as `cpu`. What is less is ignored."),
+    disk_gb: z.number().nullish().describe("Ignored: the disk is the template's."),
     network: Network.nullish().describe("What it may reach. Default: the workspace's."),
     egress_mbps: EgressMbps.nullish().describe("Megabits a second that may leave it. Default: no limit."),
   })

@@ -1,14 +1,7 @@
 import { z } from "zod";
 import { Env } from "../host/commands.ts";
-
-/** Of a template, as callers write it. Those that name routes below `/v1/templates` are nobody's. */
-export const TemplateName = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
-    "1 to 64 of A-Z, a-z, 0-9, dot, underscore and dash; a letter or digit first",
-  )
-  .refine((name) => name !== "build" && name !== "builds", "this name is reserved");
+import { TemplateName } from "./template-reference.ts";
+import { SecretMount, SECRETS_LIMIT } from "./template-secrets.ts";
 
 /** Longest that one step may take; what takes longer has hung. */
 export const STEP_TIMEOUT_LIMIT_SECONDS = 3_600;
@@ -31,7 +24,12 @@ const UserName = z
 
 /** One step of a recipe. */
 export const TemplateStep = z.union([
-  z.strictObject({ run: Text, timeout_seconds: z.int().min(1).max(STEP_TIMEOUT_LIMIT_SECONDS).optional() }),
+  z.strictObject({
+    run: Text,
+    timeout_seconds: z.int().min(1).max(STEP_TIMEOUT_LIMIT_SECONDS).optional(),
+    /** That it needs, of those that the build is given. */
+    secrets: z.array(SecretMount).max(SECRETS_LIMIT).optional(),
+  }),
   z.strictObject({
     copy: z.strictObject({
       /** Paths in the context, or in `source`; `*`, `?` and `**` as in shells. */

@@ -23,14 +23,46 @@ export const Template = z
     status: TemplateStatus.describe(
       "`available`: in the catalogue, not built here yet. `building`; `baking`: its memory is being made. Sandboxes can be made of `ready` ones.",
     ),
+    version: z.string().optional().describe("Of what its name stands for now; `name@version` is this one for good."),
+    tags: z.array(z.string()).optional(),
+    published: z.boolean().optional().describe("Whether other workspaces can use it, as `workspace/name`."),
     runtimes: z.array(z.string()),
-    aliases: z.array(z.string()),
+    aliases: z.array(z.string()).describe("Other names of it, in this workspace."),
     error: z.string().optional(),
   })
   .meta({ id: "Template" });
 export type Template = z.infer<typeof Template>;
 
-export const TemplateParams = z.object({ name: z.string().min(1).max(128) });
+/** With a tag (`name:tag`), a version (`name@version`), or of another workspace (`workspace/name`, its slash as `%2F`). */
+export const TemplateParams = z.object({ name: z.string().min(1).max(256) });
+export const TemplateTagParams = TemplateParams.extend({ tag: z.string().min(1).max(128) });
+export const TemplateAliasParams = TemplateParams.extend({ alias: z.string().min(1).max(128) });
+export const ListTemplatesQuery = z.object({
+  published: Flag.optional().describe("Those that other workspaces have published, too."),
+});
+
+export const TagTemplateRequest = z
+  .object({ from: z.string().max(128).optional().describe("A tag or a version's id. Default: the tag `default`.") })
+  .meta({ id: "TagTemplateRequest" });
+
+export const TemplateTagInfo = z
+  .object({ tag: z.string(), version: z.string(), updated_at: Timestamp })
+  .meta({ id: "TemplateTag" });
+export type TemplateTagInfo = z.infer<typeof TemplateTagInfo>;
+
+export const TemplateVersion = z
+  .object({
+    id: z.string().describe("Its build's."),
+    tags: z.array(z.string()),
+    base: z.string(),
+    size_bytes: z.int(),
+    cpu: z.int().optional(),
+    memory_mb: z.int(),
+    disk_mb: z.int(),
+    created_at: Timestamp,
+  })
+  .meta({ id: "TemplateVersion" });
+export type TemplateVersion = z.infer<typeof TemplateVersion>;
 
 export const TemplateBuild = z
   .object({

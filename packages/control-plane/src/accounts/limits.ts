@@ -8,12 +8,16 @@ export interface StoredUsage {
   readonly sandboxes: number;
   readonly running_sandboxes: number;
   readonly snapshots: number;
+  readonly templates: number;
+  readonly template_builds: number;
 }
 
 const codes = {
   sandboxes: "quota.sandboxes_exceeded",
   running_sandboxes: "quota.running_sandboxes_exceeded",
   snapshots: "quota.snapshots_exceeded",
+  templates: "quota.templates_exceeded",
+  template_builds: "template.too_many_builds",
   streams: "quota.streams_exceeded",
   processes: "quota.processes_exceeded",
 } as const satisfies Partial<Record<WorkspaceLimitName, ErrorCode>>;
@@ -22,6 +26,8 @@ const texts: Readonly<Record<keyof typeof codes, { what: string; help: string }>
   sandboxes: { what: "sandboxes", help: "delete some" },
   running_sandboxes: { what: "running sandboxes", help: "hibernate or delete some" },
   snapshots: { what: "snapshots", help: "delete some" },
+  templates: { what: "templates", help: "delete some" },
+  template_builds: { what: "builds under way", help: "wait for some to end" },
   streams: { what: "open streams and sockets", help: "close some" },
   processes: { what: "commands that are waited for", help: "wait for some to end, or detach them" },
 };
@@ -59,7 +65,9 @@ export async function updateLimits(
 export async function readUsage(db: Database, workspace: string): Promise<StoredUsage> {
   const { rows } = await sql<StoredUsage>`
     select count(*) as sandboxes, count(*) filter (where status in ('creating', 'running', 'paused')) as running_sandboxes,
-      (select count(*) from snapshots where workspace = ${workspace} and wanted <> 'deleted') as snapshots
+      (select count(*) from snapshots where workspace = ${workspace} and wanted <> 'deleted') as snapshots,
+      (select count(*) from templates where workspace = ${workspace}) as templates,
+      (select count(*) from template_builds where workspace = ${workspace} and status in ('queued', 'building')) as template_builds
     from sandboxes where workspace = ${workspace} and wanted <> 'deleted'`.execute(db);
   return rows[0]!;
 }

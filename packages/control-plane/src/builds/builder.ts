@@ -9,10 +9,12 @@ import { createSandbox } from "../sandboxes/service/create.ts";
 import { deleteSandbox } from "../sandboxes/service/remove.ts";
 import { createSnapshot } from "../sandboxes/service/snapshot.ts";
 import type { Action, CopyAction, RunAction } from "./plan.ts";
+import { mountSecrets, type BuildSecrets } from "./secrets.ts";
 import type { BuildLog } from "./store.ts";
 import type { ResolvedTemplate } from "../templates/resolve.ts";
 import { transfer } from "./transfer.ts";
 import { unpack } from "./unpack.ts";
+import type { BuildSurroundings } from "./surroundings.ts";
 
 /** Says of a sandbox that it is a build's, and of which. */
 export const BUILD_METADATA = "template_build";
@@ -27,6 +29,8 @@ export interface BuilderOptions {
   readonly buildId: string;
   readonly from: { readonly template: ResolvedTemplate } | { readonly snapshotId: string };
   readonly memoryMb: number;
+  readonly secrets: BuildSecrets;
+  readonly surroundings: BuildSurroundings;
   readonly log: BuildLog;
   readonly signal: AbortSignal;
 }
@@ -75,6 +79,11 @@ export class Builder {
     else await transfer(source!.guest, this.guest, action, this.#options.signal);
   }
 
+  /** After the last step: what only builds need goes. */
+  async finish(): Promise<void> {
+    await this.#options.surroundings.forget(this.guest, this.#options.signal);
+  }
+
   /** The builder as it is now, under this name. */
   async keep(layerKey: string): Promise<void> {
     await createSnapshot(this.#options.parts, this.row, randomUUID(), layerKey);
@@ -88,7 +97,21 @@ export class Builder {
     return this.#options.parts.host.guest(this.row.id);
   }
 
-  async #run({ shell, user, cwd, env, timeoutMs }: RunAction): Promise<void> {
+  async #run(action: RunAction): Promise<void> {
+    const { secrets, surroundings, signal } = this.#options;
+    const { secrets: mounts, user } = action;
+    const mounted = await mountSecrets({ guest: this.guest, secrets, mounts, user, signal });
+    // Where taking away again fails, so does the build, and its machine is removed.
+    try {
+      await surroundings.enter(this.guest, signal);
+      await this.#execute(action, { ...surroundings.env, ...action.env, ...mounted.env });
+      await surroundings.leave(this.guest);
+    } finally {
+      await mounted.remove();
+    }
+  }
+
+  async #execute({ shell, user, cwd, timeoutMs }: RunAction, env: Readonly<Record<string, string>>): Promise<void> {
     const { log, signal } = this.#options;
     const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
     const request = { shell, user, cwd, env, timeoutMs, stdin: false };

@@ -1,11 +1,13 @@
-import { BUILDS_PER_WORKSPACE, TEMPLATES_PER_WORKSPACE, type TemplateRecipe } from "@pandastack/contracts";
+import { parseTemplateReference, type TemplateRecipe } from "@pandastack/contracts";
 import type { HostImage } from "@pandastack/contracts/host";
-import { Refusal, toErrorResponse } from "@pandastack/platform";
+import { crashPoint, Refusal, toErrorResponse } from "@pandastack/platform";
 import type { Principal } from "../calls/call.ts";
 import { Loop } from "../calls/loop.ts";
 import type { SandboxRow, TemplateBuildRow, TemplateRow } from "../persistence/tables.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
 import { DEFAULT_DISK_MB, DEFAULT_MEMORY_MB, resolveAlias } from "../templates/catalogue.ts";
+import { overLimit } from "../accounts/limits.ts";
+import { readAlias } from "../templates/find.ts";
 import { resolveTemplate, type ResolvedTemplate } from "../templates/resolve.ts";
 import { EVERYONE, readTemplate, readTemplates } from "../templates/store.ts";
 import { bakeJob, type BakeRequest } from "./bake-job.ts";
@@ -16,6 +18,7 @@ import { beginningOf, planStages } from "./stages.ts";
 import { forgetRoot } from "./roots.ts";
 import { runBuild, type BuildJob } from "./run-build.ts";
 import { startOf } from "./start.ts";
+import { hideIn, NO_SECRETS, type BuildSecrets } from "./secrets.ts";
 import {
   BuildLog,
   changeBuild,
@@ -48,6 +51,7 @@ export interface BuildRequest {
   readonly isImage?: boolean;
   /** For the registries of its images: of this one build, and kept nowhere. */
   readonly credentials?: RegistryCredentials;
+  readonly secrets?: BuildSecrets;
 }
 
 /** Builds of templates: begun by calls, run in the background, one after the other where there are many. */
@@ -102,7 +106,7 @@ export class TemplateBuilds {
     const existing = await readTemplate(db, workspace, request.name);
     const same = existing?.workspace === workspace ? await this.#earlier(existing, recipeKey, request) : undefined;
     if (same !== undefined) return { build: same, isNew: false, isQueued: false };
-    return { ...(await this.#queue(principal, request, { existing, recipeKey, plan, ...rest })), isNew: true };
+    return { ...(await this.#queue(principal, request, { recipeKey, plan, ...rest })), isNew: true };
   }
 
   /** A running sandbox becomes a template: its files as they are, and the program of its template, or another. */
@@ -111,7 +115,7 @@ export class TemplateBuilds {
     const existing = await readTemplate(db, principal.workspace, request.name);
     if (existing?.workspace === principal.workspace && !request.replace) throw exists(request.name);
     const job = await bakeJob(this.#parts, principal, sandbox, request);
-    const given = { existing, recipeKey: job.plan.rootKey, ...job };
+    const given = { recipeKey: job.plan.rootKey, ...job };
     return (await this.#queue(principal, { ...request, isGlobal: false }, given)).build;
   }
 
@@ -119,10 +123,10 @@ export class TemplateBuilds {
   async #queue(
     principal: Principal,
     request: Pick<BuildRequest, "name" | "isGlobal"> & { readonly recipe: TemplateRecipe },
-    given: Omit<BuildJob, "row" | "recipe"> & { existing: TemplateRow | undefined; recipeKey: string },
+    given: Omit<BuildJob, "row" | "recipe"> & { recipeKey: string },
   ): Promise<{ build: TemplateBuildRow; isQueued: boolean }> {
     const { db } = this.#parts;
-    const { existing, recipeKey, ...job } = given;
+    const { recipeKey, ...job } = given;
     const isCatalogues = !request.isGlobal && (await this.#isEveryones(request.name));
     if (isCatalogues)
       throw new Refusal(
@@ -132,7 +136,7 @@ export class TemplateBuilds {
           details: { field: "name" },
         },
       );
-    await this.#requireRoom(principal.workspace, existing);
+    await this.#requireRoom(principal, request.name);
     const of = { workspace: principal.workspace, isGlobal: request.isGlobal, name: request.name };
     const build = await insertBuild(db, {
       id: newBuildId(),
@@ -151,6 +155,7 @@ export class TemplateBuilds {
       if (running?.recipe_key === recipeKey) return { build: running, isQueued: false };
       throw new Refusal("template.exists", `name: another build of ${JSON.stringify(request.name)} is under way`);
     }
+    crashPoint("control.build.written");
     this.#waiting.push({ row: build, recipe: request.recipe, ...job });
     this.#next();
     return { build, isQueued: true };
@@ -158,7 +163,7 @@ export class TemplateBuilds {
 
   async #plan(
     principal: Principal,
-    { recipe, context, isGlobal, upload, isImage }: BuildRequest,
+    { recipe, context, isGlobal, upload, isImage, secrets = NO_SECRETS }: BuildRequest,
     images: BuildImages,
   ): Promise<Omit<BuildJob, "row" | "recipe">> {
     const { db, watch } = this.#parts;
@@ -196,6 +201,7 @@ export class TemplateBuilds {
       builderMemoryMb: Math.max(recipe.build_memory_mb ?? BUILDER_MEMORY_MB, memoryMb),
       start: startOf(recipe, plan, parent),
       images,
+      secrets,
     };
   }
 
@@ -215,21 +221,28 @@ export class TemplateBuilds {
     throw exists(request.name);
   }
 
-  async #isEveryones(name: string): Promise<boolean> {
+  async #isEveryones(target: string): Promise<boolean> {
     const { catalogue } = await import("../templates/catalogue-files.ts");
+    const { name } = parseTemplateReference(target)!;
     return resolveAlias(name) !== name || catalogue.some((entry) => entry.name === name);
   }
 
-  async #requireRoom(workspace: string, existing: TemplateRow | undefined): Promise<void> {
+  async #requireRoom({ workspace, limits }: Principal, target: string): Promise<void> {
     const { db } = this.#parts;
-    if ((await countRunning(db, workspace)) >= BUILDS_PER_WORKSPACE)
-      throw new Refusal("template.too_many_builds", `this workspace has ${BUILDS_PER_WORKSPACE} builds under way`, {
-        retryAfterSeconds: 5,
-      });
-    if (existing !== undefined) return;
+    const running = await countRunning(db, workspace);
+    if (running >= limits.template_builds)
+      throw overLimit(workspace, "template_builds", limits.template_builds, running);
+    const { name } = parseTemplateReference(target)!;
+    const meant = await readAlias(db, workspace, name);
+    if (meant !== undefined)
+      throw new Refusal(
+        "template.exists",
+        `name: ${JSON.stringify(name)} is another name of ${JSON.stringify(meant)}; build that, or take the name away`,
+        { details: { field: "name" } },
+      );
     const own = (await readTemplates(db, workspace)).filter((row) => row.workspace === workspace);
-    if (own.length >= TEMPLATES_PER_WORKSPACE)
-      throw new Refusal("template.forbidden", `this workspace has ${TEMPLATES_PER_WORKSPACE} templates; delete some`);
+    if (own.length >= limits.templates && !own.some((row) => row.name === name))
+      throw overLimit(workspace, "templates", limits.templates, own.length);
   }
 
   async #requireCatalogueWorkspace(): Promise<void> {
@@ -255,7 +268,7 @@ export class TemplateBuilds {
   async #run(job: BuildJob): Promise<void> {
     const { db, log: logger } = this.#parts;
     const { id } = job.row;
-    const log = new BuildLog(db, id);
+    const log = new BuildLog(db, id, hideIn(job.secrets ?? NO_SECRETS));
     try {
       await changeBuild(db, id, { status: "building" });
       await runBuild(this.#parts, job, log, this.#stop.signal);
@@ -264,7 +277,7 @@ export class TemplateBuilds {
       await changeBuild(db, id, { status: "done", ended_at: new Date(), owner: null });
     } catch (error) {
       const isStopped = this.#stop.signal.aborted;
-      const why = isStopped ? STOPPED : toErrorResponse(error).body.error;
+      const why = isStopped ? STOPPED : hideIn(job.secrets ?? NO_SECRETS)(toErrorResponse(error).body.error);
       logger.info({ err: error, buildId: id }, "a template's build failed");
       log.line(`failed: ${why}`);
       await log

@@ -1,5 +1,5 @@
 import type { Instruction, ModifiableInstruction, PropertyInstruction, Run } from "dockerfile-ast";
-import type { TemplateStep } from "@pandastack/contracts";
+import { SecretMount, type TemplateStep } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
 
 const bad = (why: string): Refusal => new Refusal("template.bad_dockerfile", why);
@@ -18,14 +18,15 @@ export function contentOf(instruction: Instruction): string {
 const HEREDOC = /<<-?\s*(["']?)([A-Za-z_]\w*)\1/;
 const hasHeredoc = (raw: string): boolean => raw.includes("\n") && HEREDOC.test(raw.split("\n")[0]!);
 
-export function flagsOf(instruction: Instruction): Map<string, string> {
+export const flagsOf = (instruction: Instruction): Map<string, string> => new Map(flagListOf(instruction));
+
+/** One may be there several times. */
+function flagListOf(instruction: Instruction): [string, string][] {
   const flags = (instruction as ModifiableInstruction).getFlags?.() ?? [];
-  return new Map(
-    flags.map((flag) => {
-      const [name = "", ...value] = flag.getName().split("=");
-      return [name.replace(/^-+/, ""), value.length > 0 ? value.join("=") : (flag.getValue() ?? "")];
-    }),
-  );
+  return flags.map((flag) => {
+    const [name = "", ...value] = flag.getName().split("=");
+    return [name.replace(/^-+/, ""), value.length > 0 ? value.join("=") : (flag.getValue() ?? "")];
+  });
 }
 
 /** `["a", "b"]` is run as it is; anything else is a line of shell. */
@@ -47,18 +48,63 @@ const quoted = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
 export function runStep(instruction: Instruction): TemplateStep {
-  for (const [name, value] of flagsOf(instruction)) {
-    // A cache is no part of the result.
-    if (name === "mount" && /(^|,)type=(cache|tmpfs)(,|$)/.test(value)) continue;
-    throw bad(`RUN --${name}=${value} is not supported`);
-  }
+  const secrets = secretsOf(instruction);
+  return { run: scriptOf(instruction), ...(secrets.length === 0 ? {} : { secrets }) };
+}
+
+function scriptOf(instruction: Instruction): string {
   const content = contentOf(instruction);
   const heredocs = hasHeredoc(content) ? (instruction as Run).getHeredocs() : [];
-  if (heredocs.length === 0) return { run: commandOf(content).text };
+  if (heredocs.length === 0) return commandOf(content).text;
   const [head = "", ...lines] = content.split("\n");
   // A shell reads `command <<EOF` as it stands; alone, what is between is the script.
-  if (!/^<<-?\s*(["']?)[A-Za-z_]\w*\1\s*$/.test(head)) return { run: content };
-  return { run: lines.slice(0, -1).join("\n") };
+  if (!/^<<-?\s*(["']?)[A-Za-z_]\w*\1\s*$/.test(head)) return content;
+  return lines.slice(0, -1).join("\n");
+}
+
+/** Of its flags: mounts of secrets; caches and memory are no part of the result. */
+function secretsOf(instruction: Instruction): SecretMount[] {
+  return flagListOf(instruction).flatMap(([name, value]) => {
+    const options = new Map(value.split(",").map((pair) => [pair.split("=")[0]!, pair.split("=").slice(1).join("=")]));
+    const type = options.get("type");
+    if (name !== "mount" || !["cache", "tmpfs", "secret"].includes(type ?? ""))
+      throw bad(`RUN --${name}=${value} is not supported`);
+    return type === "secret" ? [secretOf(options, value)] : [];
+  });
+}
+
+const SECRET_OPTIONS = new Set([
+  "type",
+  "id",
+  "src",
+  "source",
+  "target",
+  "dst",
+  "destination",
+  "env",
+  "required",
+  "mode",
+  "uid",
+  "gid",
+]);
+
+function secretOf(options: ReadonlyMap<string, string>, text: string): SecretMount {
+  const unknown = [...options.keys()].find((name) => !SECRET_OPTIONS.has(name));
+  if (unknown !== undefined) throw bad(`RUN --mount=${text}: there is no option ${unknown}`);
+  const first = (...names: string[]) => names.map((name) => options.get(name)).find((value) => value !== undefined);
+  const target = first("target", "dst", "destination");
+  const required = options.get("required");
+  const parsed = SecretMount.safeParse({
+    id: first("id", "src", "source") ?? target?.split("/").at(-1),
+    target,
+    env: options.get("env"),
+    // Docker's: what is not said to be needed is left out where it is not there.
+    required: required !== undefined && /^(|1|true)$/i.test(required),
+    mode: options.get("mode"),
+  });
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
+  throw bad(`RUN --mount=${text}: ${path.join(".")}: ${message}`);
 }
 
 /** `sourceOf`: what another stage that files come from is called in the recipe. */

@@ -1,6 +1,11 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
-import { STEP_TIMEOUT_DEFAULT_SECONDS, type TemplateRecipe, type TemplateStep } from "@pandastack/contracts";
+import {
+  type SecretMount,
+  STEP_TIMEOUT_DEFAULT_SECONDS,
+  type TemplateRecipe,
+  type TemplateStep,
+} from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
 import type { ResolvedTemplate } from "../templates/resolve.ts";
 import { isArchive } from "./archives.ts";
@@ -22,11 +27,14 @@ interface Doing {
   readonly env: Readonly<Record<string, string>>;
   /** Names the result: everything up to here. */
   readonly key: string;
+  /** A secret has been in the memory of the machine that did this: its snapshots would have it, too. */
+  readonly isTainted: boolean;
 }
 export interface RunAction extends Doing {
   readonly kind: "run";
   readonly shell: string;
   readonly timeoutMs: number;
+  readonly secrets: readonly SecretMount[];
 }
 export interface CopyAction extends Doing {
   readonly kind: "copy";
@@ -94,6 +102,7 @@ export function makePlan(
   let env: Record<string, string> = { ...parent.env, ...recipe.env };
   let args: Record<string, string> = {};
   const actions: Action[] = [];
+  let isTainted = false;
   for (const [index, step] of recipe.steps.entries()) {
     const number = parent.stepsBefore + index + 1;
     const known = (): Record<string, string> => ({ PATH: FIRST_PATH, ...args, ...env });
@@ -106,7 +115,8 @@ export function makePlan(
         cwd = posix.resolve(cwd, expand(step.workdir, known()));
         isCwdSaid = true;
       } else {
-        const doing = { number, text: said, user, cwd, env: { ...args, ...env } };
+        isTainted ||= "run" in step && (step.secrets ?? []).length > 0;
+        const doing = { isTainted, number, text: said, user, cwd, env: { ...args, ...env } };
         const action =
           "run" in step
             ? runAction(step, doing, key)
@@ -142,7 +152,9 @@ function runAction(step: Extract<TemplateStep, { run: string }>, doing: Begun, b
     kind: "run",
     shell: step.run,
     timeoutMs: (step.timeout_seconds ?? STEP_TIMEOUT_DEFAULT_SECONDS) * 1000,
-    key: hash(before, "run", step.run, user, cwd, env),
+    secrets: step.secrets ?? [],
+    // Which ones, and never what they are.
+    key: hash(before, "run", step.run, user, cwd, env, ...(step.secrets?.length ? [step.secrets] : [])),
   };
 }
 

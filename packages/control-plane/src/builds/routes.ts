@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { isOn, TemplateName, TemplateRecipe } from "@pandastack/contracts";
+import { isOn, parseTemplateReference, TemplateRecipe, TemplateTarget } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
 import type { Call, Handlers } from "../calls/call.ts";
 import { eventStream, frame } from "../calls/server-sent-events.ts";
@@ -7,18 +7,22 @@ import type { TemplateBuildRow } from "../persistence/tables.ts";
 import { onSandbox } from "../sandboxes/entry.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
 import { catalogue } from "../templates/catalogue-files.ts";
-import { findTemplate, listTemplates, ownTemplates, resolveAlias, type CatalogueView } from "../templates/catalogue.ts";
-import { deleteTemplateRow, readTemplates } from "../templates/store.ts";
+import { listTemplates, ownTemplates, resolveAlias } from "../templates/catalogue.ts";
+import { deleteTemplate } from "../templates/remove.ts";
 import type { WithTemplates } from "../templates/resolve.ts";
 import { bakeRequest } from "./bake-job.ts";
 import type { TemplateBuilds } from "./builds.ts";
+import { showTemplate, viewOf } from "./catalogue-view.ts";
 import { parseDockerfile } from "./dockerfile.ts";
 import { registryOf, type RegistryCredentials } from "./images.ts";
 import { readForm, type BuildForm, type TakeUpload } from "./multipart.ts";
+import { namingHandlers } from "./naming-routes.ts";
 import { forgetRoot } from "./roots.ts";
-import { buildInfo, findBuild, globalBuilding, listBuilds, readLog } from "./store.ts";
+import { readSecrets } from "./secrets.ts";
+import { buildInfo, findBuild, listBuilds, readLog } from "./store.ts";
 
 type Operations =
+  | keyof ReturnType<typeof namingHandlers>
   | "listTemplates"
   | "getTemplate"
   | "deleteTemplate"
@@ -37,23 +41,26 @@ export function templateHandlers(
   withTemplates: WithTemplates,
 ): Pick<Handlers, Operations> {
   const { db, watch } = parts;
-  const view = async (workspace: string): Promise<CatalogueView> => {
-    const [info, rows, building] = await Promise.all([watch.known(), readTemplates(db, workspace), globalBuilding(db)]);
-    return { info, rows, building };
-  };
   return {
-    listTemplates: async ({ principal }) => ({ status: 200, body: listTemplates(await view(principal.workspace)) }),
+    ...namingHandlers(parts),
+    listTemplates: async ({ principal, query }) => ({
+      status: 200,
+      body: listTemplates(await viewOf(parts, principal.workspace, { published: isOn(query.published) })),
+    }),
     getTemplate: async ({ principal, params }) => ({
       status: 200,
-      body: findTemplate(await view(principal.workspace), params.name),
+      body: await showTemplate(parts, principal.workspace, params.name),
     }),
-    deleteTemplate: async ({ principal, params }) => {
-      const row = await deleteTemplateRow(db, principal.workspace, params.name);
-      if (row === undefined) {
-        findTemplate(await view(principal.workspace), params.name);
-        throw new Refusal("template.forbidden", "this template is everyone's; it cannot be deleted");
+    deleteTemplate: async ({ principal: { workspace }, params: { name } }) => {
+      const reference = parseTemplateReference(name);
+      const isOwn = reference !== undefined && [undefined, workspace].includes(reference.workspace);
+      const isWhole = !/[:@]/.test(name);
+      const roots = isOwn ? await deleteTemplate(db, workspace, { ...reference, isWhole }) : undefined;
+      if (roots === undefined) {
+        await showTemplate(parts, workspace, name);
+        throw new Refusal("template.forbidden", "this template is not this workspace's own; it cannot be deleted here");
       }
-      await forgetRoot(parts, row.root_key);
+      for (const key of roots) await forgetRoot(parts, key);
       return { status: 204 };
     },
     buildTemplate: async (call) => {
@@ -138,7 +145,7 @@ async function* logFrames(parts: SandboxParts, call: Call<"getTemplateBuildLogs"
 }
 
 function requestOf({ fields, files, upload }: BuildForm, isReplacing: boolean) {
-  const name = TemplateName.safeParse(fields["name"]);
+  const name = TemplateTarget.safeParse(fields["name"]);
   if (!name.success) throw bad("name", name.error.issues[0]?.message ?? "is needed");
   const given = ["dockerfile", "recipe", "image_ref"].filter((field) => fields[field] !== undefined);
   if (given.length + (upload === undefined ? 0 : 1) !== 1)
@@ -166,6 +173,7 @@ function requestOf({ fields, files, upload }: BuildForm, isReplacing: boolean) {
     upload,
     isImage: fields["image_ref"] !== undefined,
     ...credentialsOf(fields, recipe.data.from),
+    secrets: readSecrets(fields["secrets"]),
     replace: isReplacing || ["1", "true"].includes(fields["replace"] ?? ""),
   };
 }

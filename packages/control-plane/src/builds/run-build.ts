@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { TemplateRecipe } from "@pandastack/contracts";
+import { parseTemplateReference, type TemplateRecipe } from "@pandastack/contracts";
 import type { HostRoot, PreparedTemplate, TemplateStart } from "@pandastack/contracts/host";
-import { Refusal } from "@pandastack/platform";
+import { crashPoint, Refusal } from "@pandastack/platform";
 import type { TemplateBuildRow } from "../persistence/tables.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
 import type { ResolvedTemplate } from "../templates/resolve.ts";
@@ -11,6 +11,7 @@ import { importImage, type BuildImages } from "./images.ts";
 import { layersOf, removeLayers } from "./layers.ts";
 import type { Plan } from "./plan.ts";
 import { forgetRoot } from "./roots.ts";
+import type { BuildSecrets } from "./secrets.ts";
 import { StageBuilders } from "./stage-builders.ts";
 import { changeBuild, type BuildLog } from "./store.ts";
 
@@ -35,6 +36,7 @@ export interface BuildJob {
   readonly images?: BuildImages;
   /** Its files are those of this sandbox; nothing is built. */
   readonly sandboxId?: string;
+  readonly secrets?: BuildSecrets;
 }
 
 /** From a recipe to a template that sandboxes can be made of. Everything that it leaves is found again by its key. */
@@ -64,7 +66,9 @@ async function makeTemplate(parts: SandboxParts, job: BuildJob, log: BuildLog, s
   } else await buildRoot(parts, job, log, signal);
   const bytes = (await claimRoot(parts, job)).bytes;
   const prepared = await bake(parts, job, log, signal);
+  crashPoint("control.build.baked");
   await publish(parts, job, { bytes, diskMb: prepared.diskMb });
+  crashPoint("control.build.published");
   // What everyone's templates are made of is large, and built once.
   if (row.is_global) await removeLayers(parts, await layersOf(parts.db, job.builderWorkspace));
 }
@@ -73,11 +77,14 @@ async function buildRoot(parts: SandboxParts, job: BuildJob, log: BuildLog, sign
   const builders = new StageBuilders(parts, job, log, signal);
   try {
     const builder = await builders.open({ plan: job.plan, parent: job.parent });
+    await builder.finish();
     log.line("taking the files out of the builder");
     await exported(parts, job, builder.row.id, signal);
+    crashPoint("control.build.exported");
   } finally {
     await builders.close();
   }
+  crashPoint("control.build.closed");
 }
 
 /** Asking for it again says how far it is, and that this server uses it. */
@@ -98,7 +105,8 @@ async function exported(parts: SandboxParts, job: BuildJob, sandboxId: string, s
 async function bake(parts: SandboxParts, job: BuildJob, log: BuildLog, signal: AbortSignal): Promise<PreparedTemplate> {
   log.line(job.start === null ? "making its memory" : "starting its program and making its memory");
   const source = {
-    template: job.row.name,
+    // What all its tags and versions are to a host.
+    template: parseTemplateReference(job.row.name)!.name,
     rootKey: job.plan.rootKey,
     ...(job.recipe.cpu === undefined ? {} : { cpus: job.recipe.cpu }),
     memoryMb: job.memoryMb,

@@ -1,4 +1,4 @@
-import { Refusal } from "@pandastack/platform";
+import { crashPoint, Refusal } from "@pandastack/platform";
 import type { TemplateBuildRow } from "../persistence/tables.ts";
 import type { SandboxParts } from "../sandboxes/parts.ts";
 import { Builder, type BuilderOptions } from "./builder.ts";
@@ -6,13 +6,16 @@ import { importImage } from "./images.ts";
 import { findLayer } from "./layers.ts";
 import type { Action, Stage } from "./plan.ts";
 import { forgetRoot } from "./roots.ts";
+import { NO_SECRETS, type BuildSecrets } from "./secrets.ts";
 import { changeBuild, type BuildLog } from "./store.ts";
+import { BuildSurroundings } from "./surroundings.ts";
 
 interface StageJob {
   readonly row: TemplateBuildRow;
   readonly policies: BuilderOptions["policies"];
   readonly builderWorkspace: string;
   readonly builderMemoryMb: number;
+  readonly secrets?: BuildSecrets;
   readonly plan: { readonly steps: number; readonly key: string };
 }
 
@@ -60,9 +63,12 @@ export class StageBuilders {
       buildId: job.row.id,
       from: layer === undefined ? { template: parent } : { snapshotId: layer.id },
       memoryMb: job.builderMemoryMb,
+      secrets: job.secrets ?? NO_SECRETS,
+      surroundings: new BuildSurroundings(parts.settings.mirrors),
       log: this.#log,
       signal: this.#signal,
     });
+    crashPoint("control.build.opened");
     this.#open.set(plan.key, builder);
     for (const action of plan.actions.slice(done)) await this.#perform(builder, action);
     return builder;
@@ -79,11 +85,14 @@ export class StageBuilders {
       const where = `step ${action.number}/${this.#job.plan.steps} (${action.text})`;
       throw new Refusal(error.code, `${where}: ${error.message}`);
     }
+    crashPoint("control.build.performed");
+    if (action.isTainted) return this.#log.line("its result is not kept: a secret was in this machine");
     await builder.keep(action.key).catch((error: unknown) => {
       // The pool is full, or the workspace has too many: the next build does this step again.
       if (!(error instanceof Refusal)) throw error;
       this.#log.line(`its result is not kept: ${error.message}`);
     });
+    crashPoint("control.build.kept");
   }
 
   #say(action: Action, more: string): void {

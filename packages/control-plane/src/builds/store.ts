@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
-import { BUILD_LOG_LINES_LIMIT, type TemplateBuild } from "@pandastack/contracts";
+import { BUILD_LOG_LINES_LIMIT, SECRET_LIMIT_BYTES, type TemplateBuild } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
 import type { Database } from "../persistence/database.ts";
 import { isUniqueViolation } from "../persistence/failures.ts";
@@ -9,6 +9,8 @@ import { ownerHasLeft } from "../persistence/presence.ts";
 import type { TemplateBuildRow } from "../persistence/tables.ts";
 
 const LINE_LIMIT_CHARACTERS = 4_096;
+/** Of a line that has not ended: as long as a secret may be, and what is kept of one. */
+const PENDING_LIMIT_CHARACTERS = SECRET_LIMIT_BYTES + LINE_LIMIT_CHARACTERS;
 const LIST_LIMIT = 200;
 const INTERRUPTED =
   "the server ended while it was being built; build it again, steps that were done are not done twice";
@@ -107,6 +109,15 @@ export async function countRunning(db: Database, workspace: string): Promise<num
   return Number(count);
 }
 
+export async function anyRunning(db: Database): Promise<boolean> {
+  const row = await db
+    .selectFrom("template_builds")
+    .select("id")
+    .where("status", "in", ["queued", "building"])
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Names of everyone's that are being built. */
 export async function globalBuilding(db: Database): Promise<Set<string>> {
   const rows = await db
@@ -128,27 +139,34 @@ export async function recentFailure(db: Database, name: string, minutes: number)
   return rows[0]?.status === "failed" ? rows[0] : undefined;
 }
 
-/** Builds whose control plane is gone have failed. Answers the keys of what they were making. */
+/** Builds whose control plane is gone have failed, but for those whose template is there already. Answers the keys of what the others were making. */
 export async function failOrphans(db: Database, presence: Presence): Promise<string[]> {
   const ownerless = presence.mayJudge ? presence.ownerIsDead("owner") : ownerHasLeft("owner");
-  const { rows } = await sql<{ recipe_key: string }>`
-    update template_builds set status = 'failed', error = ${INTERRUPTED}, ended_at = clock_timestamp(), owner = null
-    where status in ('queued', 'building') and ${ownerless} returning recipe_key`.execute(db);
-  return rows.map((row) => row.recipe_key);
+  const { rows } = await sql<{ recipe_key: string; is_made: boolean }>`
+    update template_builds set
+      status = case when is_made then 'done' else 'failed' end,
+      error = case when is_made then null else ${INTERRUPTED} end,
+      ended_at = clock_timestamp(), owner = null
+    from (select id as made_id, exists (select from template_versions where id = template_builds.id) as is_made from template_builds) as made
+    where id = made_id and status in ('queued', 'building') and ${ownerless} returning recipe_key, is_made`.execute(db);
+  return rows.filter((row) => !row.is_made).map((row) => row.recipe_key);
 }
 
 /** A build's log as it grows: whole lines, in order, bounded. */
 export class BuildLog {
   readonly #db: Database;
   readonly #buildId: string;
+  readonly #hide: (text: string) => string;
   #pending = "";
   #lines: string[] = [];
   #count = 0;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(db: Database, buildId: string) {
+  /** `hide` blacks out what nobody may read. */
+  constructor(db: Database, buildId: string, hide: (text: string) => string = (text) => text) {
     this.#db = db;
     this.#buildId = buildId;
+    this.#hide = hide;
   }
 
   line(text: string): void {
@@ -156,8 +174,9 @@ export class BuildLog {
   }
 
   add(text: string): void {
-    const lines = (this.#pending + text).split("\n");
-    this.#pending = lines.pop()!.slice(-LINE_LIMIT_CHARACTERS);
+    // Also what comes in two pieces: of a line without an end enough is held back for that.
+    const lines = this.#hide(this.#pending + text).split("\n");
+    this.#pending = lines.pop()!.slice(-PENDING_LIMIT_CHARACTERS);
     for (const line of lines) {
       if (this.#count++ < BUILD_LOG_LINES_LIMIT) this.#lines.push(clean(line));
       else if (this.#count === BUILD_LOG_LINES_LIMIT + 1) this.#lines.push("… the log is longer than what is kept");

@@ -5,6 +5,7 @@ import {
   HostEvent,
   HostImage,
   HostRoot,
+  RootKey,
   PreparedTemplate,
   HostInfo,
   HostNetworkFigures,
@@ -129,6 +130,11 @@ export class HostClient {
 
   root(key: string): Promise<HostRoot> {
     return this.connection.json(HostRoot, { path: `/roots/${key}` });
+  }
+
+  /** Keys of the root file systems that the host keeps for this server. */
+  async roots(): Promise<string[]> {
+    return (await this.connection.json(z.object({ roots: z.array(RootKey) }), { path: "/roots" })).roots;
   }
 
   async releaseRoot(key: string): Promise<void> {

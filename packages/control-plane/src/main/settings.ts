@@ -6,6 +6,7 @@ import {
   type WorkspaceLimitName,
   type WorkspaceLimits,
 } from "@pandastack/contracts";
+import { readMirrors, type BuildMirrors } from "../templates/mirrors.ts";
 import { DEFAULT_RESPONSE_SECONDS, readGatewaySettings, type GatewaySettings } from "../gateway/settings.ts";
 
 /** What the control plane is told by its environment. Every wrong value is said at once, before anything starts. */
@@ -35,6 +36,8 @@ export interface Settings {
   /** How long a stream may say nothing: proxies on the way cut what is silent for longer than they like. */
   readonly heartbeatSeconds: number;
   readonly gateway: GatewaySettings;
+  /** For the steps of templates' builds. */
+  readonly mirrors: BuildMirrors;
 }
 
 const DEFAULT_LISTEN = "127.0.0.1:8080";
@@ -47,6 +50,10 @@ const limitDefaults = {
   running_sandboxes: ["PANDASTACK_RUNNING_SANDBOXES_PER_WORKSPACE", 500],
   /** As many as a list shows. */
   snapshots: ["PANDASTACK_SNAPSHOTS_PER_WORKSPACE", SNAPSHOT_LIST_LIMIT],
+  /** Each is some hundred megabytes of the host's disk, shared where they are made from one another. */
+  templates: ["PANDASTACK_TEMPLATES_PER_WORKSPACE", 100],
+  /** The server does two at a time, whoever they are of. */
+  template_builds: ["PANDASTACK_BUILDS_PER_WORKSPACE", 4],
   /** Twice what has been tested in one process; each is two sockets. */
   streams: ["PANDASTACK_STREAMS_PER_WORKSPACE", 2000],
   processes: ["PANDASTACK_PROCESSES_PER_WORKSPACE", 2000],
@@ -143,6 +150,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     queueLimit: integer("PANDASTACK_QUEUE_LIMIT", DEFAULT_QUEUE_LIMIT, 0)!,
     queueSeconds: integer("PANDASTACK_QUEUE_SECONDS", DEFAULT_QUEUE_SECONDS, 1)!,
     heartbeatSeconds,
+    mirrors: readMirrors(text, problems),
     gateway: readGatewaySettings(
       text,
       integer("PANDASTACK_PROXY_RESPONSE_SECONDS", DEFAULT_RESPONSE_SECONDS, 1)!,

@@ -138,10 +138,19 @@ export type TemplateAbout = Pick<TemplateRecipe, "label" | "description" | "cate
   readonly ports?: string[] | undefined;
 };
 
+/** A template's name, and what holds for all of it. */
 export interface TemplatesTable {
-  name: string;
   workspace: string;
-  build_id: string;
+  name: string;
+  published_at: Date | null;
+  created_at: Generated<Date>;
+}
+
+/** What a build has made: never changed. `workspace` and `name` are its template's. */
+export interface TemplateVersionsTable {
+  id: string;
+  workspace: string;
+  name: string;
   recipe_key: string;
   root_key: string;
   base: string;
@@ -153,9 +162,33 @@ export interface TemplatesTable {
   start: ColumnType<TemplateStart | null, string | null, string | null>;
   about: Json<TemplateAbout>;
   created_at: Generated<Date>;
+}
+
+export interface TemplateTagsTable {
+  workspace: string;
+  name: string;
+  tag: string;
+  version_id: string;
   updated_at: Generated<Date>;
 }
-export type TemplateRow = Selectable<TemplatesTable>;
+
+/** Another name in a workspace; the target as it would be written there, without a tag. */
+export interface TemplateAliasesTable {
+  workspace: string;
+  alias: string;
+  target: string;
+  created_at: Generated<Date>;
+}
+
+/** A view: versions with one of their tags each, or none, and with what holds for the whole template. */
+export interface TemplateRefsView extends Omit<TemplateVersionsTable, "id"> {
+  build_id: string;
+  tag: string | null;
+  tags: string[];
+  published_at: Date | null;
+  updated_at: Date;
+}
+export type TemplateRow = Selectable<TemplateRefsView>;
 
 export interface TemplateBuildsTable {
   id: string;
@@ -237,6 +270,10 @@ export interface Tables {
   snapshots: SnapshotsTable;
   volumes: VolumesTable;
   templates: TemplatesTable;
+  template_versions: TemplateVersionsTable;
+  template_tags: TemplateTagsTable;
+  template_aliases: TemplateAliasesTable;
+  template_refs: TemplateRefsView;
   template_builds: TemplateBuildsTable;
   template_build_logs: TemplateBuildLogsTable;
   events: EventsTable;

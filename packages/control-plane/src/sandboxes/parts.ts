@@ -8,6 +8,7 @@ import type { HostWatch } from "../hosts/watch.ts";
 import type { WorkQueue } from "../hosts/work-queue.ts";
 import type { Database } from "../persistence/database.ts";
 import type { Presence } from "../persistence/presence.ts";
+import type { BuildMirrors } from "../templates/mirrors.ts";
 import type { Abandoned } from "./abandoned.ts";
 import type { Activity } from "./activity.ts";
 import type { KeyedQueue } from "./queue.ts";
@@ -26,6 +27,7 @@ export interface SandboxSettings {
   readonly auditDays: number;
   /** How long a stream may say nothing. */
   readonly heartbeatSeconds: number;
+  readonly mirrors: BuildMirrors;
 }
 
 /** Figures that the server counts about sandboxes. */

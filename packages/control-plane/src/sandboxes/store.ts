@@ -169,7 +169,6 @@ export async function lackingRoom(
 
 const observed = (host: HostSandbox) => ({
   status: host.state,
-  template: host.template,
   runtime: host.runtime,
   isolation: host.isolation,
   guest_ip: host.guestIp,

@@ -106,7 +106,6 @@ export async function finishSnapshot(db: Database, id: string, host: HostSnapsho
       cpu: host.cpus,
       memory_mb: host.memoryMb,
       runtime: host.runtime,
-      template: host.template,
     })
     .where("id", "=", id)
     .where("wanted", "=", "ready")

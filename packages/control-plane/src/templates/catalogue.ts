@@ -3,6 +3,7 @@ import type { HostInfo, HostTemplate } from "@pandastack/contracts/host";
 import { Refusal } from "@pandastack/platform";
 import type { TemplateRow } from "../persistence/tables.ts";
 import { catalogue, type CatalogueEntry } from "./catalogue-files.ts";
+import { nameFor } from "./find.ts";
 import { EVERYONE } from "./store.ts";
 
 export const DEFAULT_TEMPLATE = "base";
@@ -38,6 +39,9 @@ export interface CatalogueView {
   readonly rows: readonly TemplateRow[];
   /** Names of everyone's that are being built. */
   readonly building: ReadonlySet<string>;
+  /** Other names in the workspace, by what they stand for. */
+  readonly aliases: ReadonlyMap<string, string[]>;
+  readonly workspace: string;
 }
 
 /** What a workspace can make sandboxes of: what is everyone's, then its own, each by name. */
@@ -46,18 +50,33 @@ export function listTemplates(view: CatalogueView): Template[] {
   const global = view.rows.filter((row) => row.workspace === EVERYONE);
   const shared = [
     ...own.map(ofHost),
-    ...global.filter((row) => !own.some(({ name }) => name === row.name)).map((row) => ofRow(row, view.info)),
+    ...global
+      .filter((row) => !own.some(({ name }) => name === row.name))
+      .map((row) => ofRow(row, view.info, view.workspace)),
   ];
   const rest = catalogue
     .filter(({ name }) => !shared.some((template) => template.name === name))
     .map((entry) => ofEntry(entry, view.building.has(entry.name)));
-  const mine = view.rows.filter((row) => row.workspace !== EVERYONE).map((row) => ofRow(row, view.info));
-  return [...[...shared, ...rest].sort(byName), ...mine.sort(byName)];
+  const mine = view.rows.filter((row) => row.workspace === view.workspace);
+  const foreign = view.rows.filter((row) => row.workspace !== EVERYONE && row.workspace !== view.workspace);
+  const listed = [mine, foreign].flatMap((rows) =>
+    rows.map((row) => ofRow(row, view.info, view.workspace)).sort(byName),
+  );
+  return [...[...shared, ...rest].sort(byName), ...listed].map((template) => ({
+    ...template,
+    aliases: [...template.aliases, ...(view.aliases.get(template.name) ?? [])],
+  }));
 }
 
-export function findTemplate(view: CatalogueView, name: string): Template {
-  const wanted = resolveAlias(name);
-  const found = listTemplates(view).findLast((entry) => entry.name === wanted);
+/** One as the list has it, of the version that was asked for. */
+export function describeTemplate(view: CatalogueView, row: TemplateRow): Template {
+  const template = ofRow(row, view.info, view.workspace);
+  return { ...template, aliases: view.aliases.get(template.name) ?? [] };
+}
+
+/** What the list has under this name, but is in no table: set-up's own, and the catalogue's that are not built. */
+export function findUnstored(view: CatalogueView, name: string): Template {
+  const found = listTemplates({ ...view, rows: [] }).find((entry) => entry.name === resolveAlias(name));
   if (found === undefined) throw new Refusal("template.unknown", "no such template");
   return found;
 }
@@ -92,13 +111,13 @@ function ofHost(own: ReturnType<typeof ownTemplates>[number]): Template {
   };
 }
 
-function ofRow(row: TemplateRow, info: HostInfo): Template {
+function ofRow(row: TemplateRow, info: HostInfo, workspace: string): Template {
   const variants = info.templates.filter((one) => one.rootKey === row.root_key && one.name === row.name);
   const isGlobal = row.workspace === EVERYONE;
   return {
     ...aboutOf({ category: isGlobal ? undefined : "custom", ...row.about }),
     ...(row.about.ports === undefined ? {} : { ports: row.about.ports }),
-    name: row.name,
+    name: nameFor(workspace, row),
     rootfs_path: pathOf(row.name),
     size_bytes: row.bytes,
     cpu: row.cpu ?? 1,
@@ -107,6 +126,9 @@ function ofRow(row: TemplateRow, info: HostInfo): Template {
     is_global: isGlobal,
     ...(isGlobal ? {} : { workspace: row.workspace }),
     base: row.base,
+    version: row.build_id,
+    tags: row.tags,
+    ...(isGlobal ? {} : { published: row.published_at !== null }),
     status: "ready",
     runtimes: variants.map((variant) => variant.runtime),
     aliases: [],

@@ -1,3 +1,4 @@
+import { formatTemplateReference, parseTemplateReference } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
 import type { HostInfo, HostTemplateSource, ImageSettings } from "@pandastack/contracts/host";
 import type { Principal } from "../calls/call.ts";
@@ -5,7 +6,8 @@ import type { Database } from "../persistence/database.ts";
 import type { TemplateRow } from "../persistence/tables.ts";
 import { catalogue } from "./catalogue-files.ts";
 import { ownTemplates, resolveAlias } from "./catalogue.ts";
-import { readTemplate, readTemplates } from "./store.ts";
+import { lookUpTemplate, readAlias } from "./find.ts";
+import { readTemplates } from "./store.ts";
 
 /** What a sandbox can be made from, by a name that somebody said. */
 export interface ResolvedTemplate {
@@ -62,10 +64,12 @@ export async function resolveTemplate(
   const known = await watch.known();
   const own = ownTemplates(known).find((template) => template.name === name);
   if (own !== undefined) return fromHost(own);
-  const row = await readTemplate(db, workspace, name);
+  const found = await lookUpTemplate(db, workspace, name);
+  if (found === "foreign") throw foreign(asked);
+  const { row, reference } = found ?? {};
   if (row !== undefined)
     return {
-      name,
+      name: formatTemplateReference(reference!),
       source: sourceOf(row),
       rootKey: row.root_key,
       cpu: row.cpu ?? 1,
@@ -74,11 +78,13 @@ export async function resolveTemplate(
       env: row.env,
       row,
     };
+  const target = await readAlias(db, workspace, name);
+  if (target !== undefined) return resolveTemplate(db, watch, workspace, target);
   // One that was made a moment ago is not in what is known; asking again is cheaper than a wrong refusal.
   const fresh = await watch.refresh();
   const late = ownTemplates(fresh).find((template) => template.name === name);
   if (late !== undefined) return fromHost(late);
-  throw await unknown(db, workspace, asked, name, fresh);
+  throw await unknownTemplate(db, workspace, asked, name, fresh);
 }
 
 function fromHost(own: ReturnType<typeof ownTemplates>[number]): ResolvedTemplate {
@@ -94,10 +100,33 @@ function fromHost(own: ReturnType<typeof ownTemplates>[number]): ResolvedTemplat
   };
 }
 
-async function unknown(db: Database, workspace: string, asked: string, name: string, info: HostInfo): Promise<Refusal> {
+/** Whether there is one that is not published, or none: the same. */
+const foreign = (asked: string): Refusal =>
+  new Refusal(
+    "template.forbidden",
+    `template: ${JSON.stringify(asked)} is not published to other workspaces, or there is no such template`,
+    { details: { field: "template" } },
+  );
+
+async function unknownTemplate(
+  db: Database,
+  workspace: string,
+  asked: string,
+  name: string,
+  info: HostInfo,
+): Promise<Refusal> {
   if (catalogue.some((entry) => entry.name === name)) return new NotBuilt(name);
   const own = ownTemplates(info).map((template) => template.name);
-  const names = [...new Set([...own, ...(await readTemplates(db, workspace)).map((row) => row.name)])];
+  const rows = await readTemplates(db, workspace);
+  const bare = parseTemplateReference(name)?.name;
+  const tags = rows.find((row) => row.name === bare)?.tags ?? [];
+  if (bare !== undefined && tags.length > 0)
+    return new Refusal(
+      "template.not_found",
+      `template: ${JSON.stringify(bare)} has no ${JSON.stringify(asked)}; there ${tags.length === 1 ? "is" : "are"} ${tags.map((tag) => `${bare}:${tag}`).join(", ")}`,
+      { details: { field: "template", templates: tags.map((tag) => `${bare}:${tag}`) } },
+    );
+  const names = [...new Set([...own, ...rows.map((row) => row.name)])];
   return new Refusal(
     "template.not_found",
     `template: there is no template ${JSON.stringify(asked)}; there ${names.length === 1 ? "is" : "are"} ${names.join(", ") || "none yet"}`,

@@ -3,6 +3,7 @@ import { createLogger } from "@pandastack/platform";
 import { DEFAULT_GATEWAY_SETTINGS } from "../../src/gateway/settings.ts";
 import { makeControlPlane, type ControlPlane } from "../../src/main/control-plane.ts";
 import type { Settings } from "../../src/main/settings.ts";
+import { NO_MIRRORS } from "../../src/templates/mirrors.ts";
 import { createTestDatabase } from "./database.ts";
 import { StandInHost } from "./stand-in/host.ts";
 
@@ -68,6 +69,8 @@ export function limitsWith(given: Partial<WorkspaceLimits>): WorkspaceLimits {
     sandboxes: 1000,
     running_sandboxes: 1000,
     snapshots: 500,
+    templates: 100,
+    template_builds: 4,
     streams: 2000,
     processes: 2000,
     body_bytes: 1024 * 1024,
@@ -93,6 +96,7 @@ export const TEST_SETTINGS: Omit<Settings, "databaseUrl" | "hostSocket"> = {
   queueSeconds: 20,
   heartbeatSeconds: 15,
   gateway: DEFAULT_GATEWAY_SETTINGS,
+  mirrors: NO_MIRRORS,
 };
 
 export async function startControlPlane(

@@ -20,6 +20,7 @@ export const hostRoutes = (host: SandboxHost) => (app: FastifyInstance, _options
   });
   app.get("/v1/sandboxes", () => ({ sandboxes: host.sandboxes() }));
   app.get<{ Params: { id: string } }>("/v1/sandboxes/:id", (request) => host.sandbox(request.params.id));
+  app.get("/v1/roots", () => ({ roots: host.roots() }));
   app.post("/v1/roots", (request) => host.exportRoot(ExportRootRequest.parse(request.body)));
   app.get<{ Params: { key: string } }>("/v1/roots/:key", (request) => host.root(RootKey.parse(request.params.key)));
   app.post<{ Params: { key: string } }>("/v1/roots/:key/release", (request) => {

@@ -17,6 +17,8 @@ export const ImageManifest = z.object({
   needs: z.array(z.string()).optional(),
   template: z.string(),
   templateKey: z.string(),
+  /** Of a template whose root file system was made here. */
+  rootKey: z.string().optional(),
   cpus: z.int(),
   memoryMb: z.int(),
   diskMb: z.int(),

@@ -43,6 +43,8 @@ export interface SandboxHost {
   /** Images that root file systems are made of. */
   readonly images: ImportedRoots;
   root(key: string): HostRoot;
+  /** Keys of those that this server uses. */
+  roots(): string[];
   releaseRoot(key: string): void;
   /** Makes a template's variant, as far as that takes no time, and says how far it is. */
   prepareTemplate(request: PrepareTemplateRequest): Promise<PreparedTemplate>;

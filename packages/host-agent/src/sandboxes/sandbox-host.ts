@@ -268,12 +268,12 @@ class LocalSandboxHost implements SandboxHost {
     return exportRoot(this.#context, this.#roots, request);
   }
 
-  root(key: string): HostRoot {
-    return this.#roots.state(key);
-  }
+  readonly root = (key: string): HostRoot => this.#roots.state(key);
+  readonly roots = (): string[] => this.#roots.list();
 
   releaseRoot(key: string): void {
     this.#roots.release(key);
+    this.#context.templates.forget(key);
   }
 
   prepareTemplate({ source, runtime }: PrepareTemplateRequest): Promise<PreparedTemplate> {

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { newHexId } from "@pandastack/platform";
+import { crashPoint, newHexId } from "@pandastack/platform";
 import { run } from "../processes/run.ts";
 import { ARCHIVE_LIMIT_BYTES } from "./root-archive.ts";
 
@@ -44,13 +44,15 @@ export async function writeRootImage(options: {
   /** Goes into it, where there is no initial root to bring it. */
   agent?: string | undefined;
 }): Promise<void> {
-  const work = `${options.image}.${newHexId(4)}.work`;
+  const work = `${options.image}.work-${process.pid}-${newHexId(4)}`;
   const tree = join(work, "tree");
   // The tree holds setuid programs: nobody else may walk in.
   mkdirSync(tree, { recursive: true, mode: 0o700 });
   try {
     await unpack({ archive: options.archive, tree, agent: options.agent });
+    crashPoint("host.root.unpacked");
     await (options.kind === "erofs" ? writeErofs : writeExt4)({ ...options, tree });
+    crashPoint("host.root.imaged");
   } finally {
     await run("rm", ["-rf", "--one-file-system", "--", work], { timeoutMs: WRITE_TIMEOUT_MS });
   }
@@ -74,6 +76,9 @@ async function unpack({ archive, tree, agent }: { archive: string; tree: string;
   await run("prlimit", limited(command), { timeoutMs: WRITE_TIMEOUT_MS });
 }
 
+/** Its name says whose it is: what a killed process leaves is told apart, and removed. */
+const partOf = (image: string): string => `${image}.part-${process.pid}`;
+
 interface Writing {
   readonly image: string;
   readonly tree: string;
@@ -83,7 +88,7 @@ interface Writing {
 
 /** As set-up writes its own: a journal, since what a guest has fsynced must outlive a killed VMM, and nothing left for later. */
 async function writeExt4({ image, tree, diskMb, key }: Writing): Promise<void> {
-  const part = `${image}.part`;
+  const part = partOf(image);
   rmSync(part, { force: true });
   writeFileSync(part, "", { mode: 0o644 });
   truncateSync(part, diskMb * 1024 * 1024);
@@ -96,7 +101,7 @@ async function writeExt4({ image, tree, diskMb, key }: Writing): Promise<void> {
 }
 
 async function writeErofs({ image, tree }: Writing): Promise<void> {
-  const part = `${image}.part`;
+  const part = partOf(image);
   rmSync(part, { force: true });
   const command = ["mkfs.erofs", "--quiet", "-Enoinline_data", "-x-1", part, tree];
   await run("prlimit", limited(command), { timeoutMs: WRITE_TIMEOUT_MS });

@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { HostRoot } from "@pandastack/contracts/host";
-import { type Logger, writeFileAtomic } from "@pandastack/platform";
+import { crashPoint, type Logger, writeFileAtomic } from "@pandastack/platform";
 import type { HostLayout } from "../files/layout.ts";
 import type { Artifacts } from "../images/artifacts.ts";
 import { processStat } from "../processes/proc.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
-import { ARCHIVE, markRoot, OWN_DISK, readRoot, rootDir, unmarkRoot } from "./root-files.ts";
+import { ARCHIVE, markRoot, OWN_DISK, readRoot, rootDir, rootsInUse, unmarkRoot } from "./root-files.ts";
 import { writeRootImage } from "./root-image.ts";
 
 /** What a runtime boots, and what it was made of. */
@@ -34,6 +34,12 @@ export class RootStore {
 
   constructor(options: RootStoreOptions) {
     this.#options = options;
+    removeUnfinished(join(options.layout.cacheDir, "roots"));
+  }
+
+  /** Keys of those that this server uses. */
+  list(): string[] {
+    return rootsInUse(this.#options.layout).map((path) => basename(path));
   }
 
   state(key: string): HostRoot {
@@ -66,14 +72,17 @@ export class RootStore {
   async #fill(key: string, diskMb: number, write: (folder: string) => Promise<number>): Promise<void> {
     const { layout } = this.#options;
     const dir = rootDir(layout, key);
-    removeUnfinished(dir);
+    removeUnfinished(dirname(dir));
     const temporary = `${dir}.tmp-${process.pid}`;
     mkdirSync(temporary, { recursive: true, mode: 0o711 });
+    crashPoint("host.root.begun");
     try {
       const bytes = await write(temporary);
+      crashPoint("host.root.written");
       const description = { key, diskMb, bytes, createdAt: new Date().toISOString() };
       writeFileAtomic(join(temporary, "root.json"), JSON.stringify(description));
       if (readRoot(layout, key) === undefined) renameSync(temporary, dir);
+      crashPoint("host.root.moved");
       if (!this.#unwanted.delete(key)) this.#use(key);
     } finally {
       rmSync(temporary, { recursive: true, force: true });
@@ -124,12 +133,20 @@ function agentOf({ cacheDir }: HostLayout, key: string): string {
   return join(folder, program);
 }
 
-/** Folders of killed processes beside `dir`; those of living ones are their own business: the cache is the host's. */
-function removeUnfinished(dir: string): void {
-  const folder = dirname(dir);
-  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
-    const pid = /\.tmp-(\d+)$/.exec(name)?.[1];
-    if (pid === undefined || processStat(Number(pid)) !== undefined) continue;
-    rmSync(join(folder, name), { recursive: true, force: true });
-  }
+const OF_PROCESS = /\.(?:tmp|work|part)-(\d+)(?:-[0-9a-f]+)?$/;
+
+/**
+ * What killed processes were about to make: whole roots, and images of them. That of living ones is their own business: the cache
+ * is the host's.
+ */
+function removeUnfinished(folder: string): void {
+  const remove = (within: string, depth: number): void => {
+    for (const entry of existsSync(within) ? readdirSync(within, { withFileTypes: true }) : []) {
+      const path = join(within, entry.name);
+      const pid = OF_PROCESS.exec(entry.name)?.[1];
+      if (pid !== undefined && processStat(Number(pid)) === undefined) rmSync(path, { recursive: true, force: true });
+      else if (pid === undefined && entry.isDirectory() && depth > 0) remove(path, depth - 1);
+    }
+  };
+  remove(folder, 1);
 }

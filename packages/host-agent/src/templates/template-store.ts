@@ -114,6 +114,22 @@ export class TemplateStore {
     return [...this.#status.values()];
   }
 
+  /** Nothing is made any more of a root file system: its images go from the pool, whatever life has made them. */
+  forget(rootKey: string): void {
+    for (const [variant, status] of this.#status) if (status.rootKey === rootKey) this.#status.delete(variant);
+    const folder = dirname(templateDir(this.#options.layout, "x"));
+    for (const key of existsSync(folder) ? readdirSync(folder) : []) {
+      const dir = templateDir(this.#options.layout, key);
+      if (readManifest(dir)?.rootKey !== rootKey) continue;
+      for (const [variant, image] of this.#images) if (image.dir === dir) this.#images.delete(variant);
+      // By another name at once: whoever looks for it while it goes finds none, and not half of one.
+      const gone = scratchDir(this.#options.layout, `forgotten-${newHexId(4)}`);
+      mkdirSync(dirname(gone), { recursive: true, mode: 0o700 });
+      renameSync(dir, gone);
+      rmSync(gone, { recursive: true, force: true });
+    }
+  }
+
   /** How far a variant is, after it was waited for as long as a caller would. One that is not there is begun. */
   async prepare(source: HostTemplateSource, entry: RuntimeEntry): Promise<PreparedTemplate> {
     const size = sizeOf(source, entry);
@@ -232,6 +248,7 @@ export class TemplateStore {
       ...(runtime.cpuFeatures && { cpuFeatures: [...runtime.cpuFeatures] }),
       template: name,
       templateKey: key,
+      ...(source.rootKey === undefined ? {} : { rootKey: source.rootKey }),
       ...size,
       diskMb: runtime.diskMb?.(size) ?? rootfs.diskMb,
       mac,

@@ -20,6 +20,10 @@ export interface CreateOptions extends CreationOptions, TemplateWaitOptions {
   fromSnapshot?: string | undefined;
   /** `auto` (the server's choice), `microvm`, … */
   runtime?: string | undefined;
+  /** More processors than the template's, as far as the host gives so many. */
+  cpu?: number | undefined;
+  /** More memory than the template's, in steps. The first sandbox of a size waits for its memory to be made. */
+  memoryMb?: number | undefined;
   /** Idle time after which it is removed; 0: never. Default: the server's, an hour. */
   ttlSeconds?: number | undefined;
   /** Never removed for being idle; its disk outlives its VMM. */
@@ -45,11 +49,21 @@ export interface CreateOptions extends CreationOptions, TemplateWaitOptions {
 
 export async function createSandbox(http: Http, options: CreateOptions): Promise<SandboxInfo> {
   const { template, fromSnapshot, runtime, ttlSeconds, persistent, metadata, env, ...rest } = options;
-  const { network, egressMbps, volumes: mounts, onIdle, idleTimeoutSeconds, ...call } = rest;
+  const { cpu, memoryMb, network, egressMbps, volumes: mounts, onIdle, idleTimeoutSeconds, ...call } = rest;
   const idle = { on_idle: onIdle, idle_timeout_seconds: idleTimeoutSeconds };
   const life = { ttl_seconds: ttlSeconds, ...idle, persistent, metadata, env };
   const volumes = mounts?.map(({ name, path, readOnly }) => ({ name, path, read_only: readOnly }));
-  const json = { template, from_snapshot: fromSnapshot, runtime, ...life, network, egress_mbps: egressMbps, volumes };
+  const size = { cpu, memory_mb: memoryMb };
+  const json = {
+    template,
+    from_snapshot: fromSnapshot,
+    runtime,
+    ...size,
+    ...life,
+    network,
+    egress_mbps: egressMbps,
+    volumes,
+  };
   const { templateTimeoutMs, onTemplateBuild, ...keyed } = withKey(call);
   return whenTemplateIsReady(http, { ...keyed, templateTimeoutMs, onTemplateBuild }, (timeoutMs) =>
     http.json("POST", "/sandboxes", { ...keyed, timeoutMs, json }),

@@ -1,6 +1,13 @@
+/** One of the build's secrets in a step: a file, `/run/secrets/<id>` unless `target` says another, or a variable. */
+export interface StepSecret {
+  id: string;
+  target?: string | undefined;
+  env?: string | undefined;
+}
+
 /** A step, as the server takes it. */
 export type RecipeStep =
-  | { run: string; timeout_seconds?: number | undefined }
+  | { run: string; timeout_seconds?: number | undefined; secrets?: StepSecret[] | undefined }
   | {
       copy: {
         from: string[];
@@ -52,10 +59,17 @@ export class Template {
     return new Template({ ...this.recipe, steps: [...this.recipe.steps, step] });
   }
 
-  /** A line of shell, or several. It fails the build unless it ends with 0. */
-  run(shell: string | readonly string[], options: { timeoutSeconds?: number } = {}): Template {
+  /**
+   * A line of shell, or several. It fails the build unless it ends with 0. `secrets` names those that it needs, of what `build` is
+   * given: they are there while it runs, and in nothing that is kept.
+   */
+  run(
+    shell: string | readonly string[],
+    options: { timeoutSeconds?: number; secrets?: readonly (string | StepSecret)[] } = {},
+  ): Template {
     const text = typeof shell === "string" ? shell : shell.join(" && ");
-    return this.#with({ run: text, timeout_seconds: options.timeoutSeconds });
+    const secrets = options.secrets?.map((secret) => (typeof secret === "string" ? { id: secret } : secret));
+    return this.#with({ run: text, timeout_seconds: options.timeoutSeconds, secrets });
   }
   /** Files and folders of the context, which is the working folder unless the build says another. */
   copy(from: string | readonly string[], to: string, options: { owner?: string; mode?: string } = {}): Template {

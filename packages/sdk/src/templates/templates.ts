@@ -5,6 +5,7 @@ import { Listing } from "../transport/listing.ts";
 import type { TemplateBuildInfo, TemplateInfo } from "../types.ts";
 import { TemplateBuild, buildForm } from "./build.ts";
 import type { Template } from "./builder.ts";
+import { TemplateNames } from "./names.ts";
 import { type TemplateWaitOptions, whenTemplateIsReady } from "./wait.ts";
 
 /** What a template is built from, beside its recipe. */
@@ -22,23 +23,29 @@ export interface BuildOptions extends CallOptions, TemplateWaitOptions {
   credentials?:
     | { readonly username: string; readonly password: string; readonly registry?: string | undefined }
     | undefined;
+  /** What steps may ask for by id, for this build alone: tokens, passwords, keys. Kept nowhere. */
+  secrets?: Readonly<Record<string, string | Uint8Array>> | undefined;
 }
 
 /** What sandboxes can be made from. */
 export class Templates {
   readonly #http: Http;
+  /** Versions, tags, other names, and who may use them. */
+  readonly names: TemplateNames;
   constructor(http: Http) {
     this.#http = http;
+    this.names = new TemplateNames(http);
   }
-  /** The catalogue, then the workspace's own; by name. */
-  list(options: CallOptions = {}): Listing<TemplateInfo> {
-    return Listing.of(() => this.#http.json("GET", "/templates", options));
+  /** The catalogue, then the workspace's own; with `published` what other workspaces let it use, too. */
+  list(options: CallOptions & { published?: boolean | undefined } = {}): Listing<TemplateInfo> {
+    const { published, ...call } = options;
+    return Listing.of(() => this.#http.json("GET", "/templates", { ...call, query: { published } }));
   }
-  /** By its name or an alias. */
+  /** By its name or an alias; `name:tag`, `name@version`, and `workspace/name` of one that is published. */
   async get(name: string, options: CallOptions = {}): Promise<TemplateInfo> {
     return this.#http.json("GET", `/templates/${encodeURIComponent(name)}`, options);
   }
-  /** One of the workspace's own. Sandboxes made from it live on. */
+  /** One of the workspace's own, or one tag or version of it. Sandboxes made from it live on. */
   async delete(name: string, options: CallOptions = {}): Promise<void> {
     await this.#http.json("DELETE", `/templates/${encodeURIComponent(name)}`, options);
   }
@@ -108,7 +115,11 @@ export class Templates {
     const sizes = { cpu: number(options.cpu), memory_mb: number(options.memoryMb), size_mb: number(options.diskMb) };
     const { username, password, registry: host } = options.credentials ?? {};
     const registry = { registry_username: username, registry_password: password, registry: host };
-    const form = buildForm({ ...fields, ...sizes, ...registry, replace: options.replace ? "true" : undefined }, files);
+    const secrets = options.secrets === undefined ? undefined : secretsField(options.secrets);
+    const form = buildForm(
+      { ...fields, ...sizes, ...registry, secrets, replace: options.replace ? "true" : undefined },
+      files,
+    );
     for (const [field, file] of Object.entries(upload)) form.set(field, file, file.name);
     const { signal } = options;
     const info = await whenTemplateIsReady(this.#http, options, (timeoutMs) =>
@@ -119,3 +130,10 @@ export class Templates {
 }
 
 const filesOf = ({ context = ".", filter }: BuildOptions): Map<string, ContextFile> => collectContext(context, filter);
+
+const base64 = (value: string | Uint8Array): string => {
+  const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+};
+const secretsField = (secrets: Readonly<Record<string, string | Uint8Array>>): string =>
+  JSON.stringify(Object.fromEntries(Object.entries(secrets).map(([id, value]) => [id, base64(value)])));

@@ -6,6 +6,7 @@ import { deriveSandboxId, deriveUuid } from "../../calls/ids.ts";
 import type { SandboxRow, SnapshotRow } from "../../persistence/tables.ts";
 import { findSnapshot } from "../../snapshots/store.ts";
 import { DEFAULT_TEMPLATE } from "../../templates/catalogue.ts";
+import { askedSize } from "../../templates/size.ts";
 import { resolveTemplate, type ResolvedTemplate } from "../../templates/resolve.ts";
 import { resolveVolumes } from "../../volumes/service.ts";
 import type { RuntimeChoice, SandboxParts } from "../parts.ts";
@@ -128,15 +129,16 @@ async function findSource(
   if (snapshot !== undefined) return fromSnapshotSource(snapshot, await parts.watch.known());
   const name = request.template ?? DEFAULT_TEMPLATE;
   const template = given ?? (await resolveTemplate(parts.db, parts.watch, workspace, name));
+  const larger = size ?? askedSize(request, template);
   return {
-    from: { ...template.source, ...size },
+    from: { ...template.source, ...larger },
     env: template.env,
     expected: {
       template: template.name,
       fromSnapshot: null,
       ...expectedRuntime(await parts.watch.known(), runtime),
-      cpu: template.cpu,
-      memoryMb: template.memoryMb,
+      cpu: larger?.cpus ?? template.cpu,
+      memoryMb: larger?.memoryMb ?? template.memoryMb,
       diskMb: template.diskMb,
     },
   };

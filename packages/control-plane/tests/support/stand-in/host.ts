@@ -128,6 +128,8 @@ export class StandInHost {
     if (resource === "operations") return this.#operate(request, response);
     if (resource === "events") return this.#events(url, request, response);
     if (resource === "volumes") return json({ volumes: [...this.state.volumes.volumes.values()] });
+    if (resource === "roots" && request.method === "GET" && id === "") return json({ roots: [] });
+    if (resource === "roots" && rest[0] === "release") return json({});
     if (resource === "snapshots")
       return json({ snapshots: [...this.state.snapshots.values()].map((snapshot) => snapshot.info) });
     if (resource === "sandboxes" && id === "") {
