@@ -48,6 +48,8 @@ export default defineConfig({
         hookTimeout: 60_000,
       }),
       project("architecture", ["tests/architecture/**/*.test.ts"]),
+      // Programs that templates of the catalogue bring, run here.
+      project("catalogue", ["tests/catalogue/**/*.test.ts"], { testTimeout: 60_000 }),
       project("conformance-fake", ["tests/conformance/fake.test.ts"], { testTimeout: 30_000 }),
       project("conformance-gvisor", ["tests/conformance/gvisor*.test.ts"], { ...vm, retry: 0 }),
       project("conformance-qemu", ["tests/conformance/qemu*.test.ts"], vm),

@@ -4,7 +4,10 @@ import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { TemplateRecipe } from "@pandastack/contracts";
 
-/** A template of the catalogue: its recipe, and its context: the files beside it, and those of the server's own that any may copy. */
+/**
+ * A template of the catalogue: its recipe, and its context: the files beside it, and those that any may copy: of folders that have
+ * no recipe, and of the server's own.
+ */
 export interface CatalogueEntry {
   readonly name: string;
   readonly recipe: TemplateRecipe;
@@ -19,17 +22,18 @@ const OWN_FILES = {
 
 /** `templates/<name>/template.yaml`, of every template. */
 export function readCatalogue(folder: string): CatalogueEntry[] {
-  const names = existsSync(folder) ? readdirSync(folder).sort() : [];
-  const own = Object.entries(OWN_FILES).flatMap(([prefix, path]) =>
+  const folders = existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : [];
+  const names = folders.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort();
+  const isTemplate = (name: string): boolean => existsSync(join(folder, name, RECIPE));
+  const shared = names.filter((name) => !isTemplate(name)).map((name) => [name, join(folder, name)] as const);
+  const own = [...shared, ...Object.entries(OWN_FILES)].flatMap(([prefix, path]) =>
     [...readFiles(path)].map(([name, file]) => [`${prefix}/${name}`, file] as const),
   );
-  return names
-    .filter((name) => existsSync(join(folder, name, RECIPE)))
-    .map((name) => ({
-      name,
-      recipe: readRecipe(folder, name),
-      files: new Map([...readFiles(join(folder, name)), ...own]),
-    }));
+  return names.filter(isTemplate).map((name) => ({
+    name,
+    recipe: readRecipe(folder, name),
+    files: new Map([...readFiles(join(folder, name)), ...own]),
+  }));
 }
 
 function readRecipe(folder: string, name: string): TemplateRecipe {
