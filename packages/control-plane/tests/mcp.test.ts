@@ -43,6 +43,23 @@ describe.each([
   ["HTTP at /v1/mcp, protocol of 2025", () => overHttp("/v1/mcp"), ["2025-06-18"]],
   ["stdio", () => overStdio(), undefined],
 ] as const)("over %s", (_name, transport, versions) => {
+  test("eight calls at once wait for none of the others", async () => {
+    const client = newClient(versions?.slice());
+    const call = await connected(client, transport());
+    const sandbox_id = idIn((await call("create_sandbox", { ttl_seconds: 300 })).text);
+    onTestFinished(async () => void (await server.api("DELETE", `/v1/sandboxes/${sandbox_id}`)));
+    // Each goes on only once all have begun.
+    const together =
+      "mkdir -p /root/turn; touch /root/turn/$N; while test $(ls /root/turn | wc -l) -lt 8; do sleep 0.1; done";
+    const numbers = [1, 2, 3, 4, 5, 6, 7, 8];
+    const answers = await Promise.all(
+      numbers.map((number) =>
+        call("run_command", { sandbox_id, command: `N=${number}; ${together}; echo turn $N`, timeout_seconds: 30 }),
+      ),
+    );
+    expect(answers.map(({ text }) => text)).toEqual(numbers.map((number) => `exit code 0\nturn ${number}\n`));
+  });
+
   test("a sandbox's whole life, as tools", async () => {
     const client = newClient(versions?.slice());
     const call = await connected(client, transport());
