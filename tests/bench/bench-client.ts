@@ -38,6 +38,11 @@ export class BenchClient {
     this.#token = token;
   }
 
+  /** For clients that are measured themselves. */
+  get access(): { baseUrl: string; apiKey: string } {
+    return { baseUrl: this.#url.origin, apiKey: this.#token };
+  }
+
   /** From the first byte sent to the last one received. Throws where the answer is not a success. */
   async call(method: string, path: string, body?: unknown): Promise<Timed> {
     if (body instanceof Uint8Array) return this.#send(method, path, "application/octet-stream", body);

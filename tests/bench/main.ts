@@ -18,6 +18,7 @@ import { program } from "./measures/program.ts";
 import { proxy } from "./measures/proxy.ts";
 import { rate } from "./measures/rate.ts";
 import { measureRestart } from "./measures/restart.ts";
+import { sdk } from "./measures/sdk.ts";
 import { printTable, writeResults } from "./report.ts";
 import { isWithinTarget } from "./stats.ts";
 import { traceCreate } from "./trace.ts";
@@ -45,6 +46,7 @@ const MEASURES: Record<string, MakeMeasure> = {
   "large-file": largeFile,
   proxy,
   preview,
+  sdk,
   idle,
   "cold-restore": coldRestore,
   containers,
