@@ -130,6 +130,8 @@ describe("pandastack", () => {
       status: 4,
       stdout: expect.stringContaining("in-42"),
     });
+    // Nothing to read at all: the shell ends, however early that is said to it.
+    expect(await runCli(OUR_CLI, ["ssh", id], { input: "" })).toMatchObject({ exitCode: 0 });
     // Without a terminal here there is still one inside.
     expect(await runCli(OUR_CLI, ["ssh", id], { input: "test -t 0 && echo has-a-tty\nexit 6\n" })).toMatchObject({
       exitCode: 6,

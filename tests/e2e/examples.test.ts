@@ -1,8 +1,7 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { panda, server } from "./support/api.ts";
 import { itWhen } from "./support/not-run.ts";
 import { REPOSITORY } from "./support/start-server.ts";
@@ -38,34 +37,6 @@ for (const name of examples) {
     EXAMPLE_TIMEOUT_MS,
   );
 }
-
-for (const page of ["README.md", "packages/sdk/README.md"]) {
-  const blocks = [...readFileSync(join(REPOSITORY, page), "utf8").matchAll(/```ts\n(.*?)```/gs)];
-  for (const [index, [, text = ""]] of blocks.entries()) {
-    const runs = itWhen(!server.isFake, "the fake guest has no programs of its own");
-    runs(
-      `${page}: TypeScript ${index + 1} of ${blocks.length} runs as it stands`,
-      async () => {
-        const folder = mkdtempSync(join(tmpdir(), "pandastack-readme-"));
-        onTestFinished(() => rmSync(folder, { recursive: true }));
-        writeFileSync(join(folder, "package.json"), '{"type":"module"}');
-        symlinkSync(join(REPOSITORY, "node_modules"), join(folder, "node_modules"));
-        writeFileSync(join(folder, "block.ts"), text);
-        const before = new Set(await ids());
-        const ran = await runNode([join(folder, "block.ts")], folder);
-        // What the lines of a page leave to their reader goes with the test.
-        for (const id of await ids()) if (!before.has(id)) await panda.sandboxes.kill(id);
-        expect(ran, ran.stderr).toMatchObject({ exitCode: 0, stderr: "" });
-      },
-      EXAMPLE_TIMEOUT_MS,
-    );
-  }
-}
-
-it("has pages with code to run", () => {
-  for (const page of ["README.md", "packages/sdk/README.md"])
-    expect(readFileSync(join(REPOSITORY, page), "utf8")).toContain("```ts\n");
-});
 
 async function ids(): Promise<string[]> {
   return (await panda.sandboxes.list().toArray()).map(({ id }) => id).toSorted();

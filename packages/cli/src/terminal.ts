@@ -2,6 +2,8 @@ import type { Command, Terminal } from "@pandastack/sdk";
 import { writeAll } from "./output.ts";
 
 const END_OF_TRANSMISSION = "\u0004";
+/** A shell that is only starting takes the terminal over from the kernel, and what was typed before then is no end to it. */
+const END_AGAIN_MS = 500;
 const FORWARDED_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 
 export function terminalSize(): { rows: number; cols: number } {
@@ -20,15 +22,21 @@ export async function joinTerminal(remote: Terminal): Promise<number> {
   if (stdin.isTTY) stdin.setRawMode(true);
   stdout.on("resize", resize);
   process.on("SIGHUP", hangUp).on("SIGTERM", hangUp);
-  // Input from a pipe ends: the shell inside learns it as from a keyboard.
+  // Input from a pipe ends: the shell inside learns it as from a keyboard, where somebody presses Ctrl-D until it ends.
+  const sayEnd = () => remote.write(END_OF_TRANSMISSION);
+  let again: ReturnType<typeof setInterval> | undefined;
   const forwarding = forwardInput(
     (chunk) => remote.write(chunk),
-    () => remote.write(END_OF_TRANSMISSION),
+    () => {
+      again = setInterval(() => void sayEnd().catch(() => undefined), END_AGAIN_MS);
+      return sayEnd();
+    },
   );
   try {
     for await (const data of remote.output) await writeAll(stdout, data);
     return (await remote.exited).exitCode;
   } finally {
+    clearInterval(again);
     forwarding.stop();
     if (stdin.isTTY) stdin.setRawMode(false);
     stdout.off("resize", resize);
