@@ -26,6 +26,7 @@ from pandastack.errors import (
     error_of_body,
     parse_retry_after,
 )
+from pandastack.faults import connection_error
 from pandastack.requests import segment
 from pandastack.results import CommandResult, OutputCollector
 from pandastack.retry import MAX_ATTEMPTS, pause_before
@@ -158,11 +159,11 @@ def test_a_piece_of_a_path_leads_nowhere_else() -> None:
 
 
 def test_trusts_the_system_and_says_so_about_certificates() -> None:
-    from pandastack._sync.http import Http, connection_error
+    from pandastack._sync.http import Http
 
     assert Http(resolve_config(base_url="http://x")).tls is None
     tls = Http(resolve_config(base_url="https://x")).tls
     assert tls is not None
     assert tls.verify_mode is ssl.CERT_REQUIRED
     error = connection_error("https://x", Exception("[SSL: CERTIFICATE_VERIFY_FAILED]"))
-    assert (error.retryable, "SSL_CERT_FILE" in str(error)) == (False, True)
+    assert (error.code, error.retryable, "SSL_CERT_FILE" in str(error)) == ("client.tls", False, True)

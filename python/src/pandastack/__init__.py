@@ -4,34 +4,44 @@
 """
 
 from ._async.accounts import AsyncAudit, AsyncTokens, AsyncWorkspaces
-from ._async.catalogue import AsyncHosts, AsyncTemplates
+from ._async.builds import AsyncTemplateBuild
 from ._async.client import AsyncPandaStack
 from ._async.code import AsyncCode, AsyncCodeContext
 from ._async.command import AsyncCommand
 from ._async.commands import AsyncCommands
+from ._async.explore import AsyncExploration, AsyncOutcome
 from ._async.files import AsyncFiles
+from ._async.git import AsyncGit
+from ._async.hosts import AsyncHosts
 from ._async.port_connection import AsyncPortConnection
 from ._async.ports import AsyncPorts
 from ._async.pty import AsyncPty, AsyncTerminal
 from ._async.sandbox import AsyncSandbox
 from ._async.sandboxes import AsyncSandboxes
+from ._async.search import AsyncSearch
 from ._async.snapshots import AsyncSandboxSnapshots, AsyncSnapshots
 from ._async.stream import AsyncStream
+from ._async.templates import AsyncTemplates
 from ._async.volumes import AsyncVolume, AsyncVolumes
 from ._sync.accounts import Audit, Tokens, Workspaces
-from ._sync.catalogue import Hosts, Templates
+from ._sync.builds import TemplateBuild
 from ._sync.client import PandaStack
 from ._sync.code import Code, CodeContext
 from ._sync.command import Command
 from ._sync.commands import Commands
+from ._sync.explore import Exploration, Outcome
 from ._sync.files import Files
+from ._sync.git import Git
+from ._sync.hosts import Hosts
 from ._sync.port_connection import PortConnection
 from ._sync.ports import Ports
 from ._sync.pty import Pty, Terminal
 from ._sync.sandbox import Sandbox
 from ._sync.sandboxes import Sandboxes
+from ._sync.search import Search
 from ._sync.snapshots import SandboxSnapshots, Snapshots
 from ._sync.stream import Stream
+from ._sync.templates import Templates
 from ._sync.volumes import Volume, Volumes
 from .config import DEFAULT_BASE_URL, config_path
 from .errors import (
@@ -46,6 +56,7 @@ from .errors import (
     TimeoutError,
 )
 from .executions import CodeEvent, CodeFailure, Execution
+from .findings import GlobResult, GrepResult, SearchMatch
 from .models import (
     AttachedVolume,
     AuditInfo,
@@ -65,15 +76,26 @@ from .models import (
     PromoteResult,
     SandboxInfo,
     SnapshotInfo,
+    TemplateBuildInfo,
     TemplateInfo,
     TokenInfo,
     VolumeInfo,
     WorkspaceInfo,
 )
 from .network import EgressRules, NetworkPolicy
-from .options import CreateOptions, ForkOptions
+from .options import CreateOptions, ForkOptions, RunCodeOptions
+from .recipes import Template
+from .repositories import GitAuthor, GitChange, GitCommit, GitCredentials, GitStatus
 from .requests import VolumeMount
-from .results import CommandEvent, CommandExit, CommandOutput, CommandResult, FileChange, TransferProgress
+from .results import (
+    CommandCandidate,
+    CommandEvent,
+    CommandExit,
+    CommandOutput,
+    CommandResult,
+    FileChange,
+    TransferProgress,
+)
 from .version import __version__
 
 __all__ = [
@@ -83,8 +105,11 @@ __all__ = [
     "AsyncCodeContext",
     "AsyncCommand",
     "AsyncCommands",
+    "AsyncExploration",
     "AsyncFiles",
+    "AsyncGit",
     "AsyncHosts",
+    "AsyncOutcome",
     "AsyncPandaStack",
     "AsyncPortConnection",
     "AsyncPorts",
@@ -92,8 +117,10 @@ __all__ = [
     "AsyncSandbox",
     "AsyncSandboxSnapshots",
     "AsyncSandboxes",
+    "AsyncSearch",
     "AsyncSnapshots",
     "AsyncStream",
+    "AsyncTemplateBuild",
     "AsyncTemplates",
     "AsyncTerminal",
     "AsyncTokens",
@@ -112,6 +139,7 @@ __all__ = [
     "CodeFailure",
     "CodeResultInfo",
     "Command",
+    "CommandCandidate",
     "CommandError",
     "CommandEvent",
     "CommandExit",
@@ -125,10 +153,19 @@ __all__ = [
     "EgressRules",
     "EventInfo",
     "Execution",
+    "Exploration",
     "FileChange",
     "FileInfo",
     "Files",
     "ForkOptions",
+    "Git",
+    "GitAuthor",
+    "GitChange",
+    "GitCommit",
+    "GitCredentials",
+    "GitStatus",
+    "GlobResult",
+    "GrepResult",
     "HostInfo",
     "Hosts",
     "InvalidRequestError",
@@ -138,6 +175,7 @@ __all__ = [
     "NetworkInfo",
     "NetworkPolicy",
     "NotFoundError",
+    "Outcome",
     "PandaStack",
     "PandaStackError",
     "PortConnection",
@@ -147,13 +185,19 @@ __all__ = [
     "ProcessInfo",
     "PromoteResult",
     "Pty",
+    "RunCodeOptions",
     "Sandbox",
     "SandboxInfo",
     "SandboxSnapshots",
     "Sandboxes",
+    "Search",
+    "SearchMatch",
     "SnapshotInfo",
     "Snapshots",
     "Stream",
+    "Template",
+    "TemplateBuild",
+    "TemplateBuildInfo",
     "TemplateInfo",
     "Templates",
     "Terminal",

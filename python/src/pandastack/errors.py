@@ -127,7 +127,7 @@ def class_of(status: int | None, code: str) -> type[PandaStackError]:
         return CapacityError
     if code.endswith(".not_found") and status in (None, 404):
         return NotFoundError
-    if code == "client.connection":
+    if code in ("client.connection", "client.tls"):
         return ConnectionError
     by_status = {404: NotFoundError, 409: ConflictError, 400: InvalidRequestError, 413: InvalidRequestError}
     return by_status.get(status or 0, PandaStackError)

@@ -16,6 +16,8 @@ HINTS: dict[str, str] = {
     "process.not_found": (
         "it ended a while ago, or was not started through the API; commands.list() shows what there is"
     ),
+    "code.context_not_found": "it was deleted, or its sandbox was restarted; code.list_contexts() shows what there is",
+    "code.too_many_contexts": "delete contexts that are not needed any more",
     "guest.too_many_processes": "wait for some of its commands to end",
     "file.no_space": "remove files in the sandbox",
     "capacity.unavailable": "the server is full at the moment; try again after retry_after_seconds",
@@ -25,9 +27,19 @@ HINTS: dict[str, str] = {
     "idempotency.conflict": "use a new idempotency_key for another request",
     "host.unavailable": "the machine behind the server is restarting; try again in a few seconds",
     "client.connection": "is the server running (npm start)? base_url or PANDASTACK_API_URL says where it is",
+    "client.tls": (
+        "a certificate of one's own: SSL_CERT_FILE=/path/to/ca.pem, or ssl_context; a server without TLS: base_url begins with "
+        "http://"
+    ),
     "client.bad_answer": "check base_url or PANDASTACK_API_URL: something else, or another version, answers there",
     "client.bad_url": "base_url or PANDASTACK_API_URL must look like http://127.0.0.1:8080",
     "client.timeout": "raise timeout_seconds; what was asked for may still happen",
+    "client.git_missing": "install it (apt-get install git), or use a template that has it",
+    "client.bad_pattern": "correct the pattern, or search for plain text with is_fixed",
+    "client.build_failed": "the build's logs() say what its steps wrote",
     "client.not_text": "read_bytes() reads it as it is",
 }
 """Code → hint. Codes of the server's registry, and this client's own: `client.*`."""
+
+NO_SUCH_HOST_HINT = "there is no host of this name: check base_url or PANDASTACK_API_URL"
+"""Of `client.connection`, where the name was the reason."""

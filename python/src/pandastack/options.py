@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Protocol
 
 from typing_extensions import TypedDict
 
+from .executions import CodeFailure
+from .models import CodeResultInfo
 from .network import NetworkPolicy
 from .requests import Json, VolumeMount, given
 
@@ -67,9 +69,44 @@ class ForkOptions(CreationOptions, total=False):
     """Of each volume that the parent writes to: what is on it now, for reading (default), or a clone of the child's own."""
 
 
+class ContextRunOptions(TypedDict, total=False):
+    """How code runs, and who is called while it does."""
+
+    env: Mapping[str, str] | None
+    """For this cell alone."""
+    timeout_seconds: float | None
+    """The code's own limit: it is interrupted then; its context stays, with its variables."""
+    on_stdout: Callable[[str], object] | None
+    """Gets pieces of text as they come."""
+    on_stderr: Callable[[str], object] | None
+    """As `on_stdout`."""
+    on_result: Callable[[CodeResultInfo], object] | None
+    """Gets what it displays, and the value of its last expression."""
+    on_error: Callable[[CodeFailure], object] | None
+    """Gets why it ended before its end."""
+
+
+class RunCodeOptions(ContextRunOptions, total=False):
+    """How code runs, and where."""
+
+    language: str | None
+    """python (default), javascript, typescript, bash."""
+    context: HasId | str | None
+    """A context, or its id. Default: the one that its language has for all who name none."""
+
+
+class HasId(Protocol):
+    """A handle of something that has an id."""
+
+    @property
+    def id(self) -> str:
+        """What others name it by."""
+
+
 def create_body(options: CreateOptions) -> Json:
     """Of a create. TypeError for a word that is none of the options."""
-    body = _known(options, CreateOptions.__optional_keys__)
+    check_options(options, CreateOptions)
+    body = _without_call(options)
     volumes = options.get("volumes")
     if volumes is not None:
         full = [VolumeMount(each) if isinstance(each, str) else each for each in volumes]
@@ -79,11 +116,30 @@ def create_body(options: CreateOptions) -> Json:
 
 def fork_body(count: int | None, options: ForkOptions) -> Json:
     """Of a fork. TypeError for a word that is none of the options."""
-    return {**given(count=count), **_known(options, ForkOptions.__optional_keys__)}
+    check_options(options, ForkOptions)
+    return {**given(count=count), **_without_call(options)}
 
 
-def _known(options: Mapping[str, object], names: frozenset[str]) -> Json:
+def code_body(code: str, options: RunCodeOptions) -> Json:
+    """Of a cell. TypeError for a word that is none of the options."""
+    check_options(options, RunCodeOptions)
+    context, env, timeout_seconds = options.get("context"), options.get("env"), options.get("timeout_seconds")
+    return given(
+        code=code,
+        language=options.get("language"),
+        context_id=context if context is None or isinstance(context, str) else context.id,
+        env=None if env is None else dict(env),
+        timeout_ms=round(timeout_seconds * 1000) if timeout_seconds else None,
+    )
+
+
+def check_options(options: Mapping[str, object], kind: type) -> None:
+    """TypeError for a word that is none of the options, as Python's own calls have it."""
+    names: frozenset[str] = getattr(kind, "__optional_keys__", frozenset())
     for name in options:
         if name not in names:
             raise TypeError(f"there is no option {name!r}; there are {', '.join(sorted(names))}")
+
+
+def _without_call(options: Mapping[str, object]) -> Json:
     return given(**{name: value for name, value in options.items() if name not in CreationOptions.__optional_keys__})

@@ -25,6 +25,16 @@ class VolumeMount:
     """What is on it now, beside whoever writes to it. Default: False, but for a snapshot of a volume."""
 
 
+@dataclass(frozen=True)
+class FormPart:
+    """A part of a form: a text, or a file of a build's context."""
+
+    name: str
+    content: bytes
+    file_name: str | None = None
+    """None: it is a text."""
+
+
 def given(**fields: object) -> Json:
     """Those that were given."""
     return {name: value for name, value in fields.items() if value is not None}

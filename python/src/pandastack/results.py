@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,6 +56,17 @@ class CommandExit:
     exit_code: int
     signal: str | None
     """`SIGKILL`, … where a signal ended it."""
+
+
+@dataclass(frozen=True)
+class CommandCandidate:
+    """A command that `explore` tries."""
+
+    command: str
+    label: str | None = None
+    """Default: the command."""
+    cwd: str | None = None
+    env: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)

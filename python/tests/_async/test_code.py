@@ -85,17 +85,27 @@ async def test_has_contexts(stand_in: Start) -> None:
         "busy": False,
         "pid": 7,
     }
-    server = stand_in(says(201, info), says(200, {"contexts": [info]}), says(200, info))
+    cut = begins("application/x-ndjson", lines(BEGAN))
+    server = stand_in(says(201, info), says(200, {"contexts": [info]}), says(200, info), cut)
     async with AsyncPandaStack(base_url=server.url) as panda:
         code = AsyncCode(panda.http, SANDBOX)
         context = await code.create_context(cwd="/tmp")
         assert [each.id for each in await code.list_contexts()] == ["c1"]
-        await context.restart()
+        await context.restart(timeout_seconds=5)
+        with pytest.raises(TypeError, match="'languages'"):
+            await code.run("1", languages="python")  # type: ignore[call-arg]
+        with pytest.raises(ConnectionError):
+            await code.run("1", context=context)
+        with pytest.raises(ConnectionError):
+            await context.stream("1").to_list()
     assert [request.path for request in server.requests] == [
         f"/v1{SANDBOX}/code/contexts",
         f"/v1{SANDBOX}/code/contexts",
         f"/v1{SANDBOX}/code/contexts/c1/restart",
+        f"/v1{SANDBOX}/code/stream",
+        f"/v1{SANDBOX}/code/stream",
     ]
+    assert [json.loads(request.body)["context_id"] for request in server.requests[3:]] == ["c1", "c1"]
 
 
 def test_cuts_events_whatever_the_pieces_are() -> None:

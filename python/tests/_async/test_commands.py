@@ -102,8 +102,11 @@ async def test_is_written_to_and_ended(sandbox: AsyncSandbox) -> None:
     await cat.close_stdin()
     assert (await cat.wait()).stdout == "hello\n"
     sleeper = await sandbox.commands.start("sleep 60")
+    assert sleeper.exit is None
     await sleeper.signal("SIGTERM")
     assert (await sleeper.wait()).exit_code == 128 + 15
+    assert sleeper.exit is not None
+    assert sleeper.exit.signal == "SIGTERM"
     another = await sandbox.commands.start("sleep 60")
     await sandbox.commands.kill(another.id)
     assert (await another.wait()).exit_code == 128 + 9

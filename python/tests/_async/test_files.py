@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pandastack import AsyncSandbox, ConflictError, NotFoundError, PandaStackError, TransferProgress
+from pandastack import AsyncSandbox, ConflictError, NotFoundError, PandaStackError, TimeoutError, TransferProgress
 
 pytestmark = pytest.mark.anyio
 
@@ -77,6 +77,10 @@ async def test_are_copied_both_ways(sandbox: AsyncSandbox, tmp_path: Path) -> No
     await sandbox.files.download("/root/there", tmp_path / "new/here")
     assert (tmp_path / "new/here").read_bytes() == source.read_bytes()
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["here"]
+    with pytest.raises(TimeoutError) as late:
+        await sandbox.files.download("/root/there", tmp_path / "new/here", timeout_seconds=1e-6)
+    assert late.value.code == "client.timeout"
+    assert (tmp_path / "new/here").read_bytes() == source.read_bytes()
     with pytest.raises(PandaStackError) as caught:
         await sandbox.files.upload(tmp_path / "none", "/root/none")
     assert caught.value.code == "client.local_file"

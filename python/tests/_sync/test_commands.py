@@ -99,8 +99,11 @@ def test_is_written_to_and_ended(sandbox: Sandbox) -> None:
     cat.close_stdin()
     assert (cat.wait()).stdout == "hello\n"
     sleeper = sandbox.commands.start("sleep 60")
+    assert sleeper.exit is None
     sleeper.signal("SIGTERM")
     assert (sleeper.wait()).exit_code == 128 + 15
+    assert sleeper.exit is not None
+    assert sleeper.exit.signal == "SIGTERM"
     another = sandbox.commands.start("sleep 60")
     sandbox.commands.kill(another.id)
     assert (another.wait()).exit_code == 128 + 9

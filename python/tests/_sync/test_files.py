@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pandastack import ConflictError, NotFoundError, PandaStackError, Sandbox, TransferProgress
+from pandastack import ConflictError, NotFoundError, PandaStackError, Sandbox, TimeoutError, TransferProgress
 
 
 def pieces(count: int) -> Iterator[bytes]:
@@ -76,6 +76,10 @@ def test_are_copied_both_ways(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.files.download("/root/there", tmp_path / "new/here")
     assert (tmp_path / "new/here").read_bytes() == source.read_bytes()
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["here"]
+    with pytest.raises(TimeoutError) as late:
+        sandbox.files.download("/root/there", tmp_path / "new/here", timeout_seconds=1e-6)
+    assert late.value.code == "client.timeout"
+    assert (tmp_path / "new/here").read_bytes() == source.read_bytes()
     with pytest.raises(PandaStackError) as caught:
         sandbox.files.upload(tmp_path / "none", "/root/none")
     assert caught.value.code == "client.local_file"

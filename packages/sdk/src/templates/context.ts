@@ -6,7 +6,7 @@ import { PandaStackError } from "../errors/errors.ts";
 const CONTEXT_LIMIT_BYTES = 50 * 1024 * 1024;
 
 export interface ContextFile {
-  readonly content: Uint8Array;
+  readonly content: Uint8Array<ArrayBuffer>;
   readonly mode: number;
 }
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 from types import TracebackType
 from typing import Any
 
 from ..config import resolve_config
 from .accounts import AsyncAudit, AsyncTokens, AsyncWorkspaces
-from .catalogue import AsyncHosts, AsyncTemplates
+from .hosts import AsyncHosts
 from .http import AsyncHttp, Call
 from .sandboxes import AsyncSandboxes
 from .snapshots import AsyncSnapshots
+from .templates import AsyncTemplates
 from .volumes import AsyncVolumes
 
 
@@ -34,6 +36,7 @@ class AsyncPandaStack:
         api_url: str | None = None,
         timeout_seconds: float | None = None,
         preview_host: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """Where the server is and who asks.
 
@@ -46,9 +49,10 @@ class AsyncPandaStack:
             preview_host: what host names of previews end in: the server's `PANDASTACK_PREVIEW_HOST_SUFFIX`, and its port where
                 that is not the scheme's own. Default: `PANDASTACK_PREVIEW_HOST`, else `localhost:<port>` of a server on an
                 address, else its name without a leading `api.`
+            ssl_context: for certificates of your own. Default: those that the system and browsers trust
         """
         config = resolve_config(api_key or token, base_url or api_url, timeout_seconds, preview_host)
-        self.http = AsyncHttp(config)
+        self.http = AsyncHttp(config, ssl_context)
         """What the handles speak through."""
         self.sandboxes = AsyncSandboxes(self.http)
         """Made and found here."""
@@ -57,7 +61,7 @@ class AsyncPandaStack:
         self.volumes = AsyncVolumes(self.http)
         """Disks that outlive sandboxes."""
         self.templates = AsyncTemplates(self.http)
-        """What sandboxes can be made from."""
+        """What sandboxes can be made from, and builds of your own."""
         self.hosts = AsyncHosts(self.http)
         """The machines that run them."""
         self.tokens = AsyncTokens(self.http)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+import time
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from types import TracebackType
 
-from ..errors import ConnectionError
-from ..executions import CodeCallbacks, CodeEvent, CodeEventParser, CodeFailure, Execution
-from ..models import CodeContextInfo, CodeResultInfo, parse, parse_list
-from ..requests import Json, given, segment
+from typing_extensions import Unpack
+
+from ..errors import ConnectionError, TimeoutError
+from ..executions import CodeCallbacks, CodeEvent, CodeEventParser, Execution
+from ..models import CodeContextInfo, parse, parse_list
+from ..options import ContextRunOptions, RunCodeOptions, code_body
+from ..requests import Json, given, segment, wait_limit
 from .http import AsyncHttp, Call
 from .stream import AsyncStream
 
@@ -27,6 +31,9 @@ class AsyncCodeContext:
         self.info = info
         """As of when it was made, or listed."""
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id} {self.language}>"
+
     @property
     def id(self) -> str:
         """What others name it by."""
@@ -37,40 +44,27 @@ class AsyncCodeContext:
         """What runs in it."""
         return self.info.language
 
-    async def run(
-        self,
-        code: str,
-        *,
-        env: Mapping[str, str] | None = None,
-        timeout_seconds: float | None = None,
-        on_stdout: Callable[[str], object] | None = None,
-        on_stderr: Callable[[str], object] | None = None,
-        on_result: Callable[[CodeResultInfo], object] | None = None,
-        on_error: Callable[[CodeFailure], object] | None = None,
-    ) -> Execution:
+    async def run(self, code: str, **options: Unpack[ContextRunOptions]) -> Execution:
         """As `code.run`, in this context."""
-        return await self._code.run(
-            code,
-            context=self.id,
-            env=env,
-            timeout_seconds=timeout_seconds,
-            on_stdout=on_stdout,
-            on_stderr=on_stderr,
-            on_result=on_result,
-            on_error=on_error,
-        )
+        return await self._code.run(code, context=self, **options)
 
-    async def restart(self) -> None:
+    def stream(
+        self, code: str, *, env: Mapping[str, str] | None = None, timeout_seconds: float | None = None
+    ) -> AsyncStream[CodeEvent]:
+        """As `code.stream`, in this context."""
+        return self._code.stream(code, context=self, env=env, timeout_seconds=timeout_seconds)
+
+    async def restart(self, *, timeout_seconds: float | None = None) -> None:
         """A new kernel, without variables. What runs ends with an error."""
-        await self._http.json("POST", f"{self._path}/restart")
+        await self._http.json("POST", f"{self._path}/restart", Call(timeout_seconds=timeout_seconds))
 
-    async def interrupt(self) -> None:
+    async def interrupt(self, *, timeout_seconds: float | None = None) -> None:
         """As Ctrl-C would."""
-        await self._http.json("POST", f"{self._path}/interrupt")
+        await self._http.json("POST", f"{self._path}/interrupt", Call(timeout_seconds=timeout_seconds))
 
-    async def delete(self) -> None:
+    async def delete(self, *, timeout_seconds: float | None = None) -> None:
         """Ends it and frees its memory."""
-        await self._http.json("DELETE", self._path)
+        await self._http.json("DELETE", self._path, Call(timeout_seconds=timeout_seconds))
 
     async def __aenter__(self) -> AsyncCodeContext:
         return self
@@ -92,39 +86,24 @@ class AsyncCode:
         self._http = http
         self._path = f"{sandbox}/code"
 
-    async def run(
-        self,
-        code: str,
-        *,
-        language: str | None = None,
-        context: str | None = None,
-        env: Mapping[str, str] | None = None,
-        timeout_seconds: float | None = None,
-        on_stdout: Callable[[str], object] | None = None,
-        on_stderr: Callable[[str], object] | None = None,
-        on_result: Callable[[CodeResultInfo], object] | None = None,
-        on_error: Callable[[CodeFailure], object] | None = None,
-    ) -> Execution:
+    async def run(self, code: str, **options: Unpack[RunCodeOptions]) -> Execution:
         """Runs code to its end. Code that fails is an answer with `error`.
 
         Args:
             code: in `language`
-            language: python (default), javascript, typescript, bash
-            context: a context's id. Default: the one that its language has for all who name none
-            env: for this cell alone
-            timeout_seconds: the code's own limit
-            on_stdout: gets pieces of text as they come
-            on_stderr: as `on_stdout`
-            on_result: gets what it displays, and the value of its last expression
-            on_error: gets why it ended before its end
+            options: `language`, `context`, `env`, `timeout_seconds`; `on_stdout`, `on_stderr`, `on_result` and `on_error` are
+                called while it runs
 
         Raises:
             TimeoutError: `exec.timeout`, after `timeout_seconds`
         """
-        callbacks = CodeCallbacks(on_stdout, on_stderr, on_result, on_error)
+        body = code_body(code, options)
+        callbacks = CodeCallbacks(
+            options.get("on_stdout"), options.get("on_stderr"), options.get("on_result"), options.get("on_error")
+        )
         execution = Execution()
-        body = _body(code, language, context, env, timeout_seconds)
-        async with aclosing(self._events(body)) as events:
+        limit = wait_limit(options.get("timeout_seconds"))
+        async with aclosing(self._events(body, limit)) as events:
             async for event in events:
                 callbacks.take(execution, event)
         return execution
@@ -134,13 +113,18 @@ class AsyncCode:
         code: str,
         *,
         language: str | None = None,
-        context: str | None = None,
+        context: AsyncCodeContext | str | None = None,
         env: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
     ) -> AsyncStream[CodeEvent]:
         """What it says as it comes. Leaving the loop early interrupts the code."""
-        body = _body(code, language, context, env, timeout_seconds)
-        return AsyncStream(lambda: self._events(body))
+        options: RunCodeOptions = {
+            "language": language,
+            "context": context,
+            "env": env,
+            "timeout_seconds": timeout_seconds,
+        }
+        return AsyncStream(lambda: self._events(code_body(code, options), None))
 
     async def create_context(
         self,
@@ -149,6 +133,7 @@ class AsyncCode:
         cwd: str | None = None,
         user: str | None = None,
         env: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
     ) -> AsyncCodeContext:
         """A context of its own.
 
@@ -157,41 +142,33 @@ class AsyncCode:
             cwd: folder that it begins in. Default: the user's home
             user: name or number. Default root
             env: for all of its cells
+            timeout_seconds: of this call
         """
         body = given(language=language, cwd=cwd, user=user, env=None if env is None else dict(env))
-        info = await self._http.json("POST", f"{self._path}/contexts", Call(json=body))
+        call = Call(json=body, timeout_seconds=timeout_seconds)
+        info = await self._http.json("POST", f"{self._path}/contexts", call)
         return AsyncCodeContext(self._http, self, self._path, parse(CodeContextInfo, info))
 
-    async def list_contexts(self) -> list[AsyncCodeContext]:
+    async def list_contexts(self, *, timeout_seconds: float | None = None) -> list[AsyncCodeContext]:
         """All contexts, oldest first."""
-        answer = await self._http.json("GET", f"{self._path}/contexts")
+        answer = await self._http.json("GET", f"{self._path}/contexts", Call(timeout_seconds=timeout_seconds))
         infos = parse_list(CodeContextInfo, answer["contexts"])
         return [AsyncCodeContext(self._http, self, self._path, info) for info in infos]
 
-    async def _events(self, body: Json) -> AsyncGenerator[CodeEvent, None]:
+    async def _events(self, body: Json, limit: float | None) -> AsyncGenerator[CodeEvent, None]:
+        end = float("inf") if limit is None else time.monotonic() + limit
         # Its head comes with its turn in the context's queue.
-        answer = await self._http.open("POST", f"{self._path}/stream", Call(json=body, timeout_seconds=0))
+        answer = await self._http.open("POST", f"{self._path}/stream", Call(json=body, timeout_seconds=limit or 0))
         parser = CodeEventParser()
-        async with aclosing(answer.pieces(_SILENCE_LIMIT_SECONDS)) as pieces:
-            async for piece in pieces:
-                for event in parser.push(piece):
-                    yield event
-                    if event.type == "end":
-                        return
+        try:
+            async with aclosing(answer.pieces(_SILENCE_LIMIT_SECONDS)) as pieces:
+                async for piece in pieces:
+                    for event in parser.push(piece):
+                        yield event
+                        if event.type == "end":
+                            return
+                    if time.monotonic() > end:
+                        raise TimeoutError("the code took longer than its limit", code="client.timeout")
+        finally:
+            await answer.aclose()
         raise ConnectionError("the connection broke while the code ran; it was interrupted", code="client.connection")
-
-
-def _body(
-    code: str,
-    language: str | None,
-    context: str | None,
-    env: Mapping[str, str] | None,
-    timeout_seconds: float | None,
-) -> Json:
-    return given(
-        code=code,
-        language=language,
-        context_id=context,
-        env=None if env is None else dict(env),
-        timeout_ms=round(timeout_seconds * 1000) if timeout_seconds else None,
-    )

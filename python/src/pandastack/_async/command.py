@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from ..requests import given, segment
-from ..results import CommandEvent, CommandOutput, CommandResult, OutputCollector, StreamName
+from ..results import CommandEvent, CommandExit, CommandOutput, CommandResult, OutputCollector, StreamName
 from .connection import AsyncConnection, open_connection
 from .http import AsyncHttp, Call
 from .stream import AsyncStream
@@ -31,6 +31,11 @@ class AsyncCommand:
         self._http = http
         self._sandbox = sandbox
         self._connection = connection
+
+    @property
+    def exit(self) -> CommandExit | None:
+        """How it ended, once its output was read to the end, by `wait` or `output`."""
+        return None if self._connection is None else self._connection.exit
 
     def output(self) -> AsyncStream[CommandOutput]:
         """What it wrote lately (256 KiB of each stream are kept), then what it writes, as bytes, until it ends."""

@@ -7,6 +7,8 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
 
+from typing_extensions import TypedDict
+
 from ..errors import ConnectionError, PandaStackError
 from ..frames import fields_of
 from ..models import ProcessInfo, parse, parse_list
@@ -21,6 +23,21 @@ from .stream import AsyncStream
 
 # The header of a streamed command's answer that has its id.
 _COMMAND_ID_HEADER = "x-pandastack-process"
+
+
+class RunOptions(TypedDict, total=False):
+    """How a command runs to its end: what `run` takes by keyword."""
+
+    timeout_seconds: float | None
+    cwd: str | None
+    env: Mapping[str, str] | None
+    user: str | None
+    tag: str | None
+    stdin: str | bytes | Pieces | None
+    keep: bool | None
+    on_stdout: Callable[[str], object] | None
+    on_stderr: Callable[[str], object] | None
+    check: bool
 
 
 class AsyncCommands:

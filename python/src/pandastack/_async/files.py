@@ -12,9 +12,10 @@ from ..frames import fields_of
 from ..models import FileInfo, parse, parse_list
 from ..requests import Json, given
 from ..results import FileChange, TransferProgress
+from .answer import AsyncAnswer
 from .commands import AsyncCommands
 from .folders import download_path, upload_path
-from .http import AsyncAnswer, AsyncHttp, Call
+from .http import AsyncHttp, Call
 from .local import Pieces
 from .stream import AsyncStream
 
@@ -207,12 +208,14 @@ class AsyncFiles:
         target: str | os.PathLike[str],
         *,
         on_progress: Callable[[TransferProgress], object] | None = None,
+        timeout_seconds: float | None = None,
     ) -> None:
         """Copies a file or a whole folder of the sandbox to this machine, under exactly the name `target`.
 
-        A file is replaced whole: a copy that breaks off leaves what was there.
+        A file is replaced whole: a copy that breaks off leaves what was there. Without `timeout_seconds` it takes as long as it
+        takes.
         """
-        await download_path(self, self._commands, source, target, on_progress)
+        await download_path(self, self._commands, source, target, on_progress, timeout_seconds)
 
     async def _read_stream(self, call: Call) -> AsyncGenerator[bytes, None]:
         answer: AsyncAnswer = await self._http.open("GET", self._path, call)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..archive import Packer, Unpacker, local_error
-from ..errors import PandaStackError
+from ..errors import PandaStackError, TimeoutError
 from ..results import TransferProgress
 from .commands import AsyncCommands
 from .local import Pieces, in_thread, pieces_of
@@ -51,14 +52,16 @@ async def download_path(
     source: str,
     target: str | os.PathLike[str],
     on_progress: OnProgress | None,
+    timeout_seconds: float | None,
 ) -> None:
     """Copies a file or folder of a sandbox to this machine, under exactly the name `target`."""
     path = Path(target)
+    end = time.monotonic() + timeout_seconds if timeout_seconds else float("inf")
     stats = await files.stat(source)
     try:
         path.resolve().parent.mkdir(parents=True, exist_ok=True)
         if stats.is_dir:
-            await _download_folder(commands, source, path, on_progress)
+            await _download_folder(commands, source, path, on_progress, end)
             return
         if path.is_dir():
             raise IsADirectoryError(None, "it is a folder: name the file that shall be written")
@@ -69,6 +72,7 @@ async def download_path(
                 async with files.read_stream(source) as pieces:
                     async for piece in _counted(pieces, on_progress, stats.size):
                         file.write(piece)
+                        _in_time(end)
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
@@ -98,7 +102,9 @@ async def _upload_folder(
         await in_thread(packer.close)
 
 
-async def _download_folder(commands: AsyncCommands, source: str, target: Path, on_progress: OnProgress | None) -> None:
+async def _download_folder(
+    commands: AsyncCommands, source: str, target: Path, on_progress: OnProgress | None, end: float
+) -> None:
     packing = await commands.start('exec tar -cf - -C "$FROM" .', env={"FROM": source}, attach=True, keep=False)
     target.mkdir(exist_ok=True)
     unpacker = Unpacker(target)
@@ -113,6 +119,7 @@ async def _download_folder(commands: AsyncCommands, source: str, target: Path, o
                 data = piece.data
                 await in_thread(partial(unpacker.write, data))
                 count += len(data)
+                _in_time(end)
                 if on_progress is not None:
                     on_progress(TransferProgress(count, None))
         if (await packing.wait()).exit_code != 0:
@@ -121,6 +128,11 @@ async def _download_folder(commands: AsyncCommands, source: str, target: Path, o
     finally:
         await in_thread(unpacker.close)
         await packing.disconnect()
+
+
+def _in_time(end: float) -> None:
+    if time.monotonic() > end:
+        raise TimeoutError("the copy took longer than its limit", code="client.timeout")
 
 
 async def _counted(pieces: Pieces, on_progress: OnProgress | None, total: int | None) -> AsyncIterator[bytes]:

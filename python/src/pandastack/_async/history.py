@@ -9,7 +9,8 @@ from contextlib import aclosing
 from ..errors import ConnectionError, NotFoundError, PandaStackError
 from ..frames import fields_of
 from ..models import EventInfo, parse, parse_list
-from .http import AsyncAnswer, AsyncHttp, Call, Query
+from .answer import AsyncAnswer
+from .http import AsyncHttp, Call, Query
 
 # Connections in a row that brought nothing: then the server is away for longer than a restart.
 _MAX_EMPTY_CONNECTIONS = 3

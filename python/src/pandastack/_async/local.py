@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from typing import BinaryIO, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -15,17 +15,23 @@ PIECE_BYTES = 256 * 1024
 
 __all__ = [
     "ClientConnection",
+    "Number",
     "Pieces",
+    "all_at_once",
     "beside",
     "in_thread",
     "open_socket",
     "pause",
     "pieces_of",
     "receive",
+    "settled",
     "wait_for_pong",
 ]
 
 Pieces = AsyncIterable[bytes]
+
+Number = float | Awaitable[float | None] | None
+"""What a function may answer that is asked for a number: itself, or what becomes one."""
 
 
 async def pause(seconds: float) -> None:
@@ -58,6 +64,26 @@ async def beside(first: Callable[[], Awaitable[None]], second: Callable[[], Awai
     await asyncio.gather(one, other, return_exceptions=True)
     one.result()
     return other.result()
+
+
+async def all_at_once(
+    works: Sequence[Callable[[], Awaitable[T]]], on_failure: Callable[[], Awaitable[None]]
+) -> list[T]:
+    """All of them side by side, in their order; where one fails the others are ended and `on_failure` is called."""
+    tasks = [asyncio.ensure_future(work()) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await on_failure()
+        raise
+
+
+async def settled(number: Number) -> float | None:
+    """A number, at once or later."""
+    return await number if isinstance(number, Awaitable) else number
 
 
 async def open_socket(

@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, overload
 
 from typing_extensions import Unpack
 
-from ..config import resolve_config
-from ..executions import CodeFailure, Execution
-from ..models import (
-    CodeResultInfo,
-    EventInfo,
-    LifecycleInfo,
-    MetricsInfo,
-    NetworkInfo,
-    PromoteResult,
-    SandboxInfo,
-    SnapshotInfo,
-    parse,
-)
+from ..executions import Execution
+from ..models import EventInfo, MetricsInfo, NetworkInfo, PromoteResult, SandboxInfo, SnapshotInfo, parse
 from ..network import NetworkPolicy
-from ..options import CreateOptions, ForkOptions
-from ..requests import UNCHANGED, Json, Unchanged, given, sandbox_path
+from ..options import CreateOptions, ForkOptions, RunCodeOptions
+from ..requests import UNCHANGED, Json, Unchanged, given
 from ..results import CommandResult
+from .clientless import closed_on_failure, http_of
 from .code import AsyncCode
-from .commands import AsyncCommands
+from .commands import AsyncCommands, RunOptions
 from .create import create_sandbox, get_sandbox, list_sandboxes
+from .explore import AsyncCandidate, AsyncExploration, AsyncScore, explore_in
 from .files import AsyncFiles
 from .fork import fork_into
+from .git import AsyncGit
 from .history import follow_events, read_events, read_logs
 from .http import AsyncHttp, Call
-from .local import Pieces
+from .lifetime import AsyncLifetime
 from .ports import AsyncPorts
 from .pty import AsyncPty
+from .search import AsyncSearch
 from .snapshots import AsyncSandboxSnapshots
 from .stream import AsyncStream
 
@@ -44,7 +36,7 @@ if TYPE_CHECKING:
     from .client import AsyncPandaStack
 
 
-class AsyncSandbox:
+class AsyncSandbox(AsyncLifetime):
     """A microVM with its own kernel, disk and network.
 
     Example:
@@ -53,9 +45,7 @@ class AsyncSandbox:
     """
 
     def __init__(self, http: AsyncHttp, info: SandboxInfo, *, holds_http: bool = False) -> None:
-        self._http = http
-        self._info = info
-        self._path = sandbox_path(info.id)
+        super().__init__(http, info)
         # Made for this handle and its children, without a client that anybody could close: the last one that is removed does.
         self._holds_http = holds_http
         if holds_http:
@@ -74,6 +64,10 @@ class AsyncSandbox:
         """What listens in it."""
         self.snapshots = AsyncSandboxSnapshots(http, info.id)
         """Copies of it at one instant, that others can start from."""
+        self.search = AsyncSearch(self.commands)
+        """Text and files in it, looked for there."""
+        self.git = AsyncGit(self.commands)
+        """Repositories in it."""
 
     @classmethod
     async def create(cls, *, client: AsyncPandaStack | None = None, **options: Unpack[CreateOptions]) -> AsyncSandbox:
@@ -82,8 +76,8 @@ class AsyncSandbox:
         Raises:
             CapacityError: the server or the workspace is full
         """
-        http = _http_of(client)
-        async with _closed_on_failure(http, client is None):
+        http = http_of(client)
+        async with closed_on_failure(http, client is None):
             return cls(http, await create_sandbox(http, options), holds_http=client is None)
 
     @classmethod
@@ -95,8 +89,8 @@ class AsyncSandbox:
         Raises:
             NotFoundError: `sandbox.not_found`
         """
-        http = _http_of(client)
-        async with _closed_on_failure(http, client is None):
+        http = http_of(client)
+        async with closed_on_failure(http, client is None):
             return cls(http, await get_sandbox(http, sandbox_id, timeout_seconds), holds_http=client is None)
 
     @classmethod
@@ -108,93 +102,20 @@ class AsyncSandbox:
         timeout_seconds: float | None = None,
     ) -> builtins.list[AsyncSandbox]:
         """The workspace's, newest first."""
-        http = _http_of(client)
-        async with _closed_on_failure(http, client is None):
+        http = http_of(client)
+        async with closed_on_failure(http, client is None):
             infos = await list_sandboxes(http, status, timeout_seconds)
         if client is None and not infos:
             await http.aclose()
         return [cls(http, info, holds_http=client is None) for info in infos]
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id} {self.status}>"
-
-    @property
-    def id(self) -> str:
-        """20 characters of a-z and 0-9."""
-        return self._info.id
-
-    @property
-    def info(self) -> SandboxInfo:
-        """As of the last answer; `refresh` asks anew."""
-        return self._info
-
-    @property
-    def status(self) -> str:
-        """As of the last answer: `running`, `paused`, `hibernated`, `failed`, `deleted`, …"""
-        return self._info.status
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """Labels of your own."""
-        return self._info.metadata
-
-    async def refresh(self, *, timeout_seconds: float | None = None) -> SandboxInfo:
-        """Asks how it is now. Neither wakes it nor keeps it from expiring."""
-        call = Call(timeout_seconds=timeout_seconds)
-        self._info = parse(SandboxInfo, await self._http.json("GET", self._path, call))
-        return self._info
-
-    async def exec(
-        self,
-        command: str,
-        *,
-        timeout_seconds: float | None = None,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        user: str | None = None,
-        stdin: str | bytes | Pieces | None = None,
-        on_stdout: Callable[[str], object] | None = None,
-        on_stderr: Callable[[str], object] | None = None,
-        check: bool = False,
-    ) -> CommandResult:
+    async def exec(self, command: str, **options: Unpack[RunOptions]) -> CommandResult:
         """Runs a command to its end: `commands.run`, by a shorter name."""
-        return await self.commands.run(
-            command,
-            timeout_seconds=timeout_seconds,
-            cwd=cwd,
-            env=env,
-            user=user,
-            stdin=stdin,
-            on_stdout=on_stdout,
-            on_stderr=on_stderr,
-            check=check,
-        )
+        return await self.commands.run(command, **options)
 
-    async def run_code(
-        self,
-        code: str,
-        *,
-        language: str | None = None,
-        context: str | None = None,
-        env: Mapping[str, str] | None = None,
-        timeout_seconds: float | None = None,
-        on_stdout: Callable[[str], object] | None = None,
-        on_stderr: Callable[[str], object] | None = None,
-        on_result: Callable[[CodeResultInfo], object] | None = None,
-        on_error: Callable[[CodeFailure], object] | None = None,
-    ) -> Execution:
+    async def run_code(self, code: str, **options: Unpack[RunCodeOptions]) -> Execution:
         """Runs code that keeps its variables for the next time: `code.run`, by a shorter name."""
-        return await self.code.run(
-            code,
-            language=language,
-            context=context,
-            env=env,
-            timeout_seconds=timeout_seconds,
-            on_stdout=on_stdout,
-            on_stderr=on_stderr,
-            on_result=on_result,
-            on_error=on_error,
-        )
+        return await self.code.run(code, **options)
 
     def get_host(self, port: int) -> str:
         """Host name of a server in it, for URLs of your own; `ports.url` is the whole address."""
@@ -205,22 +126,6 @@ class AsyncSandbox:
     ) -> SnapshotInfo:
         """Memory, devices and disk as of now: `snapshots.create`, by a shorter name. It goes on."""
         return await self.snapshots.create(idempotency_key=idempotency_key, timeout_seconds=timeout_seconds)
-
-    async def pause(self, *, timeout_seconds: float | None = None) -> None:
-        """Processor stops, memory stays. Commands are refused until `resume`."""
-        await self._change("pause", "paused", timeout_seconds)
-
-    async def resume(self, *, timeout_seconds: float | None = None) -> None:
-        """Lets a paused one go on."""
-        await self._change("resume", "running", timeout_seconds)
-
-    async def hibernate(self, *, timeout_seconds: float | None = None) -> None:
-        """Memory goes to disk, the VMM ends. Any later use wakes it."""
-        await self._change("hibernate", "hibernated", timeout_seconds)
-
-    async def wake(self, *, timeout_seconds: float | None = None) -> None:
-        """Brings a hibernated one back as it was; a failed one from its disk, where that survived."""
-        await self._change("wake", "running", timeout_seconds)
 
     @overload
     async def fork(self, count: None = None, **options: Unpack[ForkOptions]) -> AsyncSandbox: ...
@@ -252,42 +157,30 @@ class AsyncSandbox:
         call = Call(json=body, is_repeatable=True, timeout_seconds=timeout_seconds)
         return parse(PromoteResult, await self._http.json("POST", f"{self._path}/promote", call))
 
-    async def lifecycle(self, *, timeout_seconds: float | None = None) -> LifecycleInfo:
-        """How long it has been idle, and when it expires."""
-        call = Call(timeout_seconds=timeout_seconds)
-        return parse(LifecycleInfo, await self._http.json("GET", f"{self._path}/lifecycle", call))
-
-    async def set_lifecycle(
+    async def explore(
         self,
+        candidates: Sequence[AsyncCandidate],
+        score: AsyncScore | None = None,
         *,
+        candidate_timeout_seconds: float | None = None,
         ttl_seconds: int | None = None,
-        persistent: bool | None = None,
-        on_idle: Literal["hibernate", "kill"] | Unchanged | None = UNCHANGED,
-        idle_timeout_seconds: int | None = None,
         timeout_seconds: float | None = None,
-    ) -> LifecycleInfo:
-        """Changes what becomes of it when it is idle, or makes it persistent. What is left out stays.
+    ) -> AsyncExploration:
+        """Tries several ways from the same state, each in a copy, side by side.
+
+        The copy with the best score stays, as `winner`, and the others are removed.
 
         Args:
-            ttl_seconds: idle time after which it is removed; 0: never
-            persistent: never removed for being idle
-            on_idle: `hibernate` or `kill`, once nobody has used it for `idle_timeout_seconds`; None: nothing but the TTL
-            idle_timeout_seconds: default 300
-            timeout_seconds: of this call
+            candidates: 1 to 16: commands, `CommandCandidate`s, or functions that get the copy
+            score: how good an outcome is; None takes no part. Default: the one that ends with 0 first
+            candidate_timeout_seconds: each command's own limit. Default: none
+            ttl_seconds: of the copies, the winner's too. Default: the parent's
+            timeout_seconds: for the making of the copies
+
+        Example:
+            tried = await sandbox.explore(["pytest -x", "pytest -n 4"], lambda outcome: -outcome.duration_seconds)
         """
-        body = given(ttl_seconds=ttl_seconds, persistent=persistent, idle_timeout_seconds=idle_timeout_seconds)
-        if not isinstance(on_idle, Unchanged):
-            body["on_idle"] = on_idle
-        call = Call(json=body, is_repeatable=True, timeout_seconds=timeout_seconds)
-        return parse(LifecycleInfo, await self._http.json("PATCH", f"{self._path}/lifecycle", call))
-
-    async def set_ttl(self, ttl_seconds: int, *, timeout_seconds: float | None = None) -> LifecycleInfo:
-        """Idle time, in seconds from its last use, after which it is removed; 0: never."""
-        return await self.set_lifecycle(ttl_seconds=ttl_seconds, timeout_seconds=timeout_seconds)
-
-    async def keep_alive(self, *, timeout_seconds: float | None = None) -> LifecycleInfo:
-        """Counts as use: its idle time begins anew. Wakes nothing."""
-        return await self.set_lifecycle(timeout_seconds=timeout_seconds)
+        return await explore_in(self, candidates, score, candidate_timeout_seconds, ttl_seconds, timeout_seconds)
 
     async def network(self, *, timeout_seconds: float | None = None) -> NetworkInfo:
         """What it may reach, what it has sent, and what was refused."""
@@ -350,6 +243,10 @@ class AsyncSandbox:
     async def kill(self, *, timeout_seconds: float | None = None) -> None:
         """Removes it with all that is in it."""
         await self._http.json("DELETE", self._path, Call(timeout_seconds=timeout_seconds))
+        await self._forget()
+
+    async def _forget(self) -> None:
+        """It has been removed by somebody else: lets go of what this handle holds."""
         self._info = self._info.model_copy(update={"status": "deleted"})
         if self._holds_http:
             self._holds_http = False
@@ -363,27 +260,6 @@ class AsyncSandbox:
     ) -> None:
         await self.kill()
 
-    async def _change(self, verb: str, status: str, timeout_seconds: float | None) -> None:
-        # Asking twice for these leaves the sandbox in the same state.
-        call = Call(is_repeatable=True, timeout_seconds=timeout_seconds)
-        await self._http.json("POST", f"{self._path}/{verb}", call)
-        self._info = self._info.model_copy(update={"status": status})
-
     async def _fork(self, verb: str, count: int | None, options: ForkOptions) -> builtins.list[AsyncSandbox]:
         children = await fork_into(self._http, f"{self._path}/{verb}", count, options)
         return [AsyncSandbox(self._http, info, holds_http=self._holds_http) for info in children]
-
-
-def _http_of(client: AsyncPandaStack | None) -> AsyncHttp:
-    return AsyncHttp(resolve_config()) if client is None else client.http
-
-
-@asynccontextmanager
-async def _closed_on_failure(http: AsyncHttp, is_ours: bool) -> AsyncIterator[None]:
-    """There will be no handle that could."""
-    try:
-        yield
-    except BaseException:
-        if is_ours:
-            await http.aclose()
-        raise

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import ssl
 from types import TracebackType
 from typing import Any
 
 from ..config import resolve_config
 from .accounts import Audit, Tokens, Workspaces
-from .catalogue import Hosts, Templates
+from .hosts import Hosts
 from .http import Call, Http
 from .sandboxes import Sandboxes
 from .snapshots import Snapshots
+from .templates import Templates
 from .volumes import Volumes
 
 
@@ -35,6 +37,7 @@ class PandaStack:
         api_url: str | None = None,
         timeout_seconds: float | None = None,
         preview_host: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """Where the server is and who asks.
 
@@ -47,9 +50,10 @@ class PandaStack:
             preview_host: what host names of previews end in: the server's `PANDASTACK_PREVIEW_HOST_SUFFIX`, and its port where
                 that is not the scheme's own. Default: `PANDASTACK_PREVIEW_HOST`, else `localhost:<port>` of a server on an
                 address, else its name without a leading `api.`
+            ssl_context: for certificates of your own. Default: those that the system and browsers trust
         """
         config = resolve_config(api_key or token, base_url or api_url, timeout_seconds, preview_host)
-        self.http = Http(config)
+        self.http = Http(config, ssl_context)
         """What the handles speak through."""
         self.sandboxes = Sandboxes(self.http)
         """Made and found here."""
@@ -58,7 +62,7 @@ class PandaStack:
         self.volumes = Volumes(self.http)
         """Disks that outlive sandboxes."""
         self.templates = Templates(self.http)
-        """What sandboxes can be made from."""
+        """What sandboxes can be made from, and builds of your own."""
         self.hosts = Hosts(self.http)
         """The machines that run them."""
         self.tokens = Tokens(self.http)

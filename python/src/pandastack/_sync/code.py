@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+import time
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from types import TracebackType
 
-from ..errors import ConnectionError
-from ..executions import CodeCallbacks, CodeEvent, CodeEventParser, CodeFailure, Execution
-from ..models import CodeContextInfo, CodeResultInfo, parse, parse_list
-from ..requests import Json, given, segment
+from typing_extensions import Unpack
+
+from ..errors import ConnectionError, TimeoutError
+from ..executions import CodeCallbacks, CodeEvent, CodeEventParser, Execution
+from ..models import CodeContextInfo, parse, parse_list
+from ..options import ContextRunOptions, RunCodeOptions, code_body
+from ..requests import Json, given, segment, wait_limit
 from .http import Call, Http
 from .stream import Stream
 
@@ -28,6 +32,9 @@ class CodeContext:
         self.info = info
         """As of when it was made, or listed."""
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id} {self.language}>"
+
     @property
     def id(self) -> str:
         """What others name it by."""
@@ -38,40 +45,27 @@ class CodeContext:
         """What runs in it."""
         return self.info.language
 
-    def run(
-        self,
-        code: str,
-        *,
-        env: Mapping[str, str] | None = None,
-        timeout_seconds: float | None = None,
-        on_stdout: Callable[[str], object] | None = None,
-        on_stderr: Callable[[str], object] | None = None,
-        on_result: Callable[[CodeResultInfo], object] | None = None,
-        on_error: Callable[[CodeFailure], object] | None = None,
-    ) -> Execution:
+    def run(self, code: str, **options: Unpack[ContextRunOptions]) -> Execution:
         """As `code.run`, in this context."""
-        return self._code.run(
-            code,
-            context=self.id,
-            env=env,
-            timeout_seconds=timeout_seconds,
-            on_stdout=on_stdout,
-            on_stderr=on_stderr,
-            on_result=on_result,
-            on_error=on_error,
-        )
+        return self._code.run(code, context=self, **options)
 
-    def restart(self) -> None:
+    def stream(
+        self, code: str, *, env: Mapping[str, str] | None = None, timeout_seconds: float | None = None
+    ) -> Stream[CodeEvent]:
+        """As `code.stream`, in this context."""
+        return self._code.stream(code, context=self, env=env, timeout_seconds=timeout_seconds)
+
+    def restart(self, *, timeout_seconds: float | None = None) -> None:
         """A new kernel, without variables. What runs ends with an error."""
-        self._http.json("POST", f"{self._path}/restart")
+        self._http.json("POST", f"{self._path}/restart", Call(timeout_seconds=timeout_seconds))
 
-    def interrupt(self) -> None:
+    def interrupt(self, *, timeout_seconds: float | None = None) -> None:
         """As Ctrl-C would."""
-        self._http.json("POST", f"{self._path}/interrupt")
+        self._http.json("POST", f"{self._path}/interrupt", Call(timeout_seconds=timeout_seconds))
 
-    def delete(self) -> None:
+    def delete(self, *, timeout_seconds: float | None = None) -> None:
         """Ends it and frees its memory."""
-        self._http.json("DELETE", self._path)
+        self._http.json("DELETE", self._path, Call(timeout_seconds=timeout_seconds))
 
     def __enter__(self) -> CodeContext:
         return self
@@ -93,39 +87,24 @@ class Code:
         self._http = http
         self._path = f"{sandbox}/code"
 
-    def run(
-        self,
-        code: str,
-        *,
-        language: str | None = None,
-        context: str | None = None,
-        env: Mapping[str, str] | None = None,
-        timeout_seconds: float | None = None,
-        on_stdout: Callable[[str], object] | None = None,
-        on_stderr: Callable[[str], object] | None = None,
-        on_result: Callable[[CodeResultInfo], object] | None = None,
-        on_error: Callable[[CodeFailure], object] | None = None,
-    ) -> Execution:
+    def run(self, code: str, **options: Unpack[RunCodeOptions]) -> Execution:
         """Runs code to its end. Code that fails is an answer with `error`.
 
         Args:
             code: in `language`
-            language: python (default), javascript, typescript, bash
-            context: a context's id. Default: the one that its language has for all who name none
-            env: for this cell alone
-            timeout_seconds: the code's own limit
-            on_stdout: gets pieces of text as they come
-            on_stderr: as `on_stdout`
-            on_result: gets what it displays, and the value of its last expression
-            on_error: gets why it ended before its end
+            options: `language`, `context`, `env`, `timeout_seconds`; `on_stdout`, `on_stderr`, `on_result` and `on_error` are
+                called while it runs
 
         Raises:
             TimeoutError: `exec.timeout`, after `timeout_seconds`
         """
-        callbacks = CodeCallbacks(on_stdout, on_stderr, on_result, on_error)
+        body = code_body(code, options)
+        callbacks = CodeCallbacks(
+            options.get("on_stdout"), options.get("on_stderr"), options.get("on_result"), options.get("on_error")
+        )
         execution = Execution()
-        body = _body(code, language, context, env, timeout_seconds)
-        with closing(self._events(body)) as events:
+        limit = wait_limit(options.get("timeout_seconds"))
+        with closing(self._events(body, limit)) as events:
             for event in events:
                 callbacks.take(execution, event)
         return execution
@@ -135,13 +114,18 @@ class Code:
         code: str,
         *,
         language: str | None = None,
-        context: str | None = None,
+        context: CodeContext | str | None = None,
         env: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
     ) -> Stream[CodeEvent]:
         """What it says as it comes. Leaving the loop early interrupts the code."""
-        body = _body(code, language, context, env, timeout_seconds)
-        return Stream(lambda: self._events(body))
+        options: RunCodeOptions = {
+            "language": language,
+            "context": context,
+            "env": env,
+            "timeout_seconds": timeout_seconds,
+        }
+        return Stream(lambda: self._events(code_body(code, options), None))
 
     def create_context(
         self,
@@ -150,6 +134,7 @@ class Code:
         cwd: str | None = None,
         user: str | None = None,
         env: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
     ) -> CodeContext:
         """A context of its own.
 
@@ -158,41 +143,33 @@ class Code:
             cwd: folder that it begins in. Default: the user's home
             user: name or number. Default root
             env: for all of its cells
+            timeout_seconds: of this call
         """
         body = given(language=language, cwd=cwd, user=user, env=None if env is None else dict(env))
-        info = self._http.json("POST", f"{self._path}/contexts", Call(json=body))
+        call = Call(json=body, timeout_seconds=timeout_seconds)
+        info = self._http.json("POST", f"{self._path}/contexts", call)
         return CodeContext(self._http, self, self._path, parse(CodeContextInfo, info))
 
-    def list_contexts(self) -> list[CodeContext]:
+    def list_contexts(self, *, timeout_seconds: float | None = None) -> list[CodeContext]:
         """All contexts, oldest first."""
-        answer = self._http.json("GET", f"{self._path}/contexts")
+        answer = self._http.json("GET", f"{self._path}/contexts", Call(timeout_seconds=timeout_seconds))
         infos = parse_list(CodeContextInfo, answer["contexts"])
         return [CodeContext(self._http, self, self._path, info) for info in infos]
 
-    def _events(self, body: Json) -> Generator[CodeEvent, None, None]:
+    def _events(self, body: Json, limit: float | None) -> Generator[CodeEvent, None, None]:
+        end = float("inf") if limit is None else time.monotonic() + limit
         # Its head comes with its turn in the context's queue.
-        answer = self._http.open("POST", f"{self._path}/stream", Call(json=body, timeout_seconds=0))
+        answer = self._http.open("POST", f"{self._path}/stream", Call(json=body, timeout_seconds=limit or 0))
         parser = CodeEventParser()
-        with closing(answer.pieces(_SILENCE_LIMIT_SECONDS)) as pieces:
-            for piece in pieces:
-                for event in parser.push(piece):
-                    yield event
-                    if event.type == "end":
-                        return
+        try:
+            with closing(answer.pieces(_SILENCE_LIMIT_SECONDS)) as pieces:
+                for piece in pieces:
+                    for event in parser.push(piece):
+                        yield event
+                        if event.type == "end":
+                            return
+                    if time.monotonic() > end:
+                        raise TimeoutError("the code took longer than its limit", code="client.timeout")
+        finally:
+            answer.close()
         raise ConnectionError("the connection broke while the code ran; it was interrupted", code="client.connection")
-
-
-def _body(
-    code: str,
-    language: str | None,
-    context: str | None,
-    env: Mapping[str, str] | None,
-    timeout_seconds: float | None,
-) -> Json:
-    return given(
-        code=code,
-        language=language,
-        context_id=context,
-        env=None if env is None else dict(env),
-        timeout_ms=round(timeout_seconds * 1000) if timeout_seconds else None,
-    )

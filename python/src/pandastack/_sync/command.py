@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 
 from ..requests import given, segment
-from ..results import CommandEvent, CommandOutput, CommandResult, OutputCollector, StreamName
+from ..results import CommandEvent, CommandExit, CommandOutput, CommandResult, OutputCollector, StreamName
 from .connection import Connection, open_connection
 from .http import Call, Http
 from .stream import Stream
@@ -32,6 +32,11 @@ class Command:
         self._http = http
         self._sandbox = sandbox
         self._connection = connection
+
+    @property
+    def exit(self) -> CommandExit | None:
+        """How it ended, once its output was read to the end, by `wait` or `output`."""
+        return None if self._connection is None else self._connection.exit
 
     def output(self) -> Stream[CommandOutput]:
         """What it wrote lately (256 KiB of each stream are kept), then what it writes, as bytes, until it ends."""

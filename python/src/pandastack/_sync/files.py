@@ -13,9 +13,10 @@ from ..frames import fields_of
 from ..models import FileInfo, parse, parse_list
 from ..requests import Json, given
 from ..results import FileChange, TransferProgress
+from .answer import Answer
 from .commands import Commands
 from .folders import download_path, upload_path
-from .http import Answer, Call, Http
+from .http import Call, Http
 from .local import Pieces
 from .stream import Stream
 
@@ -208,12 +209,14 @@ class Files:
         target: str | os.PathLike[str],
         *,
         on_progress: Callable[[TransferProgress], object] | None = None,
+        timeout_seconds: float | None = None,
     ) -> None:
         """Copies a file or a whole folder of the sandbox to this machine, under exactly the name `target`.
 
-        A file is replaced whole: a copy that breaks off leaves what was there.
+        A file is replaced whole: a copy that breaks off leaves what was there. Without `timeout_seconds` it takes as long as it
+        takes.
         """
-        download_path(self, self._commands, source, target, on_progress)
+        download_path(self, self._commands, source, target, on_progress, timeout_seconds)
 
     def _read_stream(self, call: Call) -> Generator[bytes, None, None]:
         answer: Answer = self._http.open("GET", self._path, call)

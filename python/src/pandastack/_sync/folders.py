@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..archive import Packer, Unpacker, local_error
-from ..errors import PandaStackError
+from ..errors import PandaStackError, TimeoutError
 from ..results import TransferProgress
 from .commands import Commands
 from .local import Pieces, in_thread, pieces_of
@@ -52,14 +53,16 @@ def download_path(
     source: str,
     target: str | os.PathLike[str],
     on_progress: OnProgress | None,
+    timeout_seconds: float | None,
 ) -> None:
     """Copies a file or folder of a sandbox to this machine, under exactly the name `target`."""
     path = Path(target)
+    end = time.monotonic() + timeout_seconds if timeout_seconds else float("inf")
     stats = files.stat(source)
     try:
         path.resolve().parent.mkdir(parents=True, exist_ok=True)
         if stats.is_dir:
-            _download_folder(commands, source, path, on_progress)
+            _download_folder(commands, source, path, on_progress, end)
             return
         if path.is_dir():
             raise IsADirectoryError(None, "it is a folder: name the file that shall be written")
@@ -70,6 +73,7 @@ def download_path(
                 with files.read_stream(source) as pieces:
                     for piece in _counted(pieces, on_progress, stats.size):
                         file.write(piece)
+                        _in_time(end)
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
@@ -99,7 +103,7 @@ def _upload_folder(
         in_thread(packer.close)
 
 
-def _download_folder(commands: Commands, source: str, target: Path, on_progress: OnProgress | None) -> None:
+def _download_folder(commands: Commands, source: str, target: Path, on_progress: OnProgress | None, end: float) -> None:
     packing = commands.start('exec tar -cf - -C "$FROM" .', env={"FROM": source}, attach=True, keep=False)
     target.mkdir(exist_ok=True)
     unpacker = Unpacker(target)
@@ -114,6 +118,7 @@ def _download_folder(commands: Commands, source: str, target: Path, on_progress:
                 data = piece.data
                 in_thread(partial(unpacker.write, data))
                 count += len(data)
+                _in_time(end)
                 if on_progress is not None:
                     on_progress(TransferProgress(count, None))
         if (packing.wait()).exit_code != 0:
@@ -122,6 +127,11 @@ def _download_folder(commands: Commands, source: str, target: Path, on_progress:
     finally:
         in_thread(unpacker.close)
         packing.disconnect()
+
+
+def _in_time(end: float) -> None:
+    if time.monotonic() > end:
+        raise TimeoutError("the copy took longer than its limit", code="client.timeout")
 
 
 def _counted(pieces: Pieces, on_progress: OnProgress | None, total: int | None) -> Iterator[bytes]:

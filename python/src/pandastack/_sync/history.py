@@ -10,7 +10,8 @@ from contextlib import closing
 from ..errors import ConnectionError, NotFoundError, PandaStackError
 from ..frames import fields_of
 from ..models import EventInfo, parse, parse_list
-from .http import Answer, Call, Http, Query
+from .answer import Answer
+from .http import Call, Http, Query
 
 # Connections in a row that brought nothing: then the server is away for longer than a restart.
 _MAX_EMPTY_CONNECTIONS = 3

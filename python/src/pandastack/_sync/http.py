@@ -6,26 +6,23 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import certifi
 import httpx
 
 from ..config import Config
-from ..errors import ConnectionError, PandaStackError, TimeoutError, error_of_answer, parse_json
+from ..errors import PandaStackError, error_of_answer, parse_json
+from ..faults import connection_error, default_tls, no_answer
 from ..models import bad_answer
+from ..requests import FormPart
 from ..retry import pause_before
-from ..sse import ServerEvent, ServerEventParser
 from ..version import USER_AGENT
+from .answer import Answer, Late
 from .local import Pieces, pause
 
 T = TypeVar("T")
-
-SILENCE_LIMIT_SECONDS = 65.0
-"""The server says something every 15 to 20 seconds on every stream: a connection this long without a byte is dead."""
 
 Query = Mapping[str, str | int | bool | None]
 
@@ -37,6 +34,7 @@ class Call:
     query: Query | None = None
     json: Any = None
     content: str | bytes | Pieces | None = None
+    form: Sequence[FormPart] | None = None
     accept: str = "application/json"
     content_type: str | None = None
     idempotency_key: str | None = None
@@ -50,9 +48,9 @@ class Call:
 class Http:
     """Asks, and asks again where that helps."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, tls: ssl.SSLContext | None = None) -> None:
         self.config = config
-        self.tls = _tls_context() if config.base_url.startswith("https:") else None
+        self.tls = (tls or default_tls()) if config.base_url.startswith("https:") else None
         self._client: httpx.Client | None = None
         self._opening = threading.Lock()
         self._holders = 0
@@ -86,12 +84,15 @@ class Http:
 
     def hold(self) -> None:
         """One more handle that this was made for, and for no client."""
-        self._holders += 1
+        with self._opening:
+            self._holders += 1
 
     def let_go(self) -> None:
         """One less; the last one closes the connections."""
-        self._holders -= 1
-        if self._holders == 0:
+        with self._opening:
+            self._holders -= 1
+            is_last = self._holders == 0
+        if is_last:
             self.close()
 
     def close(self) -> None:
@@ -138,6 +139,7 @@ class Http:
                 params=_query(call.query),
                 json=call.json,
                 content=call.content,
+                files=_files(call.form),
                 headers=self._headers(call),
                 timeout=httpx.Timeout(left),
             )
@@ -154,7 +156,7 @@ class Http:
             return read(answer, end)
         except BaseException as error:
             answer.close()
-            if isinstance(error, _Late):
+            if isinstance(error, Late):
                 raise no_answer(self.config.base_url, limit) from error
             raise
 
@@ -175,66 +177,6 @@ class Http:
             return self._client
 
 
-class _Late(Exception):
-    """The answer began in time and did not end in it."""
-
-
-class Answer:
-    """An answer whose body has not been read."""
-
-    def __init__(self, response: httpx.Response, base_url: str) -> None:
-        self._response = response
-        self._base_url = base_url
-        self.status = response.status_code
-        self.headers = response.headers
-
-    def read(self, end: float = float("inf")) -> bytes:
-        """All of it."""
-        pieces: list[bytes] = []
-        with closing(self.pieces()) as incoming:
-            for piece in incoming:
-                pieces.append(piece)
-                if time.monotonic() > end:
-                    raise _Late
-        self.close()
-        return b"".join(pieces)
-
-    def pieces(self, silence_seconds: float | None = None) -> Generator[bytes, None, None]:
-        """As it comes. With a limit for silence: of a sender that is known to send heartbeats."""
-        if silence_seconds is not None:
-            self._response.request.extensions["timeout"]["read"] = silence_seconds
-        try:
-            for piece in self._response.iter_bytes():
-                yield piece
-        except httpx.TimeoutException as error:
-            if silence_seconds is None:
-                raise _Late from error
-            text = f"the server has said nothing for {silence_seconds:g} s"
-            raise ConnectionError(text, code="client.connection") from error
-        except httpx.TransportError as error:
-            raise connection_error(self._base_url, error) from error
-
-    def body(self) -> Generator[bytes, None, None]:
-        """As it comes, for a reader who takes any time; a sender who is silent for long is gone."""
-        with closing(self.pieces(SILENCE_LIMIT_SECONDS)) as incoming:
-            for piece in incoming:
-                yield piece
-
-    def events(self, end: float = float("inf")) -> Generator[ServerEvent, None, None]:
-        """Its frames, of an event stream. TimeoutError where it goes on beyond `end`."""
-        parser = ServerEventParser()
-        with closing(self.pieces(SILENCE_LIMIT_SECONDS)) as incoming:
-            for piece in incoming:
-                for frame in parser.push(piece):
-                    yield frame
-                if time.monotonic() > end:
-                    raise TimeoutError("it took longer than its limit", code="client.timeout")
-
-    def close(self) -> None:
-        """Ends the connection, unless all was read."""
-        self._response.close()
-
-
 def _read_json(answer: Answer, end: float) -> Any:
     text = (answer.read(end)).decode("utf-8", "replace")
     if text == "":
@@ -253,6 +195,11 @@ def _leave_open(answer: Answer, _end: float) -> Answer:
     return answer
 
 
+def _files(form: Sequence[FormPart] | None) -> list[tuple[str, tuple[str | None, bytes]]] | None:
+    """As httpx takes them; a part without a file's name is a text."""
+    return None if form is None else [(part.name, (part.file_name, part.content)) for part in form]
+
+
 def _query(query: Query | None) -> dict[str, str] | None:
     if query is None:
         return None
@@ -262,24 +209,3 @@ def _query(query: Query | None) -> dict[str, str] | None:
         for name, value in query.items()
         if value is not None
     }
-
-
-def _tls_context() -> ssl.SSLContext:
-    """Whom the system trusts, and whom browsers do: a server of one's own often has a certificate of one's own."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context
-
-
-def connection_error(base_url: str, error: Exception) -> ConnectionError:
-    """No answer, or not all of it."""
-    reason = str(error) or type(error).__name__
-    text = f"cannot reach PandaStack at {base_url}: {reason}"
-    hint = "its certificate is signed by nobody known here; SSL_CERT_FILE names a file with more of them"
-    is_tls = "CERTIFICATE_VERIFY_FAILED" in reason
-    return ConnectionError(text, code="client.connection", retryable=not is_tls, hint=hint if is_tls else None)
-
-
-def no_answer(base_url: str, seconds: float) -> TimeoutError:
-    """The whole limit went by."""
-    return TimeoutError(f"no answer from {base_url} within {seconds:g} s", code="client.timeout")

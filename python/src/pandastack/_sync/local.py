@@ -5,7 +5,8 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import BinaryIO, TypeVar
 
 from websockets.sync.client import ClientConnection, connect
@@ -16,17 +17,23 @@ PIECE_BYTES = 256 * 1024
 
 __all__ = [
     "ClientConnection",
+    "Number",
     "Pieces",
+    "all_at_once",
     "beside",
     "in_thread",
     "open_socket",
     "pause",
     "pieces_of",
     "receive",
+    "settled",
     "wait_for_pong",
 ]
 
 Pieces = Iterable[bytes]
+
+Number = float | None
+"""What a function may answer that is asked for a number."""
 
 
 def pause(seconds: float) -> None:
@@ -68,6 +75,26 @@ def beside(first: Callable[[], None], second: Callable[[], T]) -> T:
     if failures:
         raise failures[0]
     return result
+
+
+def all_at_once(works: Sequence[Callable[[], T]], on_failure: Callable[[], None]) -> list[T]:
+    """All of them side by side, in their order; where one fails `on_failure` is called, which is to end the others."""
+    with ThreadPoolExecutor(max_workers=len(works), thread_name_prefix="pandastack") as threads:
+        futures = [threads.submit(work) for work in works]
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            failures = [error for future in done if (error := future.exception()) is not None]
+            if failures:
+                raise failures[0]
+        except BaseException:
+            on_failure()
+            raise
+        return [future.result() for future in futures]
+
+
+def settled(number: Number) -> float | None:
+    """A number."""
+    return number
 
 
 def open_socket(

@@ -4,40 +4,32 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, overload
 
 from typing_extensions import Unpack
 
-from ..config import resolve_config
-from ..executions import CodeFailure, Execution
-from ..models import (
-    CodeResultInfo,
-    EventInfo,
-    LifecycleInfo,
-    MetricsInfo,
-    NetworkInfo,
-    PromoteResult,
-    SandboxInfo,
-    SnapshotInfo,
-    parse,
-)
+from ..executions import Execution
+from ..models import EventInfo, MetricsInfo, NetworkInfo, PromoteResult, SandboxInfo, SnapshotInfo, parse
 from ..network import NetworkPolicy
-from ..options import CreateOptions, ForkOptions
-from ..requests import UNCHANGED, Json, Unchanged, given, sandbox_path
+from ..options import CreateOptions, ForkOptions, RunCodeOptions
+from ..requests import UNCHANGED, Json, Unchanged, given
 from ..results import CommandResult
+from .clientless import closed_on_failure, http_of
 from .code import Code
-from .commands import Commands
+from .commands import Commands, RunOptions
 from .create import create_sandbox, get_sandbox, list_sandboxes
+from .explore import Candidate, Exploration, Score, explore_in
 from .files import Files
 from .fork import fork_into
+from .git import Git
 from .history import follow_events, read_events, read_logs
 from .http import Call, Http
-from .local import Pieces
+from .lifetime import Lifetime
 from .ports import Ports
 from .pty import Pty
+from .search import Search
 from .snapshots import SandboxSnapshots
 from .stream import Stream
 
@@ -45,7 +37,7 @@ if TYPE_CHECKING:
     from .client import PandaStack
 
 
-class Sandbox:
+class Sandbox(Lifetime):
     """A microVM with its own kernel, disk and network.
 
     Example:
@@ -54,9 +46,7 @@ class Sandbox:
     """
 
     def __init__(self, http: Http, info: SandboxInfo, *, holds_http: bool = False) -> None:
-        self._http = http
-        self._info = info
-        self._path = sandbox_path(info.id)
+        super().__init__(http, info)
         # Made for this handle and its children, without a client that anybody could close: the last one that is removed does.
         self._holds_http = holds_http
         if holds_http:
@@ -75,6 +65,10 @@ class Sandbox:
         """What listens in it."""
         self.snapshots = SandboxSnapshots(http, info.id)
         """Copies of it at one instant, that others can start from."""
+        self.search = Search(self.commands)
+        """Text and files in it, looked for there."""
+        self.git = Git(self.commands)
+        """Repositories in it."""
 
     @classmethod
     def create(cls, *, client: PandaStack | None = None, **options: Unpack[CreateOptions]) -> Sandbox:
@@ -83,8 +77,8 @@ class Sandbox:
         Raises:
             CapacityError: the server or the workspace is full
         """
-        http = _http_of(client)
-        with _closed_on_failure(http, client is None):
+        http = http_of(client)
+        with closed_on_failure(http, client is None):
             return cls(http, create_sandbox(http, options), holds_http=client is None)
 
     @classmethod
@@ -94,8 +88,8 @@ class Sandbox:
         Raises:
             NotFoundError: `sandbox.not_found`
         """
-        http = _http_of(client)
-        with _closed_on_failure(http, client is None):
+        http = http_of(client)
+        with closed_on_failure(http, client is None):
             return cls(http, get_sandbox(http, sandbox_id, timeout_seconds), holds_http=client is None)
 
     @classmethod
@@ -107,93 +101,20 @@ class Sandbox:
         timeout_seconds: float | None = None,
     ) -> builtins.list[Sandbox]:
         """The workspace's, newest first."""
-        http = _http_of(client)
-        with _closed_on_failure(http, client is None):
+        http = http_of(client)
+        with closed_on_failure(http, client is None):
             infos = list_sandboxes(http, status, timeout_seconds)
         if client is None and not infos:
             http.close()
         return [cls(http, info, holds_http=client is None) for info in infos]
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id} {self.status}>"
-
-    @property
-    def id(self) -> str:
-        """20 characters of a-z and 0-9."""
-        return self._info.id
-
-    @property
-    def info(self) -> SandboxInfo:
-        """As of the last answer; `refresh` asks anew."""
-        return self._info
-
-    @property
-    def status(self) -> str:
-        """As of the last answer: `running`, `paused`, `hibernated`, `failed`, `deleted`, …"""
-        return self._info.status
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """Labels of your own."""
-        return self._info.metadata
-
-    def refresh(self, *, timeout_seconds: float | None = None) -> SandboxInfo:
-        """Asks how it is now. Neither wakes it nor keeps it from expiring."""
-        call = Call(timeout_seconds=timeout_seconds)
-        self._info = parse(SandboxInfo, self._http.json("GET", self._path, call))
-        return self._info
-
-    def exec(
-        self,
-        command: str,
-        *,
-        timeout_seconds: float | None = None,
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        user: str | None = None,
-        stdin: str | bytes | Pieces | None = None,
-        on_stdout: Callable[[str], object] | None = None,
-        on_stderr: Callable[[str], object] | None = None,
-        check: bool = False,
-    ) -> CommandResult:
+    def exec(self, command: str, **options: Unpack[RunOptions]) -> CommandResult:
         """Runs a command to its end: `commands.run`, by a shorter name."""
-        return self.commands.run(
-            command,
-            timeout_seconds=timeout_seconds,
-            cwd=cwd,
-            env=env,
-            user=user,
-            stdin=stdin,
-            on_stdout=on_stdout,
-            on_stderr=on_stderr,
-            check=check,
-        )
+        return self.commands.run(command, **options)
 
-    def run_code(
-        self,
-        code: str,
-        *,
-        language: str | None = None,
-        context: str | None = None,
-        env: Mapping[str, str] | None = None,
-        timeout_seconds: float | None = None,
-        on_stdout: Callable[[str], object] | None = None,
-        on_stderr: Callable[[str], object] | None = None,
-        on_result: Callable[[CodeResultInfo], object] | None = None,
-        on_error: Callable[[CodeFailure], object] | None = None,
-    ) -> Execution:
+    def run_code(self, code: str, **options: Unpack[RunCodeOptions]) -> Execution:
         """Runs code that keeps its variables for the next time: `code.run`, by a shorter name."""
-        return self.code.run(
-            code,
-            language=language,
-            context=context,
-            env=env,
-            timeout_seconds=timeout_seconds,
-            on_stdout=on_stdout,
-            on_stderr=on_stderr,
-            on_result=on_result,
-            on_error=on_error,
-        )
+        return self.code.run(code, **options)
 
     def get_host(self, port: int) -> str:
         """Host name of a server in it, for URLs of your own; `ports.url` is the whole address."""
@@ -202,22 +123,6 @@ class Sandbox:
     def snapshot(self, *, idempotency_key: str | None = None, timeout_seconds: float | None = None) -> SnapshotInfo:
         """Memory, devices and disk as of now: `snapshots.create`, by a shorter name. It goes on."""
         return self.snapshots.create(idempotency_key=idempotency_key, timeout_seconds=timeout_seconds)
-
-    def pause(self, *, timeout_seconds: float | None = None) -> None:
-        """Processor stops, memory stays. Commands are refused until `resume`."""
-        self._change("pause", "paused", timeout_seconds)
-
-    def resume(self, *, timeout_seconds: float | None = None) -> None:
-        """Lets a paused one go on."""
-        self._change("resume", "running", timeout_seconds)
-
-    def hibernate(self, *, timeout_seconds: float | None = None) -> None:
-        """Memory goes to disk, the VMM ends. Any later use wakes it."""
-        self._change("hibernate", "hibernated", timeout_seconds)
-
-    def wake(self, *, timeout_seconds: float | None = None) -> None:
-        """Brings a hibernated one back as it was; a failed one from its disk, where that survived."""
-        self._change("wake", "running", timeout_seconds)
 
     @overload
     def fork(self, count: None = None, **options: Unpack[ForkOptions]) -> Sandbox: ...
@@ -247,42 +152,30 @@ class Sandbox:
         call = Call(json=body, is_repeatable=True, timeout_seconds=timeout_seconds)
         return parse(PromoteResult, self._http.json("POST", f"{self._path}/promote", call))
 
-    def lifecycle(self, *, timeout_seconds: float | None = None) -> LifecycleInfo:
-        """How long it has been idle, and when it expires."""
-        call = Call(timeout_seconds=timeout_seconds)
-        return parse(LifecycleInfo, self._http.json("GET", f"{self._path}/lifecycle", call))
-
-    def set_lifecycle(
+    def explore(
         self,
+        candidates: Sequence[Candidate],
+        score: Score | None = None,
         *,
+        candidate_timeout_seconds: float | None = None,
         ttl_seconds: int | None = None,
-        persistent: bool | None = None,
-        on_idle: Literal["hibernate", "kill"] | Unchanged | None = UNCHANGED,
-        idle_timeout_seconds: int | None = None,
         timeout_seconds: float | None = None,
-    ) -> LifecycleInfo:
-        """Changes what becomes of it when it is idle, or makes it persistent. What is left out stays.
+    ) -> Exploration:
+        """Tries several ways from the same state, each in a copy, side by side.
+
+        The copy with the best score stays, as `winner`, and the others are removed.
 
         Args:
-            ttl_seconds: idle time after which it is removed; 0: never
-            persistent: never removed for being idle
-            on_idle: `hibernate` or `kill`, once nobody has used it for `idle_timeout_seconds`; None: nothing but the TTL
-            idle_timeout_seconds: default 300
-            timeout_seconds: of this call
+            candidates: 1 to 16: commands, `CommandCandidate`s, or functions that get the copy
+            score: how good an outcome is; None takes no part. Default: the one that ends with 0 first
+            candidate_timeout_seconds: each command's own limit. Default: none
+            ttl_seconds: of the copies, the winner's too. Default: the parent's
+            timeout_seconds: for the making of the copies
+
+        Example:
+            tried = sandbox.explore(["pytest -x", "pytest -n 4"], lambda outcome: -outcome.duration_seconds)
         """
-        body = given(ttl_seconds=ttl_seconds, persistent=persistent, idle_timeout_seconds=idle_timeout_seconds)
-        if not isinstance(on_idle, Unchanged):
-            body["on_idle"] = on_idle
-        call = Call(json=body, is_repeatable=True, timeout_seconds=timeout_seconds)
-        return parse(LifecycleInfo, self._http.json("PATCH", f"{self._path}/lifecycle", call))
-
-    def set_ttl(self, ttl_seconds: int, *, timeout_seconds: float | None = None) -> LifecycleInfo:
-        """Idle time, in seconds from its last use, after which it is removed; 0: never."""
-        return self.set_lifecycle(ttl_seconds=ttl_seconds, timeout_seconds=timeout_seconds)
-
-    def keep_alive(self, *, timeout_seconds: float | None = None) -> LifecycleInfo:
-        """Counts as use: its idle time begins anew. Wakes nothing."""
-        return self.set_lifecycle(timeout_seconds=timeout_seconds)
+        return explore_in(self, candidates, score, candidate_timeout_seconds, ttl_seconds, timeout_seconds)
 
     def network(self, *, timeout_seconds: float | None = None) -> NetworkInfo:
         """What it may reach, what it has sent, and what was refused."""
@@ -345,6 +238,10 @@ class Sandbox:
     def kill(self, *, timeout_seconds: float | None = None) -> None:
         """Removes it with all that is in it."""
         self._http.json("DELETE", self._path, Call(timeout_seconds=timeout_seconds))
+        self._forget()
+
+    def _forget(self) -> None:
+        """It has been removed by somebody else: lets go of what this handle holds."""
         self._info = self._info.model_copy(update={"status": "deleted"})
         if self._holds_http:
             self._holds_http = False
@@ -358,27 +255,6 @@ class Sandbox:
     ) -> None:
         self.kill()
 
-    def _change(self, verb: str, status: str, timeout_seconds: float | None) -> None:
-        # Asking twice for these leaves the sandbox in the same state.
-        call = Call(is_repeatable=True, timeout_seconds=timeout_seconds)
-        self._http.json("POST", f"{self._path}/{verb}", call)
-        self._info = self._info.model_copy(update={"status": status})
-
     def _fork(self, verb: str, count: int | None, options: ForkOptions) -> builtins.list[Sandbox]:
         children = fork_into(self._http, f"{self._path}/{verb}", count, options)
         return [Sandbox(self._http, info, holds_http=self._holds_http) for info in children]
-
-
-def _http_of(client: PandaStack | None) -> Http:
-    return Http(resolve_config()) if client is None else client.http
-
-
-@contextmanager
-def _closed_on_failure(http: Http, is_ours: bool) -> Iterator[None]:
-    """There will be no handle that could."""
-    try:
-        yield
-    except BaseException:
-        if is_ours:
-            http.close()
-        raise

@@ -10,8 +10,10 @@ from contextlib import suppress
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from ..errors import ConnectionError, PandaStackError, TimeoutError, error_of_answer
+from ..faults import connection_error, no_answer
 from ..version import USER_AGENT
-from .http import SILENCE_LIMIT_SECONDS, Http, connection_error, no_answer
+from .answer import SILENCE_LIMIT_SECONDS
+from .http import Http
 from .local import ClientConnection, open_socket, receive, wait_for_pong
 
 _PONG_SECONDS = 20.0

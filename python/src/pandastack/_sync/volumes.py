@@ -4,19 +4,68 @@
 from __future__ import annotations
 
 import builtins
+from typing import TYPE_CHECKING
 
 from ..models import VolumeInfo, parse, parse_list
 from ..requests import given, key_or_new, segment
+from .clientless import ask_once, http_of
 from .http import Call, Http
+
+if TYPE_CHECKING:
+    from .client import PandaStack
 
 
 class Volume:
-    """One sandbox at a time may write to it; any number may read what was on it when they began."""
+    """One sandbox at a time may write to it; any number may read what was on it when they began.
 
-    def __init__(self, http: Http, info: VolumeInfo) -> None:
+    Example:
+        volume = Volume.create("data", size_mb=1024)
+        sandbox = Sandbox.create(volumes=[volume.name])
+    """
+
+    def __init__(self, http: Http, info: VolumeInfo, *, holds_http: bool = False) -> None:
         self._http = http
         self._info = info
         self._path = f"/volumes/{segment(info.name)}"
+        # Made without a client that anybody could close: no call leaves connections open. They are few.
+        self._holds_http = holds_http
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        *,
+        size_mb: int | None = None,
+        client: PandaStack | None = None,
+        idempotency_key: str | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Volume:
+        """A new, empty one.
+
+        Args:
+            name: letters, digits, dots, dashes and underscores
+            size_mb: 16 to 65,536. Default 256
+            client: default: what environment and configuration file say
+            idempotency_key: the server does the work once for a key. Default: one for this call
+            timeout_seconds: of this call
+        """
+        return _volumes_of(client).create(
+            name, size_mb=size_mb, idempotency_key=idempotency_key, timeout_seconds=timeout_seconds
+        )
+
+    @classmethod
+    def get(cls, name: str, *, client: PandaStack | None = None, timeout_seconds: float | None = None) -> Volume:
+        """One of the workspace's.
+
+        Raises:
+            NotFoundError: `volume.not_found`
+        """
+        return _volumes_of(client).get(name, timeout_seconds=timeout_seconds)
+
+    @classmethod
+    def list(cls, *, client: PandaStack | None = None, timeout_seconds: float | None = None) -> builtins.list[Volume]:
+        """The workspace's, by name."""
+        return _volumes_of(client).list(timeout_seconds=timeout_seconds)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -33,13 +82,13 @@ class Volume:
 
     def refresh(self, *, timeout_seconds: float | None = None) -> VolumeInfo:
         """Asks the server for its size and who has it."""
-        self._info = parse(VolumeInfo, self._http.json("GET", self._path, Call(timeout_seconds=timeout_seconds)))
+        self._info = parse(VolumeInfo, self._ask("GET", self._path, Call(timeout_seconds=timeout_seconds)))
         return self._info
 
     def grow(self, size_mb: int, *, timeout_seconds: float | None = None) -> None:
         """Makes it larger, also while a sandbox writes to it. Volumes never shrink."""
         call = Call(json={"size_mb": size_mb}, is_repeatable=True, timeout_seconds=timeout_seconds)
-        self._info = parse(VolumeInfo, self._http.json("PATCH", self._path, call))
+        self._info = parse(VolumeInfo, self._ask("PATCH", self._path, call))
 
     def clone(self, name: str, *, idempotency_key: str | None = None, timeout_seconds: float | None = None) -> Volume:
         """What is on it now, as a volume of its own; blocks are shared until they are written."""
@@ -57,18 +106,23 @@ class Volume:
         Raises:
             ConflictError: `volume.in_use`, while a sandbox has it
         """
-        self._http.json("DELETE", self._path, Call(timeout_seconds=timeout_seconds))
+        self._ask("DELETE", self._path, Call(timeout_seconds=timeout_seconds))
 
     def _copy(self, kind: str, name: str, idempotency_key: str | None, timeout_seconds: float | None) -> Volume:
         call = Call(json={"name": name}, idempotency_key=key_or_new(idempotency_key), timeout_seconds=timeout_seconds)
-        return Volume(self._http, parse(VolumeInfo, self._http.json("POST", f"{self._path}/{kind}", call)))
+        info = parse(VolumeInfo, self._ask("POST", f"{self._path}/{kind}", call))
+        return Volume(self._http, info, holds_http=self._holds_http)
+
+    def _ask(self, method: str, path: str, call: Call) -> object:
+        return ask_once(self._http, method, path, call, is_ours=self._holds_http)
 
 
 class Volumes:
     """Those of a workspace."""
 
-    def __init__(self, http: Http) -> None:
+    def __init__(self, http: Http, *, holds_http: bool = False) -> None:
         self._http = http
+        self._holds_http = holds_http
 
     def create(
         self,
@@ -91,7 +145,7 @@ class Volumes:
             idempotency_key=key_or_new(idempotency_key),
             timeout_seconds=timeout_seconds,
         )
-        return Volume(self._http, parse(VolumeInfo, self._http.json("POST", "/volumes", call)))
+        return self._handle(self._ask("POST", "/volumes", call))
 
     def get(self, name: str, *, timeout_seconds: float | None = None) -> Volume:
         """One of them.
@@ -100,12 +154,12 @@ class Volumes:
             NotFoundError: `volume.not_found`
         """
         call = Call(timeout_seconds=timeout_seconds)
-        return Volume(self._http, parse(VolumeInfo, self._http.json("GET", f"/volumes/{segment(name)}", call)))
+        return self._handle(self._ask("GET", f"/volumes/{segment(name)}", call))
 
     def list(self, *, timeout_seconds: float | None = None) -> builtins.list[Volume]:
         """By name."""
-        infos = parse_list(VolumeInfo, self._http.json("GET", "/volumes", Call(timeout_seconds=timeout_seconds)))
-        return [Volume(self._http, info) for info in infos]
+        infos = parse_list(VolumeInfo, self._ask("GET", "/volumes", Call(timeout_seconds=timeout_seconds)))
+        return [Volume(self._http, info, holds_http=self._holds_http) for info in infos]
 
     def delete(self, name: str, *, timeout_seconds: float | None = None) -> None:
         """The volume and all that is on it.
@@ -113,4 +167,14 @@ class Volumes:
         Raises:
             ConflictError: `volume.in_use`, while a sandbox has it
         """
-        self._http.json("DELETE", f"/volumes/{segment(name)}", Call(timeout_seconds=timeout_seconds))
+        self._ask("DELETE", f"/volumes/{segment(name)}", Call(timeout_seconds=timeout_seconds))
+
+    def _handle(self, info: object) -> Volume:
+        return Volume(self._http, parse(VolumeInfo, info), holds_http=self._holds_http)
+
+    def _ask(self, method: str, path: str, call: Call) -> object:
+        return ask_once(self._http, method, path, call, is_ours=self._holds_http)
+
+
+def _volumes_of(client: PandaStack | None) -> Volumes:
+    return Volumes(http_of(client), holds_http=client is None)

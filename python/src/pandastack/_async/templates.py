@@ -1,0 +1,119 @@
+"""What sandboxes can be made from."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+
+from typing_extensions import TypedDict, Unpack
+
+from ..build_context import ContextFile, build_form, collect_context
+from ..models import TemplateBuildInfo, TemplateInfo, parse, parse_list
+from ..options import check_options
+from ..recipes import Template
+from ..requests import segment
+from .builds import AsyncTemplateBuild
+from .http import AsyncHttp, Call
+from .local import in_thread
+
+
+class BuildOptions(TypedDict, total=False):
+    """What a template is built from, beside its recipe."""
+
+    context: str | os.PathLike[str] | None
+    """Folder that copies are taken from. Default: the working folder."""
+    is_wanted: Callable[[str], bool] | None
+    """Which of its files are sent, by their paths in it. Default: all."""
+    replace: bool | None
+    """In the place of another that has this name."""
+    cpu: int | None
+    memory_mb: int | None
+    disk_mb: int | None
+    timeout_seconds: float | None
+    """For the answer that it has begun."""
+
+
+class AsyncTemplates:
+    """What sandboxes can be made from: a catalogue, and your own."""
+
+    def __init__(self, http: AsyncHttp) -> None:
+        self._http = http
+
+    async def list(self, *, timeout_seconds: float | None = None) -> builtins.list[TemplateInfo]:
+        """The catalogue, then the workspace's own; by name."""
+        call = Call(timeout_seconds=timeout_seconds)
+        return parse_list(TemplateInfo, await self._http.json("GET", "/templates", call))
+
+    async def get(self, name: str, *, timeout_seconds: float | None = None) -> TemplateInfo:
+        """By its name or an alias."""
+        call = Call(timeout_seconds=timeout_seconds)
+        return parse(TemplateInfo, await self._http.json("GET", f"/templates/{segment(name)}", call))
+
+    async def delete(self, name: str, *, timeout_seconds: float | None = None) -> None:
+        """One of the workspace's own. Sandboxes made from it live on."""
+        await self._http.json("DELETE", f"/templates/{segment(name)}", Call(timeout_seconds=timeout_seconds))
+
+    async def build(self, name: str, template: Template, **options: Unpack[BuildOptions]) -> AsyncTemplateBuild:
+        """Begins to build; an identical earlier build is answered as it is.
+
+        Example:
+            build = await client.templates.build("my-app", Template.from_("base").run("pip install flask"))
+            await build.done(on_line=print)
+
+        Raises:
+            ConflictError: `template.exists`, where there is another of this name, unless `replace` is said
+        """
+        has_copies = any("copy" in step for step in template.recipe["steps"])
+        return await self._build({"name": name, "recipe": json.dumps(template.recipe)}, has_copies, options)
+
+    async def build_dockerfile(
+        self,
+        name: str,
+        dockerfile: str,
+        *,
+        build_args: Mapping[str, str] | None = None,
+        **options: Unpack[BuildOptions],
+    ) -> AsyncTemplateBuild:
+        """The same from a Dockerfile's text."""
+        has_copies = re.search(r"^\s*(copy|add)\s", dockerfile, re.IGNORECASE | re.MULTILINE) is not None
+        fields = {"name": name, "dockerfile": dockerfile}
+        if build_args is not None:
+            fields["build_args"] = json.dumps(dict(build_args))
+        return await self._build(fields, has_copies, options)
+
+    async def build_catalogue(self, name: str, *, timeout_seconds: float | None = None) -> AsyncTemplateBuild:
+        """One of the catalogue."""
+        call = Call(timeout_seconds=timeout_seconds)
+        info = await self._http.json("POST", f"/templates/{segment(name)}/build", call)
+        return AsyncTemplateBuild(self._http, parse(TemplateBuildInfo, info))
+
+    async def builds(self, *, timeout_seconds: float | None = None) -> builtins.list[TemplateBuildInfo]:
+        """The workspace's builds, newest first."""
+        call = Call(timeout_seconds=timeout_seconds)
+        return parse_list(TemplateBuildInfo, await self._http.json("GET", "/templates/builds", call))
+
+    async def get_build(self, build_id: str, *, timeout_seconds: float | None = None) -> AsyncTemplateBuild:
+        """One build, by its id.
+
+        Raises:
+            NotFoundError: `template.build_unknown`
+        """
+        call = Call(timeout_seconds=timeout_seconds)
+        info = await self._http.json("GET", f"/templates/builds/{segment(build_id)}", call)
+        return AsyncTemplateBuild(self._http, parse(TemplateBuildInfo, info))
+
+    async def _build(self, fields: dict[str, str], has_copies: bool, options: BuildOptions) -> AsyncTemplateBuild:
+        check_options(options, BuildOptions)
+        sizes = {"cpu": options.get("cpu"), "memory_mb": options.get("memory_mb"), "size_mb": options.get("disk_mb")}
+        fields = {**fields, **{name: str(size) for name, size in sizes.items() if size is not None}}
+        if options.get("replace"):
+            fields["replace"] = "true"
+        files: dict[str, ContextFile] = {}
+        if has_copies:
+            files = await in_thread(lambda: collect_context(options.get("context") or ".", options.get("is_wanted")))
+        call = Call(form=build_form(fields, files), timeout_seconds=options.get("timeout_seconds"))
+        info = await self._http.json("POST", "/templates/build", call)
+        return AsyncTemplateBuild(self._http, parse(TemplateBuildInfo, info))

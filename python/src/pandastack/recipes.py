@@ -1,0 +1,80 @@
+"""Templates in the making."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from .requests import Json, given
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template in the making, step by step; each call answers a new one. Nothing happens before `templates.build`.
+
+    Example:
+        template = Template.from_("base").run("pip install flask").copy("app.py", "/srv/").workdir("/srv").start("python3 app.py")
+        client.templates.build("my-app", template).done()
+    """
+
+    recipe: Json = field(default_factory=lambda: {"from": "base", "steps": []})
+    """What the server is sent."""
+
+    @classmethod
+    def from_(cls, template: str) -> Template:
+        """On top of another template."""
+        return cls({"from": template, "steps": []})
+
+    def run(self, shell: str | Sequence[str], *, timeout_seconds: int | None = None) -> Template:
+        """A line of shell, or several. It fails the build unless it ends with 0.
+
+        Args:
+            shell: for `/bin/sh -c`
+            timeout_seconds: of the step. Default 600, at most 3600
+        """
+        text = shell if isinstance(shell, str) else " && ".join(shell)
+        return self._with_step(given(run=text, timeout_seconds=timeout_seconds))
+
+    def copy(
+        self, source: str | Sequence[str], target: str, *, owner: str | None = None, mode: str | None = None
+    ) -> Template:
+        """Files and folders of the context, which is the working folder unless the build says another.
+
+        Args:
+            source: paths in the context; `*`, `?` and `**` as in shells
+            target: with a slash at its end: into this folder
+            owner: `user` or `user:group`. Default root
+            mode: octal. Default: the file's own
+        """
+        sources = [source] if isinstance(source, str) else [*source]
+        return self._with_step({"copy": {"from": sources, "to": target, **given(owner=owner, mode=mode)}})
+
+    def env(self, variables: Mapping[str, str]) -> Template:
+        """For the steps that follow, and every process of the sandboxes."""
+        return self._with_step({"env": dict(variables)})
+
+    def workdir(self, path: str) -> Template:
+        """Where the following steps and the program work; it is made where it is not there."""
+        return self._with_step({"workdir": path})
+
+    def user(self, name: str) -> Template:
+        """Who runs the following steps and the program."""
+        return self._with_step({"user": name})
+
+    def start(self, shell: str) -> Template:
+        """Runs when the template's memory is taken: sandboxes have it running from their first moment."""
+        return self._with(start=shell)
+
+    def ready(self, shell: str, *, timeout_seconds: int | None = None) -> Template:
+        """Tried until it ends with 0; only then is memory taken."""
+        return self._with(ready=shell, **given(ready_timeout_seconds=timeout_seconds))
+
+    def size(self, *, cpu: int | None = None, memory_mb: int | None = None, disk_mb: int | None = None) -> Template:
+        """Of the sandboxes."""
+        return self._with(**given(cpu=cpu, memory_mb=memory_mb, disk_mb=disk_mb))
+
+    def _with_step(self, step: Json) -> Template:
+        return self._with(steps=[*self.recipe["steps"], step])
+
+    def _with(self, **fields: object) -> Template:
+        return replace(self, recipe={**self.recipe, **fields})

@@ -1,0 +1,81 @@
+"""Templates of one's own."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from pandastack import AsyncPandaStack, ConflictError, NotFoundError, PandaStackError, Template, TimeoutError
+
+pytestmark = pytest.mark.anyio
+
+BUILD_SECONDS = 120
+
+
+async def test_are_built_and_sandboxes_start_with_what_is_in_them(panda: AsyncPandaStack, tmp_path: Path) -> None:
+    name = f"mine-{uuid.uuid4().hex[:8]}"
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/run").write_text("#!/bin/sh\necho ran\n")
+    (tmp_path / "src/run").chmod(0o755)
+    (tmp_path / "left-out").write_text("x")
+    template = (
+        Template.from_("base")
+        .env({"GREETING": "hello", "BUILD": name})
+        .workdir("/srv")
+        .run(["echo $GREETING > greeting", "echo more >> greeting"])
+        .copy("src", "/srv/src/")
+        .copy("*", "/srv/all/")
+    )
+    build = await panda.templates.build(
+        name, template, context=tmp_path, is_wanted=lambda path: path != "left-out", memory_mb=256
+    )
+    lines: list[str] = []
+    info = await build.done(on_line=lines.append, timeout_seconds=BUILD_SECONDS)
+    assert (info.status, info.name, info.steps) == ("done", name, 5)
+    assert lines == await build.logs().to_list()
+    assert any("echo $GREETING" in line for line in lines)
+    assert (await panda.templates.get(name)).base == "base"
+    async with await panda.sandboxes.create(template=name) as sandbox:
+        assert (await sandbox.exec("cat /srv/greeting; echo $GREETING")).stdout == "hello\nmore\nhello\n"
+        assert (await sandbox.files.stat("/srv/src/run")).mode == "-rwxr-xr-x"
+        assert await sandbox.files.exists("/srv/all/run")
+        assert not await sandbox.files.exists("/srv/all/left-out")
+
+    again = await panda.templates.build(
+        name, template, context=tmp_path, is_wanted=lambda path: path != "left-out", memory_mb=256
+    )
+    assert again.id == build.id
+    assert (await panda.templates.get_build(build.id)).info.status == "done"
+    assert build.id in [each.id for each in await panda.templates.builds()]
+    with pytest.raises(ConflictError) as caught:
+        await panda.templates.build(name, template.run("true"), context=tmp_path)
+    assert caught.value.code == "template.exists"
+    await panda.templates.delete(name)
+    with pytest.raises(NotFoundError):
+        await panda.templates.get(name)
+
+
+async def test_say_which_step_failed(panda: AsyncPandaStack) -> None:
+    dockerfile = "FROM base\nARG CODE=0\nRUN echo why >&2; exit $CODE\n"
+    name = f"bad-{uuid.uuid4().hex[:8]}"
+    build = await panda.templates.build_dockerfile(name, dockerfile, build_args={"CODE": "3"})
+    with pytest.raises(PandaStackError, match="3") as caught:
+        await build.done(timeout_seconds=BUILD_SECONDS)
+    assert caught.value.code == "client.build_failed"
+    assert caught.value.hint is not None
+    assert "why" in await build.logs(follow=True).to_list()
+    with pytest.raises(NotFoundError):
+        await panda.templates.get_build("none")
+    with pytest.raises(TypeError, match="'contexts'"):
+        await panda.templates.build(name, Template(), contexts=".")  # type: ignore[call-arg]
+
+
+async def test_go_on_when_nobody_waits(panda: AsyncPandaStack) -> None:
+    name = f"slow-{uuid.uuid4().hex[:8]}"
+    build = await panda.templates.build(name, Template().run("sleep 3"))
+    with pytest.raises(TimeoutError, match="goes on"):
+        await build.done(timeout_seconds=0.1)
+    await build.done(timeout_seconds=BUILD_SECONDS)
+    await panda.templates.delete(name)
