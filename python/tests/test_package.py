@@ -6,6 +6,7 @@ import inspect
 import json
 import subprocess
 import sys
+import tarfile
 import types
 import typing
 import urllib.request
@@ -38,6 +39,7 @@ SCHEMAS: dict[type[models.Model], str] = {
     models.PreviewLink: "PreviewToken",
     models.VolumeInfo: "Volume",
     models.TemplateInfo: "Template",
+    models.TemplateBuildInfo: "TemplateBuild",
     models.HostInfo: "Host",
     models.Me: "Me",
     models.TokenInfo: "Token",
@@ -71,15 +73,42 @@ def test_a_wheel_has_the_package_and_nothing_else(tmp_path: Path) -> None:
     run("-m", "pip", *arguments, str(PACKAGE))
     (wheel,) = tmp_path.glob("*.whl")
     assert wheel.name == f"pandastack-{pandastack.__version__}-py3-none-any.whl"
+    info = f"pandastack-{pandastack.__version__}.dist-info"
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-        metadata = archive.read(f"pandastack-{pandastack.__version__}.dist-info/METADATA").decode()
+        metadata = archive.read(f"{info}/METADATA").decode()
+        licence = archive.read(f"{info}/licenses/LICENSE").decode()
+        assert all(archive.read(name) for name in names if name.endswith(".py") and "__init__" not in name)
     source = PACKAGE / "src"
     wanted = [str(path.relative_to(source)) for path in source.rglob("*") if path.suffix in (".py", ".typed")]
     assert sorted(name for name in names if ".dist-info/" not in name) == sorted(wanted)
     assert "pandastack/py.typed" in names
-    assert "Requires-Python: >=3.10" in metadata
-    assert "License-Expression: Apache-2.0" in metadata
+    assert not any("test" in name for name in names)
+    assert licence == (PACKAGE.parent / "LICENSE").read_text("utf-8")
+    lines = metadata.split("\n")
+    for line in ("Requires-Python: >=3.10", "License-Expression: Apache-2.0", "License-File: LICENSE"):
+        assert line in lines
+    # What a user gets with it, and nothing that only its makers need.
+    needed = {line.split(":")[1].strip() for line in lines if line.startswith("Requires-Dist:")}
+    names_needed = {each.split("<")[0].split(">")[0] for each in needed}
+    assert names_needed == {"certifi", "httpx", "pydantic", "typing-extensions", "websockets"}
+    assert "## A first look" in metadata
+
+
+def test_a_source_distribution_has_what_a_wheel_is_made_of(tmp_path: Path) -> None:
+    run("-m", "hatchling", "build", "--target", "sdist", "--directory", str(tmp_path))
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as content:
+        names = {name.split("/", 1)[1] for name in content.getnames()}
+    for name in (
+        "LICENSE",
+        "README.md",
+        "pyproject.toml",
+        "src/pandastack/py.typed",
+        "src/pandastack/_sync/sandbox.py",
+    ):
+        assert name in names
+    assert not any(name.startswith(("tests", "scripts")) for name in names)
 
 
 @pytest.fixture(scope="module")
