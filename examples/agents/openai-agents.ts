@@ -1,0 +1,9 @@
+/** OpenAI Agents: `new Agent({ name: "Coder", instructions, tools: openAiTools(sandbox) })`. */
+import { tool } from "@openai/agents";
+import type { Sandbox } from "@pandastack/sdk";
+import { forOpenAiAgents, sandboxTools } from "../tools/definitions.ts";
+
+/** A sandbox as function tools. */
+export function openAiTools(sandbox: Sandbox) {
+  return forOpenAiAgents(sandboxTools(sandbox)).map((each) => tool({ ...each, strict: true }));
+}
