@@ -1,4 +1,7 @@
-"""One real server for all tests: control plane, PostgreSQL and host agent, with a runtime that makes sandboxes up."""
+"""One real server for all tests: control plane, PostgreSQL and host agent, with a runtime that makes sandboxes up.
+
+`PANDASTACK_TEST_SERVER='{"url": …, "token": …, "has_programs": true}'` names another one, such as one with real sandboxes.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,10 @@ STOP_TIMEOUT_SECONDS = 30
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
+    given = os.environ.get("PANDASTACK_TEST_SERVER")
+    if given is not None:
+        yield Server(**json.loads(given))
+        return
     node = os.environ.get("PANDASTACK_NODE", "node")
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
@@ -55,8 +62,8 @@ def stand_in() -> Iterator[Callable[..., StandIn]]:
     """Starts servers that answer as they are told."""
     started: list[StandIn] = []
 
-    def start(*answers: Answer) -> StandIn:
-        started.append(StandIn(*answers))
+    def start(*answers: Answer, tls: tuple[Path, Path] | None = None) -> StandIn:
+        started.append(StandIn(*answers, tls=tls))
         return started[-1]
 
     yield start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import threading
 from contextlib import suppress
@@ -91,3 +92,31 @@ def _feed(socket: ServerConnection, stdin: IO[bytes] | None) -> None:
     except (ConnectionClosed, BrokenPipeError, ValueError):
         # It has ended: nobody reads any more.
         return
+
+
+class CutOff:
+    """Has one process, `p1`. The first connection to it is cut without a word, as proxies do with quiet ones."""
+
+    def __init__(self) -> None:
+        self._connections = 0
+        self._server = serve(self._serve, "127.0.0.1", 0, compression=None)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.socket.getsockname()[1]}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+
+    def _serve(self, connection: ServerConnection) -> None:
+        self._connections += 1
+        connection.recv()
+        connection.send(json.dumps({"event": "started", "id": "p1", "pid": 7}))
+        if self._connections == 1:
+            connection.socket.shutdown(socket.SHUT_RDWR)
+            return
+        connection.send(b"\x01rest\n")
+        connection.send(json.dumps({"result": {"exit_code": 0, "signal": None, "timed_out": False, "duration_ms": 1}}))

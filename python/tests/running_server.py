@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import os
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Server:
     url: str
     token: str
+    has_programs: bool = False
+    """Its sandboxes are real ones."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -37,18 +42,26 @@ Answer = Callable[[Request, "Handler"], None]
 class StandIn:
     """Answers one request after the other as it is told, the last answer for all that follow, and remembers what it was asked."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, tls: tuple[Path, Path] | None = None) -> None:
         self.requests: list[Request] = []
         self._answers = list(answers)
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"stand_in": self}))
         self._server.daemon_threads = True
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            # Each connection shakes hands in its own thread, at its first byte.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     def next_answer(self, request: Request) -> Answer:
         with self._lock:
@@ -98,8 +111,8 @@ def hangs_up(_request: Request, handler: Handler) -> None:
     handler.close_connection = True
 
 
-def begins(content_type: str, text: str, headers: dict[str, str] | None = None) -> Answer:
-    """A stream that breaks off."""
+def begins(content_type: str, text: str, headers: dict[str, str] | None = None, *, then_waits: float = 0) -> Answer:
+    """A stream that breaks off, at once or after so many seconds in which it says nothing."""
 
     def answer(request: Request, handler: Handler) -> None:
         handler.send_response(200)
@@ -108,6 +121,52 @@ def begins(content_type: str, text: str, headers: dict[str, str] | None = None) 
         handler.end_headers()
         handler.wfile.write(f"{len(text.encode()):x}\r\n{text}\r\n".encode())
         handler.wfile.flush()
+        time.sleep(then_waits)
         hangs_up(request, handler)
 
     return answer
+
+
+class Sink:
+    """Takes a file of any size and forgets it, and sends one of `size_bytes`; a piece at a time."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self.received_bytes = 0
+        sink = self
+        piece = bytes(64 * 1024)
+        stats = {"name": "large", "path": "/large", "type": "file", "mode": "", "user": "root", "group": "root"}
+        numbers = {"size": size_bytes, "mtime": 0, "uid": 0, "gid": 0}
+        info = json.dumps({**stats, **numbers, "is_dir": False, "symlink_target": None}).encode()
+
+        class Taker(Handler):
+            def do_PUT(self) -> None:
+                while size := int(self.rfile.readline(), 16):
+                    left = size
+                    while left > 0:
+                        left -= len(self.rfile.read(min(left, len(piece))))
+                    sink.received_bytes += size
+                    self.rfile.readline()
+                self.rfile.readline()
+                self.send(200, b"{}")
+
+            def do_GET(self) -> None:
+                if "/stat" in self.path:
+                    self.send(200, info)
+                    return
+                self.send(200, b"", {"content-length": str(size_bytes)})
+                for _ in range(size_bytes // len(piece)):
+                    self.wfile.write(piece)
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
