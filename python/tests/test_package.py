@@ -45,6 +45,10 @@ SCHEMAS: dict[type[models.Model], str] = {
     models.TokenInfo: "Token",
     models.CreatedTokenInfo: "CreatedToken",
     models.WorkspaceInfo: "Workspace",
+    models.WorkspaceLimits: "WorkspaceLimits",
+    models.WorkspaceUsage: "WorkspaceUsage",
+    models.WorkspaceLimitsInfo: "WorkspaceLimitsReply",
+    models.WorkspaceNetworkInfo: "WorkspaceNetwork",
     models.AuditInfo: "AuditEntry",
     models.IsolationInfo: "WorkspaceIsolation",
 }

@@ -167,3 +167,24 @@ def test_trusts_the_system_and_says_so_about_certificates() -> None:
     assert tls.verify_mode is ssl.CERT_REQUIRED
     error = connection_error("https://x", Exception("[SSL: CERTIFICATE_VERIFY_FAILED]"))
     assert (error.code, error.retryable, "SSL_CERT_FILE" in str(error)) == ("client.tls", False, True)
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "hint"),
+    [
+        ("[Errno -2] Name or service not known", "client.connection", "no host of this name"),
+        ("[Errno 111] Connection refused", "client.connection", "is the server running"),
+        ("certificate verify failed: certificate has expired [SSL: CERTIFICATE_VERIFY_FAILED]", "client.tls", "clock"),
+        (
+            "[SSL: CERTIFICATE_VERIFY_FAILED] Hostname mismatch, certificate is not valid",
+            "client.tls",
+            "another host's",
+        ),
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "client.tls", "http://"),
+        ("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred", "client.connection", "is the server running"),
+    ],
+)
+def test_a_reason_that_says_what_to_do_is_understood(reason: str, code: str, hint: str) -> None:
+    error = connection_error("https://x", Exception(reason))
+    assert error.code == code
+    assert hint in str(error.hint)

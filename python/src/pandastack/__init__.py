@@ -81,6 +81,10 @@ from .models import (
     TokenInfo,
     VolumeInfo,
     WorkspaceInfo,
+    WorkspaceLimits,
+    WorkspaceLimitsInfo,
+    WorkspaceNetworkInfo,
+    WorkspaceUsage,
 )
 from .network import EgressRules, NetworkPolicy
 from .options import CreateOptions, ForkOptions, RunCodeOptions
@@ -210,6 +214,10 @@ __all__ = [
     "VolumeMount",
     "Volumes",
     "WorkspaceInfo",
+    "WorkspaceLimits",
+    "WorkspaceLimitsInfo",
+    "WorkspaceNetworkInfo",
+    "WorkspaceUsage",
     "Workspaces",
     "__version__",
     "config_path",

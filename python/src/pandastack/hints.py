@@ -10,6 +10,7 @@ HINTS: dict[str, str] = {
     "snapshot.not_found": "snapshots.list() shows what there is",
     "template.not_found": "templates.list() shows what there is",
     "template.not_ready": "it is being made; try again in a minute",
+    "template.build_failed": "the build's log says why: templates.get_build(…).logs(), or pandastack template logs",
     "volume.not_found": "volumes.list() shows what there is",
     "validation.body_too_large": ("put what is large into a file with files.write() and name the file in the command"),
     "exec.timeout": "raise timeout_seconds, or run it in the background with commands.start()",
@@ -40,6 +41,3 @@ HINTS: dict[str, str] = {
     "client.not_text": "read_bytes() reads it as it is",
 }
 """Code → hint. Codes of the server's registry, and this client's own: `client.*`."""
-
-NO_SUCH_HOST_HINT = "there is no host of this name: check base_url or PANDASTACK_API_URL"
-"""Of `client.connection`, where the name was the reason."""

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from typing_extensions import TypedDict
 
 from .executions import CodeFailure
-from .models import CodeResultInfo
+from .models import CodeResultInfo, TemplateBuildInfo
 from .network import NetworkPolicy
 from .requests import Json, VolumeMount, given
 
@@ -22,11 +22,20 @@ class CreationOptions(TypedDict, total=False):
     """Longest wait for the answer, repetitions included; 0: for ever. Default: the client's."""
 
 
-class CreateOptions(CreationOptions, total=False):
+class TemplateWaitOptions(TypedDict, total=False):
+    """Of calls that need a template which may have to be built, or made for another runtime, first."""
+
+    template_timeout_seconds: float | None
+    """How long to wait for that; 0: not at all, `template.not_ready` is raised. Default: `timeout_seconds`, or half an hour."""
+    on_template_build: Callable[[TemplateBuildInfo], object] | None
+    """Told how far its build is, whenever that changes."""
+
+
+class CreateOptions(CreationOptions, TemplateWaitOptions, total=False):
     """What a new sandbox is."""
 
     template: str | None
-    """Default: the server's, `base`."""
+    """Default: the server's, `base`. One of the catalogue that was never used here is built first, which takes minutes."""
     from_snapshot: str | None
     """A snapshot's id: starts as that was, memory and all; the template is then the snapshot's."""
     runtime: str | None
@@ -65,6 +74,8 @@ class ForkOptions(CreationOptions, total=False):
     """On top of the parent's."""
     network: NetworkPolicy | None
     """What they may reach. Default: what the parent may."""
+    egress_mbps: float | None
+    """Megabits a second that may leave each. Default: the parent's; None: no limit."""
     volumes: Literal["read_only", "clone"] | None
     """Of each volume that the parent writes to: what is on it now, for reading (default), or a clone of the child's own."""
 
@@ -117,7 +128,11 @@ def create_body(options: CreateOptions) -> Json:
 def fork_body(count: int | None, options: ForkOptions) -> Json:
     """Of a fork. TypeError for a word that is none of the options."""
     check_options(options, ForkOptions)
-    return {**given(count=count), **_without_call(options)}
+    body = {**given(count=count), **_without_call(options)}
+    if "egress_mbps" in options:
+        # None says something, too.
+        body["egress_mbps"] = options["egress_mbps"]
+    return body
 
 
 def code_body(code: str, options: RunCodeOptions) -> Json:
@@ -142,4 +157,5 @@ def check_options(options: Mapping[str, object], kind: type) -> None:
 
 
 def _without_call(options: Mapping[str, object]) -> Json:
-    return given(**{name: value for name, value in options.items() if name not in CreationOptions.__optional_keys__})
+    ours = CreationOptions.__optional_keys__ | TemplateWaitOptions.__optional_keys__
+    return given(**{name: value for name, value in options.items() if name not in ours})

@@ -25,6 +25,9 @@ def pause_before(attempt: int, error: Exception, is_repeatable: bool, chance: fl
         return None
     if not is_repeatable and error.status != 429:
         return None
+    # Takes minutes: repeated by whoever can say how far it is.
+    if error.code == "template.not_ready":
+        return None
     chance = random.random() if chance is None else chance
     if error.retry_after_seconds is not None:
         return error.retry_after_seconds * (1 + _RETRY_AFTER_JITTER * chance)

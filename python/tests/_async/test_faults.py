@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 
@@ -137,3 +138,32 @@ async def test_never_takes_half_a_file_for_a_whole_one(stand_in: Start) -> None:
             await files.read_bytes("/x", timeout_seconds=0.5)
         with pytest.raises(ConnectionError):
             await files.read_stream("/x").to_list()
+
+
+async def test_waits_for_a_template_that_is_being_built(stand_in: Start) -> None:
+    build = {"id": "b1", "name": "code-interpreter", "status": "building", "step": 1, "steps": 2, "cached_steps": 0}
+    build = {**build, "started_at": "2026-01-01T00:00:00Z", "size_mb": 0}
+    coming = {"error": "soon", "code": "template.not_ready", "retryable": True, "details": {"build_id": "b1"}}
+    full = says(507, {"error": "full", "code": "capacity.insufficient_memory", "retryable": False})
+    server = stand_in(
+        says(503, coming, {"retry-after": "60"}),
+        says(200, build),
+        says(200, {**build, "status": "done", "step": 2}),
+        full,
+    )
+    seen: list[int | None] = []
+    async with AsyncPandaStack(base_url=server.url) as panda:
+        with pytest.raises(CapacityError):
+            await panda.sandboxes.create(
+                template="code-interpreter", on_template_build=lambda info: seen.append(info.step)
+            )
+        assert seen == [1, 2]
+        sent = [request for request in server.requests if request.method == "POST"]
+        # The second asks for the same sandbox.
+        assert len({request.headers["idempotency-key"] for request in sent}) == 1
+        assert json.loads(sent[1].body) == {"template": "code-interpreter"}
+        again = stand_in(says(503, coming))
+        async with AsyncPandaStack(base_url=again.url) as other:
+            with pytest.raises(PandaStackError) as caught:
+                await other.sandboxes.create(template_timeout_seconds=0)
+        assert (caught.value.code, len(again.requests)) == ("template.not_ready", 1)

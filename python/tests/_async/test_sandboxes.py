@@ -243,6 +243,15 @@ async def test_tells_what_there_is(panda: AsyncPandaStack) -> None:
     assert await panda.workspaces.tokens(slug).list() == []
     await panda.workspaces.set_isolation(slug, "kernel")
     assert await panda.workspaces.isolation(slug) == "kernel"
+    assert (await panda.workspaces.limits()).usage.sandboxes >= 0
+    changed = await panda.workspaces.set_limits(slug, {"running_sandboxes": 3})
+    assert (changed.workspace, changed.limits.running_sandboxes) == (slug, 3)
+    again = await panda.workspaces.set_limits(slug, {"running_sandboxes": None})
+    assert again.limits == again.defaults
+    network = await panda.workspaces.set_network(slug, default={"egress": "off"})
+    assert (network.default, network.ceiling) == ({"egress": "off"}, None)
+    assert (await panda.workspaces.set_network(slug, default=None)).default is None
+    assert (await panda.workspaces.network(slug)).ceiling is None
 
 
 async def test_says_what_is_wrong(panda: AsyncPandaStack, server: Server) -> None:

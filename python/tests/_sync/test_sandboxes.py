@@ -238,6 +238,15 @@ def test_tells_what_there_is(panda: PandaStack) -> None:
     assert panda.workspaces.tokens(slug).list() == []
     panda.workspaces.set_isolation(slug, "kernel")
     assert panda.workspaces.isolation(slug) == "kernel"
+    assert (panda.workspaces.limits()).usage.sandboxes >= 0
+    changed = panda.workspaces.set_limits(slug, {"running_sandboxes": 3})
+    assert (changed.workspace, changed.limits.running_sandboxes) == (slug, 3)
+    again = panda.workspaces.set_limits(slug, {"running_sandboxes": None})
+    assert again.limits == again.defaults
+    network = panda.workspaces.set_network(slug, default={"egress": "off"})
+    assert (network.default, network.ceiling) == ({"egress": "off"}, None)
+    assert (panda.workspaces.set_network(slug, default=None)).default is None
+    assert (panda.workspaces.network(slug)).ceiling is None
 
 
 def test_says_what_is_wrong(panda: PandaStack, server: Server) -> None:

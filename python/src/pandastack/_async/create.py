@@ -6,6 +6,7 @@ from ..models import SandboxInfo, parse, parse_list
 from ..options import CreateOptions, create_body
 from ..requests import key_or_new, sandbox_path
 from .http import AsyncHttp, Call
+from .template_wait import when_template_is_ready
 
 
 async def create_sandbox(http: AsyncHttp, options: CreateOptions) -> SandboxInfo:
@@ -15,7 +16,10 @@ async def create_sandbox(http: AsyncHttp, options: CreateOptions) -> SandboxInfo
         idempotency_key=key_or_new(options.get("idempotency_key")),
         timeout_seconds=options.get("timeout_seconds"),
     )
-    return parse(SandboxInfo, await http.json("POST", "/sandboxes", call))
+    answer = await when_template_is_ready(
+        http, options, call.timeout_seconds, lambda: http.json("POST", "/sandboxes", call)
+    )
+    return parse(SandboxInfo, answer)
 
 
 async def get_sandbox(http: AsyncHttp, sandbox_id: str, timeout_seconds: float | None) -> SandboxInfo:

@@ -8,19 +8,20 @@ import os
 import re
 from collections.abc import Callable, Mapping
 
-from typing_extensions import TypedDict, Unpack
+from typing_extensions import Unpack
 
 from ..build_context import ContextFile, build_form, collect_context
 from ..models import TemplateBuildInfo, TemplateInfo, parse, parse_list
-from ..options import check_options
+from ..options import TemplateWaitOptions, check_options
 from ..recipes import Template
 from ..requests import segment
 from .builds import AsyncTemplateBuild
 from .http import AsyncHttp, Call
 from .local import in_thread
+from .template_wait import when_template_is_ready
 
 
-class BuildOptions(TypedDict, total=False):
+class BuildOptions(TemplateWaitOptions, total=False):
     """What a template is built from, beside its recipe."""
 
     context: str | os.PathLike[str] | None
@@ -84,10 +85,15 @@ class AsyncTemplates:
             fields["build_args"] = json.dumps(dict(build_args))
         return await self._build(fields, has_copies, options)
 
-    async def build_catalogue(self, name: str, *, timeout_seconds: float | None = None) -> AsyncTemplateBuild:
+    async def build_catalogue(
+        self, name: str, *, timeout_seconds: float | None = None, **options: Unpack[TemplateWaitOptions]
+    ) -> AsyncTemplateBuild:
         """One of the catalogue."""
-        call = Call(timeout_seconds=timeout_seconds)
-        info = await self._http.json("POST", f"/templates/{segment(name)}/build", call)
+        check_options(options, TemplateWaitOptions)
+        path, call = f"/templates/{segment(name)}/build", Call(timeout_seconds=timeout_seconds)
+        info = await when_template_is_ready(
+            self._http, options, timeout_seconds, lambda: self._http.json("POST", path, call)
+        )
         return AsyncTemplateBuild(self._http, parse(TemplateBuildInfo, info))
 
     async def builds(self, *, timeout_seconds: float | None = None) -> builtins.list[TemplateBuildInfo]:
@@ -115,5 +121,7 @@ class AsyncTemplates:
         if has_copies:
             files = await in_thread(lambda: collect_context(options.get("context") or ".", options.get("is_wanted")))
         call = Call(form=build_form(fields, files), timeout_seconds=options.get("timeout_seconds"))
-        info = await self._http.json("POST", "/templates/build", call)
+        info = await when_template_is_ready(
+            self._http, options, call.timeout_seconds, lambda: self._http.json("POST", "/templates/build", call)
+        )
         return AsyncTemplateBuild(self._http, parse(TemplateBuildInfo, info))

@@ -4,11 +4,23 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from datetime import datetime
 
-from ..models import AuditInfo, CreatedTokenInfo, IsolationInfo, Me, TokenInfo, WorkspaceInfo, parse, parse_list
-from ..requests import given, segment
+from ..models import (
+    AuditInfo,
+    CreatedTokenInfo,
+    IsolationInfo,
+    Me,
+    TokenInfo,
+    WorkspaceInfo,
+    WorkspaceLimitsInfo,
+    WorkspaceNetworkInfo,
+    parse,
+    parse_list,
+)
+from ..network import NetworkPolicy
+from ..requests import UNCHANGED, Unchanged, given, segment
 from .http import Call, Http
 from .stream import Stream
 
@@ -66,6 +78,44 @@ class Workspaces:
     def tokens(self, slug: str) -> Tokens:
         """The tokens of one."""
         return Tokens(self._http, f"/workspaces/{segment(slug)}/tokens")
+
+    def limits(self, slug: str | None = None, *, timeout_seconds: float | None = None) -> WorkspaceLimitsInfo:
+        """What one may have, and what it has; without a slug the own one, which needs no admin."""
+        path = "/me/limits" if slug is None else f"/workspaces/{segment(slug)}/limits"
+        return parse(WorkspaceLimitsInfo, self._http.json("GET", path, Call(timeout_seconds=timeout_seconds)))
+
+    def set_limits(
+        self, slug: str, limits: Mapping[str, int | None], *, timeout_seconds: float | None = None
+    ) -> WorkspaceLimitsInfo:
+        """Changes what one may have. What is left out stays; None goes back to the server's default.
+
+        Example:
+            client.workspaces.set_limits("research", {"running_sandboxes": 20, "snapshots": None})
+        """
+        call = Call(json=dict(limits), is_repeatable=True, timeout_seconds=timeout_seconds)
+        path = f"/workspaces/{segment(slug)}/limits"
+        return parse(WorkspaceLimitsInfo, self._http.json("PATCH", path, call))
+
+    def network(self, slug: str, *, timeout_seconds: float | None = None) -> WorkspaceNetworkInfo:
+        """What its sandboxes may reach by default, and at most."""
+        call = Call(timeout_seconds=timeout_seconds)
+        path = f"/workspaces/{segment(slug)}/network"
+        return parse(WorkspaceNetworkInfo, self._http.json("GET", path, call))
+
+    def set_network(
+        self,
+        slug: str,
+        *,
+        default: NetworkPolicy | Unchanged | None = UNCHANGED,
+        ceiling: NetworkPolicy | Unchanged | None = UNCHANGED,
+        timeout_seconds: float | None = None,
+    ) -> WorkspaceNetworkInfo:
+        """Counts for policies that are set from now on. What is left out stays; None takes it away."""
+        said = {"default": default, "ceiling": ceiling}
+        body = {name: policy for name, policy in said.items() if not isinstance(policy, Unchanged)}
+        call = Call(json=body, is_repeatable=True, timeout_seconds=timeout_seconds)
+        path = f"/workspaces/{segment(slug)}/network"
+        return parse(WorkspaceNetworkInfo, self._http.json("PATCH", path, call))
 
     def isolation(self, slug: str, *, timeout_seconds: float | None = None) -> str:
         """What has to isolate its sandboxes: `any` or `kernel`."""

@@ -7,6 +7,7 @@ from ..models import SandboxInfo, parse, parse_list
 from ..options import CreateOptions, create_body
 from ..requests import key_or_new, sandbox_path
 from .http import Call, Http
+from .template_wait import when_template_is_ready
 
 
 def create_sandbox(http: Http, options: CreateOptions) -> SandboxInfo:
@@ -16,7 +17,8 @@ def create_sandbox(http: Http, options: CreateOptions) -> SandboxInfo:
         idempotency_key=key_or_new(options.get("idempotency_key")),
         timeout_seconds=options.get("timeout_seconds"),
     )
-    return parse(SandboxInfo, http.json("POST", "/sandboxes", call))
+    answer = when_template_is_ready(http, options, call.timeout_seconds, lambda: http.json("POST", "/sandboxes", call))
+    return parse(SandboxInfo, answer)
 
 
 def get_sandbox(http: Http, sandbox_id: str, timeout_seconds: float | None) -> SandboxInfo:

@@ -9,19 +9,20 @@ import os
 import re
 from collections.abc import Callable, Mapping
 
-from typing_extensions import TypedDict, Unpack
+from typing_extensions import Unpack
 
 from ..build_context import ContextFile, build_form, collect_context
 from ..models import TemplateBuildInfo, TemplateInfo, parse, parse_list
-from ..options import check_options
+from ..options import TemplateWaitOptions, check_options
 from ..recipes import Template
 from ..requests import segment
 from .builds import TemplateBuild
 from .http import Call, Http
 from .local import in_thread
+from .template_wait import when_template_is_ready
 
 
-class BuildOptions(TypedDict, total=False):
+class BuildOptions(TemplateWaitOptions, total=False):
     """What a template is built from, beside its recipe."""
 
     context: str | os.PathLike[str] | None
@@ -85,10 +86,13 @@ class Templates:
             fields["build_args"] = json.dumps(dict(build_args))
         return self._build(fields, has_copies, options)
 
-    def build_catalogue(self, name: str, *, timeout_seconds: float | None = None) -> TemplateBuild:
+    def build_catalogue(
+        self, name: str, *, timeout_seconds: float | None = None, **options: Unpack[TemplateWaitOptions]
+    ) -> TemplateBuild:
         """One of the catalogue."""
-        call = Call(timeout_seconds=timeout_seconds)
-        info = self._http.json("POST", f"/templates/{segment(name)}/build", call)
+        check_options(options, TemplateWaitOptions)
+        path, call = f"/templates/{segment(name)}/build", Call(timeout_seconds=timeout_seconds)
+        info = when_template_is_ready(self._http, options, timeout_seconds, lambda: self._http.json("POST", path, call))
         return TemplateBuild(self._http, parse(TemplateBuildInfo, info))
 
     def builds(self, *, timeout_seconds: float | None = None) -> builtins.list[TemplateBuildInfo]:
@@ -116,5 +120,7 @@ class Templates:
         if has_copies:
             files = in_thread(lambda: collect_context(options.get("context") or ".", options.get("is_wanted")))
         call = Call(form=build_form(fields, files), timeout_seconds=options.get("timeout_seconds"))
-        info = self._http.json("POST", "/templates/build", call)
+        info = when_template_is_ready(
+            self._http, options, call.timeout_seconds, lambda: self._http.json("POST", "/templates/build", call)
+        )
         return TemplateBuild(self._http, parse(TemplateBuildInfo, info))

@@ -1,6 +1,17 @@
 """What the server tells: data, frozen. Fields that a newer server adds are kept, and read as attributes too."""
 
-from .accounts import AuditInfo, CreatedTokenInfo, IsolationInfo, Me, TokenInfo, WorkspaceInfo
+from .accounts import (
+    AuditInfo,
+    CreatedTokenInfo,
+    IsolationInfo,
+    Me,
+    TokenInfo,
+    WorkspaceInfo,
+    WorkspaceLimits,
+    WorkspaceLimitsInfo,
+    WorkspaceNetworkInfo,
+    WorkspaceUsage,
+)
 from .base import AnyModel, Model, bad_answer, parse, parse_list
 from .catalogue import HostInfo, TemplateBuildInfo, TemplateInfo, VolumeAttachment, VolumeInfo
 from .contents import CodeContextInfo, CodeResultInfo, FileInfo, PortInfo, PreviewLink, ProcessInfo
@@ -47,6 +58,10 @@ __all__ = [
     "VolumeAttachment",
     "VolumeInfo",
     "WorkspaceInfo",
+    "WorkspaceLimits",
+    "WorkspaceLimitsInfo",
+    "WorkspaceNetworkInfo",
+    "WorkspaceUsage",
     "bad_answer",
     "parse",
     "parse_list",

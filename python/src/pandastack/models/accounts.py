@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from ..network import NetworkPolicy
 from .base import Model
 
 
@@ -38,6 +39,53 @@ class WorkspaceInfo(Model):
     slug: str
     name: str
     created_at: datetime
+
+
+class WorkspaceLimits(Model):
+    """What a workspace may have."""
+
+    sandboxes: int
+    """In any state."""
+    running_sandboxes: int
+    """With a machine: running, paused, or being created."""
+    snapshots: int
+    streams: int
+    """Streams and sockets that are open at a time, on each control plane."""
+    processes: int
+    """Commands and terminals that are waited for at a time, on each control plane."""
+    body_bytes: int
+    """Largest JSON body."""
+    output_bytes: int
+    """What a command's answer keeps of each stream."""
+
+
+class WorkspaceUsage(Model):
+    """What a workspace has; streams and processes on the control plane that answers."""
+
+    sandboxes: int
+    running_sandboxes: int
+    snapshots: int
+    streams: int
+    processes: int
+
+
+class WorkspaceLimitsInfo(Model):
+    """What a workspace may have, and what it has."""
+
+    workspace: str
+    limits: WorkspaceLimits
+    defaults: WorkspaceLimits
+    """What counts where nothing was set for the workspace."""
+    usage: WorkspaceUsage
+
+
+class WorkspaceNetworkInfo(Model):
+    """What a workspace's sandboxes may reach."""
+
+    default: NetworkPolicy | None
+    """Of those that are created without saying; None: the ceiling, else open."""
+    ceiling: NetworkPolicy | None
+    """The most that one can be given; None: no limit but the operator's."""
 
 
 class IsolationInfo(Model):
