@@ -1,14 +1,31 @@
 import { randomBytes } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import * as sdk from "@pandastack/sdk";
+import {
+  CommandError,
+  ConflictError,
+  InvalidRequestError,
+  NotFoundError,
+  type PandaStack,
+  PandaStackError,
+  TimeoutError,
+} from "@pandastack/sdk";
 import { matches } from "./matches.ts";
 import type { Scenario, Step } from "./scenarios.ts";
+
+const KINDS = {
+  CommandError,
+  ConflictError,
+  InvalidRequestError,
+  NotFoundError,
+  PandaStackError,
+  TimeoutError,
+};
 
 type Saved = Map<string, unknown>;
 type Callable = (...args: unknown[]) => unknown;
 
 /** Plays one scenario with the TypeScript client; what it made goes with it. */
-export async function runScenario(panda: sdk.PandaStack, { steps }: Scenario): Promise<void> {
+export async function runScenario(panda: PandaStack, { steps }: Scenario): Promise<void> {
   const saved: Saved = new Map<string, unknown>([
     ["client", panda],
     ["unique", randomBytes(6).toString("hex")],
@@ -34,8 +51,9 @@ async function play(saved: Saved, step: Step): Promise<void> {
     return;
   }
   const { kind, code, hint } = step.fails;
-  const wanted = sdk[kind as keyof typeof sdk] as unknown as new () => sdk.PandaStackError;
-  if (!(failed instanceof wanted)) throw new Error(`should have failed with ${kind}, not ${String(failed)}`);
+  const isOfKind: boolean = failed instanceof KINDS[kind];
+  if (!isOfKind || !(failed instanceof PandaStackError))
+    throw new Error(`should have failed with ${kind}, not ${String(failed)}`);
   if (code !== undefined && failed.code !== code)
     throw new Error(`should have failed with ${code}, not ${failed.code}: ${failed.message}`);
   if (hint !== undefined && !new RegExp(hint).test(failed.hint ?? "")) throw new Error(`its hint is ${failed.hint}`);
@@ -119,6 +137,6 @@ const renamed = (given: object): object =>
 
 const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
-async function sandboxIds(panda: sdk.PandaStack): Promise<Set<string>> {
+async function sandboxIds(panda: PandaStack): Promise<Set<string>> {
   return new Set((await panda.sandboxes.list().toArray()).map(({ id }) => id));
 }

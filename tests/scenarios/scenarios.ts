@@ -7,6 +7,16 @@ import { z } from "zod";
  */
 const Expectation = z.json();
 
+/** Of an error: its class. */
+const Kind = z.enum([
+  "CommandError",
+  "ConflictError",
+  "InvalidRequestError",
+  "NotFoundError",
+  "PandaStackError",
+  "TimeoutError",
+]);
+
 const Step = z.strictObject({
   /** A call: a path from something saved. */
   do: z.string().optional(),
@@ -25,7 +35,7 @@ const Step = z.strictObject({
   /** Of objects: these fields, among others. `$some`: one of a list. `$matches`, `$bytes`, `$bytes_contain`: texts and bytes. */
   gives: Expectation.optional(),
   /** `hint`: a regular expression. */
-  fails: z.strictObject({ kind: z.string(), code: z.string().optional(), hint: z.string().optional() }).optional(),
+  fails: z.strictObject({ kind: Kind, code: z.string().optional(), hint: z.string().optional() }).optional(),
 });
 export type Step = z.infer<typeof Step>;
 export type Expectation = z.infer<typeof Expectation>;
