@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,10 +19,11 @@ from running_server import Answer, Server, StandIn
 REPOSITORY = Path(__file__).resolve().parents[2]
 SERVE = REPOSITORY / "packages/control-plane/tests/support/serve.ts"
 STOP_TIMEOUT_SECONDS = 30
+LOG_LIMIT_CHARACTERS = 20_000
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     given = os.environ.get("PANDASTACK_TEST_SERVER")
     if given is not None:
         yield Server(**json.loads(given))
@@ -41,6 +43,11 @@ def server() -> Iterator[Server]:
             yield Server(**json.loads(line))
             process.stdin.close()
             process.wait(STOP_TIMEOUT_SECONDS)
+            if request.session.testsfailed:
+                # What the server had to say about it.
+                log.seek(0)
+                with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+                    sys.stderr.write(log.read()[-LOG_LIMIT_CHARACTERS:])
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from functools import wraps
 
-from pandastack import AsyncSandbox
+from pandastack import AsyncSandbox, PandaStackError
 
 OUTPUT_LIMIT_CHARACTERS = 20_000
 
@@ -32,4 +33,17 @@ def sandbox_tools(sandbox: AsyncSandbox) -> list[Callable[..., Awaitable[str]]]:
         await sandbox.files.write(path, content)
         return "written"
 
-    return [run_command, read_file, write_file]
+    return [readable(each) for each in (run_command, read_file, write_file)]
+
+
+def readable(tool: Callable[..., Awaitable[str]]) -> Callable[..., Awaitable[str]]:
+    """What went wrong is the model's to read: it may do better at the next try."""
+
+    @wraps(tool)
+    async def run(*args: str, **kwargs: str) -> str:
+        try:
+            return await tool(*args, **kwargs)
+        except PandaStackError as error:
+            return f"failed: {error}"
+
+    return run

@@ -19,7 +19,7 @@ from langchain_core.tools import StructuredTool
 from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
 from sandbox_tools import sandbox_tools
 
-from pandastack import AsyncPandaStack, AsyncSandbox, NotFoundError
+from pandastack import AsyncPandaStack, AsyncSandbox
 
 SERVE = Path(__file__).resolve().parents[3] / "packages/control-plane/tests/support/serve.ts"
 
@@ -104,8 +104,7 @@ def test_langchain_invokes_the_tools_by_the_calls_of_a_message(server: dict[str,
 
         assert ((await call(0)).content, (await call(0)).tool_call_id) == ("written", "call-0")
         assert json.loads((await call(1)).content) == {"exit_code": 3, "stdout": "hello", "stderr": ""}
-        with pytest.raises(NotFoundError):
-            await call(2)
+        assert "file.not_found" in (await call(2)).content
         # Its own check of what a model says, by the signature.
         with pytest.raises(ValueError, match="command"):
             await tools["run_command"].ainvoke({"comand": "ls"})
