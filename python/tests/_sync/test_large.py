@@ -14,7 +14,7 @@ from pandastack._sync.commands import Commands
 from pandastack._sync.files import Files
 
 # 2048: the size that is promised. Read before the fixtures take it away.
-SIZE_BYTES = int(os.environ.get("PANDASTACK_TEST_UPLOAD_MB", "256")) * 1024 * 1024
+SIZE_BYTES = int(os.environ.get("PANDASTACK_LARGE_FILE_MB", "256")) * 1024 * 1024
 # A tenth of the smaller size: what is kept of every byte would be seen.
 GROWTH_LIMIT_BYTES = 24 * 1024 * 1024
 SANDBOX = f"/sandboxes/{'a' * 20}"
