@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from pandastack import GitChange, GitStatus, InvalidRequestError, PandaStackError, Template
-from pandastack.build_context import build_form, collect_context
+from pandastack.build_context import build_form, collect_context, open_image, open_rootfs
 from pandastack.findings import match_of
 from pandastack.globs import glob_to_regex, name_of
 from pandastack.repositories import parse_status
@@ -135,3 +136,36 @@ def test_a_context_that_is_too_large_or_not_there_says_so(folder: Path) -> None:
         collect_context(folder, None)
     with pytest.raises(PandaStackError, match="cannot read"):
         collect_context(folder / "none", None)
+
+
+def test_stages_come_before_what_copies_out_of_them_and_the_same_one_is_built_once() -> None:
+    compiler = Template.from_("base").run("make")
+    checked = Template.from_("other").copy_from(compiler, "/out", "/in").run("check")
+    full = Template.from_("base").copy_from(compiler, "/out", "/a").copy_from(checked, ["/x"], "/b", mode="755")
+    assert full.copy_from("registry.example.com/tool:1", "/tool", "/c").recipe == {
+        "from": "base",
+        "stages": [
+            {"name": "stage-1", "from": "base", "steps": [{"run": "make"}]},
+            {
+                "name": "stage-2",
+                "from": "other",
+                "steps": [{"copy": {"from": ["/out"], "to": "/in", "source": "stage-1"}}, {"run": "check"}],
+            },
+        ],
+        "steps": [
+            {"copy": {"from": ["/out"], "to": "/a", "source": "stage-1"}},
+            {"copy": {"from": ["/x"], "to": "/b", "mode": "755", "source": "stage-2"}},
+            {"copy": {"from": ["/tool"], "to": "/c", "source": "registry.example.com/tool:1"}},
+        ],
+    }
+
+
+def test_a_layout_is_sent_as_one_archive_and_a_file_as_it_is(folder: Path) -> None:
+    with open_image(folder) as archive, tarfile.open(fileobj=archive) as packed:
+        assert packed.getnames() == ["src/run"]
+    with open_image(folder / "src/run") as file:
+        assert file.read() == b"x"
+    for path in (folder / "none", folder):
+        with pytest.raises(PandaStackError) as caught:
+            open_rootfs(path)
+        assert caught.value.code == "client.local_file"

@@ -43,6 +43,7 @@ from ._sync.snapshots import SandboxSnapshots, Snapshots
 from ._sync.stream import Stream
 from ._sync.templates import Templates
 from ._sync.volumes import Volume, Volumes
+from .build_context import RegistryCredentials
 from .config import DEFAULT_BASE_URL, config_path
 from .errors import (
     AuthError,
@@ -189,6 +190,7 @@ __all__ = [
     "ProcessInfo",
     "PromoteResult",
     "Pty",
+    "RegistryCredentials",
     "RunCodeOptions",
     "Sandbox",
     "SandboxInfo",

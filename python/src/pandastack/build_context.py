@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tarfile
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from .archive import local_error
 from .errors import PandaStackError
@@ -23,6 +26,16 @@ class ContextFile:
 
     content: bytes
     mode: int
+
+
+@dataclass(frozen=True)
+class RegistryCredentials:
+    """For a registry of images."""
+
+    username: str
+    password: str = field(repr=False)
+    registry: str | None = None
+    """Default: that of the image that a build begins with."""
 
 
 def collect_context(folder: str | os.PathLike[str], is_wanted: Callable[[str], bool] | None) -> dict[str, ContextFile]:
@@ -53,6 +66,34 @@ def build_form(fields: Mapping[str, str], files: Mapping[str, ContextFile]) -> l
     return texts + [
         FormPart(path, file.content, f"mode={file.mode:o};{path.rsplit('/', 1)[-1]}") for path, file in files.items()
     ]
+
+
+def open_rootfs(path: str | os.PathLike[str]) -> BinaryIO:
+    """A file of this machine, read as it is sent."""
+    if not Path(path).exists():
+        raise _bad(f"{path}: no such file")
+    if not Path(path).is_file():
+        raise _bad(f"{path}: is no file")
+    return Path(path).open("rb")
+
+
+def open_image(path: str | os.PathLike[str]) -> BinaryIO:
+    """An image's file as it is; a folder with its layout as one tar archive, which is on this machine's disk meanwhile."""
+    if not Path(path).exists():
+        raise _bad(f"{path}: no such file or folder")
+    if not Path(path).is_dir():
+        return open_rootfs(path)
+    archive = tempfile.TemporaryFile()  # noqa: SIM115 -- its caller closes it
+    try:
+        with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as packing:
+            for file in sorted(Path(path).rglob("*")):
+                if file.is_file():
+                    packing.add(file, arcname=file.relative_to(path).as_posix())
+        archive.seek(0)
+    except BaseException:
+        archive.close()
+        raise
+    return archive
 
 
 def _walk(

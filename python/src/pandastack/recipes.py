@@ -22,7 +22,7 @@ class Template:
 
     @classmethod
     def from_(cls, template: str) -> Template:
-        """On top of another template."""
+        """On top of another template, or of an image: `registry.example.com/name:tag`."""
         return cls({"from": template, "steps": []})
 
     def run(self, shell: str | Sequence[str], *, timeout_seconds: int | None = None) -> Template:
@@ -48,6 +48,28 @@ class Template:
         """
         sources = [source] if isinstance(source, str) else [*source]
         return self._with_step({"copy": {"from": sources, "to": target, **given(owner=owner, mode=mode)}})
+
+    def copy_from(
+        self,
+        origin: str | Template,
+        source: str | Sequence[str],
+        target: str,
+        *,
+        owner: str | None = None,
+        mode: str | None = None,
+    ) -> Template:
+        """Files of another template, of an image, or of one in the making, which is built beside this one and not kept.
+
+        Example:
+            compiled = Template.from_("my-compiler").run("make")
+            Template.from_("base").copy_from(compiled, "/out/app", "/usr/local/bin/")
+        """
+        sources = [source] if isinstance(source, str) else [*source]
+        copy: Json = {"from": sources, "to": target, **given(owner=owner, mode=mode)}
+        if isinstance(origin, str):
+            return self._with_step({"copy": {**copy, "source": origin}})
+        stages, name = _with_stage(self.recipe.get("stages", []), origin.recipe)
+        return self._with(stages=stages)._with_step({"copy": {**copy, "source": name}})
 
     def env(self, variables: Mapping[str, str]) -> Template:
         """For the steps that follow, and every process of the sandboxes."""
@@ -78,3 +100,30 @@ class Template:
 
     def _with(self, **fields: object) -> Template:
         return replace(self, recipe={**self.recipe, **fields})
+
+
+def _with_stage(before: list[Json], recipe: Json) -> tuple[list[Json], str]:
+    """The stages that a recipe comes to, its own first, and the name of its own; the same one is built once."""
+    stages = [*before]
+    names: dict[str, str] = {}
+
+    def renamed(steps: Sequence[Json]) -> list[Json]:
+        return [
+            {"copy": {**step["copy"], "source": names[step["copy"]["source"]]}}
+            if step.get("copy", {}).get("source") in names
+            else step
+            for step in steps
+        ]
+
+    def add(origin: str, steps: list[Json]) -> str:
+        for stage in stages:
+            if (stage["from"], stage["steps"]) == (origin, steps):
+                return str(stage["name"])
+        name = f"stage-{len(stages) + 1}"
+        stages.append({"name": name, "from": origin, "steps": steps})
+        return name
+
+    for stage in recipe.get("stages", []):
+        names[stage["name"]] = add(stage["from"], renamed(stage["steps"]))
+    name = add(recipe["from"], renamed(recipe["steps"]))
+    return stages, name

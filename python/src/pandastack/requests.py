@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from .errors import InvalidRequestError
@@ -30,7 +30,7 @@ class FormPart:
     """A part of a form: a text, or a file of a build's context."""
 
     name: str
-    content: bytes
+    content: bytes | BinaryIO
     file_name: str | None = None
     """None: it is a text."""
 

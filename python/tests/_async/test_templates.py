@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
 
-from pandastack import AsyncPandaStack, ConflictError, NotFoundError, PandaStackError, Template, TimeoutError
+from pandastack import (
+    AsyncPandaStack,
+    AsyncTemplateBuild,
+    ConflictError,
+    NotFoundError,
+    PandaStackError,
+    Template,
+    TimeoutError,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -79,3 +88,35 @@ async def test_go_on_when_nobody_waits(panda: AsyncPandaStack) -> None:
         await build.done(timeout_seconds=0.1)
     await build.done(timeout_seconds=BUILD_SECONDS)
     await panda.templates.delete(name)
+
+
+async def test_are_made_of_sandboxes_and_copied_out_of(panda: AsyncPandaStack) -> None:
+    baked, copied = (f"{kind}-{uuid.uuid4().hex[:8]}" for kind in ("baked", "copied"))
+    async with await panda.sandboxes.create() as sandbox:
+        await sandbox.files.write("/root/kept", "from a sandbox")
+        build = await sandbox.bake_image(baked, description="as it is now")
+    assert build.info.status == "done"
+    async with await panda.sandboxes.create(template=baked) as made:
+        assert await made.files.read("/root/kept") == "from a sandbox"
+    compiler = Template().run("echo compiled > /out")
+    template = Template().copy_from(compiler, "/out", "/root/").copy_from(baked, "/root/kept", "/root/")
+    await (await panda.templates.build(copied, template)).done(timeout_seconds=BUILD_SECONDS)
+    async with await panda.sandboxes.create(template=copied) as made:
+        assert (await made.exec("cat /root/out /root/kept")).stdout == "compiled\nfrom a sandbox"
+    for name in (baked, copied):
+        await panda.templates.delete(name)
+
+
+async def built(begun: Awaitable[AsyncTemplateBuild]) -> None:
+    build = await begun
+    await build.done(timeout_seconds=BUILD_SECONDS)
+
+
+async def test_of_what_is_no_image_or_archive_say_so(panda: AsyncPandaStack, tmp_path: Path) -> None:
+    (tmp_path / "oci-layout").write_text("nonsense")
+    with pytest.raises(PandaStackError) as caught:
+        await built(panda.templates.build_image(f"x-{uuid.uuid4().hex[:8]}", tmp_path))
+    assert "image" in str(caught.value)
+    (tmp_path / "root.tar").write_bytes(b"no archive")
+    with pytest.raises(PandaStackError):
+        await built(panda.templates.build_rootfs(f"x-{uuid.uuid4().hex[:8]}", tmp_path / "root.tar"))

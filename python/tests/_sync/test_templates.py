@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from pandastack import ConflictError, NotFoundError, PandaStack, PandaStackError, Template, TimeoutError
+from pandastack import (
+    ConflictError,
+    NotFoundError,
+    PandaStack,
+    PandaStackError,
+    Template,
+    TemplateBuild,
+    TimeoutError,
+)
 
 BUILD_SECONDS = 120
 
@@ -78,3 +86,35 @@ def test_go_on_when_nobody_waits(panda: PandaStack) -> None:
         build.done(timeout_seconds=0.1)
     build.done(timeout_seconds=BUILD_SECONDS)
     panda.templates.delete(name)
+
+
+def test_are_made_of_sandboxes_and_copied_out_of(panda: PandaStack) -> None:
+    baked, copied = (f"{kind}-{uuid.uuid4().hex[:8]}" for kind in ("baked", "copied"))
+    with panda.sandboxes.create() as sandbox:
+        sandbox.files.write("/root/kept", "from a sandbox")
+        build = sandbox.bake_image(baked, description="as it is now")
+    assert build.info.status == "done"
+    with panda.sandboxes.create(template=baked) as made:
+        assert made.files.read("/root/kept") == "from a sandbox"
+    compiler = Template().run("echo compiled > /out")
+    template = Template().copy_from(compiler, "/out", "/root/").copy_from(baked, "/root/kept", "/root/")
+    (panda.templates.build(copied, template)).done(timeout_seconds=BUILD_SECONDS)
+    with panda.sandboxes.create(template=copied) as made:
+        assert (made.exec("cat /root/out /root/kept")).stdout == "compiled\nfrom a sandbox"
+    for name in (baked, copied):
+        panda.templates.delete(name)
+
+
+def built(begun: TemplateBuild) -> None:
+    build = begun
+    build.done(timeout_seconds=BUILD_SECONDS)
+
+
+def test_of_what_is_no_image_or_archive_say_so(panda: PandaStack, tmp_path: Path) -> None:
+    (tmp_path / "oci-layout").write_text("nonsense")
+    with pytest.raises(PandaStackError) as caught:
+        built(panda.templates.build_image(f"x-{uuid.uuid4().hex[:8]}", tmp_path))
+    assert "image" in str(caught.value)
+    (tmp_path / "root.tar").write_bytes(b"no archive")
+    with pytest.raises(PandaStackError):
+        built(panda.templates.build_rootfs(f"x-{uuid.uuid4().hex[:8]}", tmp_path / "root.tar"))

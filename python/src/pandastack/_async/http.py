@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import httpx
 
@@ -196,7 +196,7 @@ async def _leave_open(answer: AsyncAnswer, _end: float) -> AsyncAnswer:
     return answer
 
 
-def _files(form: Sequence[FormPart] | None) -> list[tuple[str, tuple[str | None, bytes]]] | None:
+def _files(form: Sequence[FormPart] | None) -> list[tuple[str, tuple[str | None, bytes | BinaryIO]]] | None:
     """As httpx takes them; a part without a file's name is a text."""
     return None if form is None else [(part.name, (part.file_name, part.content)) for part in form]
 

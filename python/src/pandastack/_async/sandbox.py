@@ -10,11 +10,21 @@ from typing import TYPE_CHECKING, Literal, overload
 from typing_extensions import Unpack
 
 from ..executions import Execution
-from ..models import EventInfo, MetricsInfo, NetworkInfo, PromoteResult, SandboxInfo, SnapshotInfo, parse
+from ..models import (
+    EventInfo,
+    MetricsInfo,
+    NetworkInfo,
+    PromoteResult,
+    SandboxInfo,
+    SnapshotInfo,
+    TemplateBuildInfo,
+    parse,
+)
 from ..network import NetworkPolicy
 from ..options import CreateOptions, ForkOptions, RunCodeOptions
 from ..requests import UNCHANGED, Json, Unchanged, given
 from ..results import CommandResult
+from .builds import AsyncTemplateBuild
 from .clientless import closed_on_failure, http_of
 from .code import AsyncCode
 from .commands import AsyncCommands, RunOptions
@@ -148,6 +158,50 @@ class AsyncSandbox(AsyncLifetime):
     async def fork_tree(self, count: int = 2, **options: Unpack[ForkOptions]) -> builtins.list[AsyncSandbox]:
         """Several at once, up to 16, in order, that know each other as siblings; `promote` picks one."""
         return await self._fork("fork-tree", count, options)
+
+    async def bake_image(
+        self,
+        name: str,
+        *,
+        start: str | None = None,
+        ready: str | None = None,
+        ready_timeout_seconds: int | None = None,
+        label: str | None = None,
+        description: str | None = None,
+        replace: bool | None = None,
+        wait: bool = True,
+        timeout_seconds: float | None = None,
+    ) -> AsyncTemplateBuild:
+        """A template with this sandbox's files as they are now; its processes are not in it.
+
+        Args:
+            name: the template's
+            start: started before its memory is taken. Default: what the sandbox's own template starts
+            ready: tried until it ends with 0; only then is memory taken
+            ready_timeout_seconds: how long it is tried
+            label: a title
+            description: more words
+            replace: in the place of another that has this name
+            wait: until sandboxes can be made of it; False: only until it has begun
+            timeout_seconds: for the answer that it has begun
+        """
+        body = given(
+            image_name=name,
+            start=start,
+            ready=ready,
+            ready_timeout_seconds=ready_timeout_seconds,
+            label=label,
+            description=description,
+            replace=replace,
+            wait=False,
+        )
+        call = Call(json=body, timeout_seconds=timeout_seconds)
+        answer = await self._http.json("POST", f"{self._path}/bake-image", call)
+        # Begun and then asked for: no request has to last as long as the making of a template.
+        build = AsyncTemplateBuild(self._http, parse(TemplateBuildInfo, answer["build"]))
+        if wait:
+            await build.done()
+        return build
 
     async def promote(
         self, *, cleanup_siblings: bool = False, tree_id: str | None = None, timeout_seconds: float | None = None

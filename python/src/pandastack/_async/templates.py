@@ -7,18 +7,21 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from typing_extensions import Unpack
 
-from ..build_context import ContextFile, build_form, collect_context
+from ..build_context import ContextFile, RegistryCredentials, build_form, collect_context, open_image, open_rootfs
 from ..models import TemplateBuildInfo, TemplateInfo, parse, parse_list
 from ..options import TemplateWaitOptions, check_options
 from ..recipes import Template
-from ..requests import segment
+from ..requests import FormPart, segment
 from .builds import AsyncTemplateBuild
 from .http import AsyncHttp, Call
 from .local import in_thread
 from .template_wait import when_template_is_ready
+
+_COPY_OF_CONTEXT = re.compile(r"^\s*(copy|add)\s+(?!(--\S+\s+)*--from=)", re.IGNORECASE | re.MULTILINE)
 
 
 class BuildOptions(TemplateWaitOptions, total=False):
@@ -33,6 +36,8 @@ class BuildOptions(TemplateWaitOptions, total=False):
     cpu: int | None
     memory_mb: int | None
     disk_mb: int | None
+    credentials: RegistryCredentials | None
+    """For the registry of the image that it begins with: used for this one build and kept nowhere."""
     timeout_seconds: float | None
     """For the answer that it has begun."""
 
@@ -67,7 +72,9 @@ class AsyncTemplates:
         Raises:
             ConflictError: `template.exists`, where there is another of this name, unless `replace` is said
         """
-        has_copies = any("copy" in step for step in template.recipe["steps"])
+        stages = template.recipe.get("stages", [])
+        steps = [*template.recipe["steps"], *(step for stage in stages for step in stage["steps"])]
+        has_copies = any("copy" in step and "source" not in step["copy"] for step in steps)
         return await self._build({"name": name, "recipe": json.dumps(template.recipe)}, has_copies, options)
 
     async def build_dockerfile(
@@ -79,11 +86,30 @@ class AsyncTemplates:
         **options: Unpack[BuildOptions],
     ) -> AsyncTemplateBuild:
         """The same from a Dockerfile's text."""
-        has_copies = re.search(r"^\s*(copy|add)\s", dockerfile, re.IGNORECASE | re.MULTILINE) is not None
+        has_copies = _COPY_OF_CONTEXT.search(dockerfile) is not None
         fields = {"name": name, "dockerfile": dockerfile}
         if build_args is not None:
             fields["build_args"] = json.dumps(dict(build_args))
         return await self._build(fields, has_copies, options)
+
+    async def build_image(
+        self, name: str, image: str | os.PathLike[str], **options: Unpack[BuildOptions]
+    ) -> AsyncTemplateBuild:
+        """Of an image: of a registry (`registry.example.com/name:tag`), or, as a `Path`, of a file or folder here.
+
+        Those are an OCI layout, or what `docker save` wrote.
+        """
+        if isinstance(image, str):
+            return await self._build({"name": name, "image_ref": image}, False, options)
+        with await in_thread(lambda: open_image(image)) as file:
+            return await self._build({"name": name}, False, options, FormPart("image", file, Path(image).name))
+
+    async def build_rootfs(
+        self, name: str, path: str | os.PathLike[str], **options: Unpack[BuildOptions]
+    ) -> AsyncTemplateBuild:
+        """Of a root file system: a tar archive, plain or compressed with gzip or zstd."""
+        with open_rootfs(path) as file:
+            return await self._build({"name": name}, False, options, FormPart("rootfs", file, Path(path).name))
 
     async def build_catalogue(
         self, name: str, *, timeout_seconds: float | None = None, **options: Unpack[TemplateWaitOptions]
@@ -111,16 +137,24 @@ class AsyncTemplates:
         info = await self._http.json("GET", f"/templates/builds/{segment(build_id)}", call)
         return AsyncTemplateBuild(self._http, parse(TemplateBuildInfo, info))
 
-    async def _build(self, fields: dict[str, str], has_copies: bool, options: BuildOptions) -> AsyncTemplateBuild:
+    async def _build(
+        self, fields: dict[str, str], has_copies: bool, options: BuildOptions, *uploads: FormPart
+    ) -> AsyncTemplateBuild:
         check_options(options, BuildOptions)
         sizes = {"cpu": options.get("cpu"), "memory_mb": options.get("memory_mb"), "size_mb": options.get("disk_mb")}
         fields = {**fields, **{name: str(size) for name, size in sizes.items() if size is not None}}
         if options.get("replace"):
             fields["replace"] = "true"
+        credentials = options.get("credentials")
+        if credentials is not None:
+            fields["registry_username"] = credentials.username
+            fields["registry_password"] = credentials.password
+            if credentials.registry is not None:
+                fields["registry"] = credentials.registry
         files: dict[str, ContextFile] = {}
         if has_copies:
             files = await in_thread(lambda: collect_context(options.get("context") or ".", options.get("is_wanted")))
-        call = Call(form=build_form(fields, files), timeout_seconds=options.get("timeout_seconds"))
+        call = Call(form=[*build_form(fields, files), *uploads], timeout_seconds=options.get("timeout_seconds"))
         info = await when_template_is_ready(
             self._http, options, call.timeout_seconds, lambda: self._http.json("POST", "/templates/build", call)
         )

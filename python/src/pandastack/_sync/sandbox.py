@@ -11,11 +11,21 @@ from typing import TYPE_CHECKING, Literal, overload
 from typing_extensions import Unpack
 
 from ..executions import Execution
-from ..models import EventInfo, MetricsInfo, NetworkInfo, PromoteResult, SandboxInfo, SnapshotInfo, parse
+from ..models import (
+    EventInfo,
+    MetricsInfo,
+    NetworkInfo,
+    PromoteResult,
+    SandboxInfo,
+    SnapshotInfo,
+    TemplateBuildInfo,
+    parse,
+)
 from ..network import NetworkPolicy
 from ..options import CreateOptions, ForkOptions, RunCodeOptions
 from ..requests import UNCHANGED, Json, Unchanged, given
 from ..results import CommandResult
+from .builds import TemplateBuild
 from .clientless import closed_on_failure, http_of
 from .code import Code
 from .commands import Commands, RunOptions
@@ -143,6 +153,50 @@ class Sandbox(Lifetime):
     def fork_tree(self, count: int = 2, **options: Unpack[ForkOptions]) -> builtins.list[Sandbox]:
         """Several at once, up to 16, in order, that know each other as siblings; `promote` picks one."""
         return self._fork("fork-tree", count, options)
+
+    def bake_image(
+        self,
+        name: str,
+        *,
+        start: str | None = None,
+        ready: str | None = None,
+        ready_timeout_seconds: int | None = None,
+        label: str | None = None,
+        description: str | None = None,
+        replace: bool | None = None,
+        wait: bool = True,
+        timeout_seconds: float | None = None,
+    ) -> TemplateBuild:
+        """A template with this sandbox's files as they are now; its processes are not in it.
+
+        Args:
+            name: the template's
+            start: started before its memory is taken. Default: what the sandbox's own template starts
+            ready: tried until it ends with 0; only then is memory taken
+            ready_timeout_seconds: how long it is tried
+            label: a title
+            description: more words
+            replace: in the place of another that has this name
+            wait: until sandboxes can be made of it; False: only until it has begun
+            timeout_seconds: for the answer that it has begun
+        """
+        body = given(
+            image_name=name,
+            start=start,
+            ready=ready,
+            ready_timeout_seconds=ready_timeout_seconds,
+            label=label,
+            description=description,
+            replace=replace,
+            wait=False,
+        )
+        call = Call(json=body, timeout_seconds=timeout_seconds)
+        answer = self._http.json("POST", f"{self._path}/bake-image", call)
+        # Begun and then asked for: no request has to last as long as the making of a template.
+        build = TemplateBuild(self._http, parse(TemplateBuildInfo, answer["build"]))
+        if wait:
+            build.done()
+        return build
 
     def promote(
         self, *, cleanup_siblings: bool = False, tree_id: str | None = None, timeout_seconds: float | None = None

@@ -8,18 +8,21 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from typing_extensions import Unpack
 
-from ..build_context import ContextFile, build_form, collect_context
+from ..build_context import ContextFile, RegistryCredentials, build_form, collect_context, open_image, open_rootfs
 from ..models import TemplateBuildInfo, TemplateInfo, parse, parse_list
 from ..options import TemplateWaitOptions, check_options
 from ..recipes import Template
-from ..requests import segment
+from ..requests import FormPart, segment
 from .builds import TemplateBuild
 from .http import Call, Http
 from .local import in_thread
 from .template_wait import when_template_is_ready
+
+_COPY_OF_CONTEXT = re.compile(r"^\s*(copy|add)\s+(?!(--\S+\s+)*--from=)", re.IGNORECASE | re.MULTILINE)
 
 
 class BuildOptions(TemplateWaitOptions, total=False):
@@ -34,6 +37,8 @@ class BuildOptions(TemplateWaitOptions, total=False):
     cpu: int | None
     memory_mb: int | None
     disk_mb: int | None
+    credentials: RegistryCredentials | None
+    """For the registry of the image that it begins with: used for this one build and kept nowhere."""
     timeout_seconds: float | None
     """For the answer that it has begun."""
 
@@ -68,7 +73,9 @@ class Templates:
         Raises:
             ConflictError: `template.exists`, where there is another of this name, unless `replace` is said
         """
-        has_copies = any("copy" in step for step in template.recipe["steps"])
+        stages = template.recipe.get("stages", [])
+        steps = [*template.recipe["steps"], *(step for stage in stages for step in stage["steps"])]
+        has_copies = any("copy" in step and "source" not in step["copy"] for step in steps)
         return self._build({"name": name, "recipe": json.dumps(template.recipe)}, has_copies, options)
 
     def build_dockerfile(
@@ -80,11 +87,26 @@ class Templates:
         **options: Unpack[BuildOptions],
     ) -> TemplateBuild:
         """The same from a Dockerfile's text."""
-        has_copies = re.search(r"^\s*(copy|add)\s", dockerfile, re.IGNORECASE | re.MULTILINE) is not None
+        has_copies = _COPY_OF_CONTEXT.search(dockerfile) is not None
         fields = {"name": name, "dockerfile": dockerfile}
         if build_args is not None:
             fields["build_args"] = json.dumps(dict(build_args))
         return self._build(fields, has_copies, options)
+
+    def build_image(self, name: str, image: str | os.PathLike[str], **options: Unpack[BuildOptions]) -> TemplateBuild:
+        """Of an image: of a registry (`registry.example.com/name:tag`), or, as a `Path`, of a file or folder here.
+
+        Those are an OCI layout, or what `docker save` wrote.
+        """
+        if isinstance(image, str):
+            return self._build({"name": name, "image_ref": image}, False, options)
+        with in_thread(lambda: open_image(image)) as file:
+            return self._build({"name": name}, False, options, FormPart("image", file, Path(image).name))
+
+    def build_rootfs(self, name: str, path: str | os.PathLike[str], **options: Unpack[BuildOptions]) -> TemplateBuild:
+        """Of a root file system: a tar archive, plain or compressed with gzip or zstd."""
+        with open_rootfs(path) as file:
+            return self._build({"name": name}, False, options, FormPart("rootfs", file, Path(path).name))
 
     def build_catalogue(
         self, name: str, *, timeout_seconds: float | None = None, **options: Unpack[TemplateWaitOptions]
@@ -110,16 +132,24 @@ class Templates:
         info = self._http.json("GET", f"/templates/builds/{segment(build_id)}", call)
         return TemplateBuild(self._http, parse(TemplateBuildInfo, info))
 
-    def _build(self, fields: dict[str, str], has_copies: bool, options: BuildOptions) -> TemplateBuild:
+    def _build(
+        self, fields: dict[str, str], has_copies: bool, options: BuildOptions, *uploads: FormPart
+    ) -> TemplateBuild:
         check_options(options, BuildOptions)
         sizes = {"cpu": options.get("cpu"), "memory_mb": options.get("memory_mb"), "size_mb": options.get("disk_mb")}
         fields = {**fields, **{name: str(size) for name, size in sizes.items() if size is not None}}
         if options.get("replace"):
             fields["replace"] = "true"
+        credentials = options.get("credentials")
+        if credentials is not None:
+            fields["registry_username"] = credentials.username
+            fields["registry_password"] = credentials.password
+            if credentials.registry is not None:
+                fields["registry"] = credentials.registry
         files: dict[str, ContextFile] = {}
         if has_copies:
             files = in_thread(lambda: collect_context(options.get("context") or ".", options.get("is_wanted")))
-        call = Call(form=build_form(fields, files), timeout_seconds=options.get("timeout_seconds"))
+        call = Call(form=[*build_form(fields, files), *uploads], timeout_seconds=options.get("timeout_seconds"))
         info = when_template_is_ready(
             self._http, options, call.timeout_seconds, lambda: self._http.json("POST", "/templates/build", call)
         )

@@ -27,6 +27,8 @@ class TemplateInfo(Model):
     base: str | None = None
     """The template that it was made from."""
     tools: list[str] = Field(default_factory=list)
+    ports: list[str] = Field(default_factory=list)
+    """That the image it is made of says it listens on: `8080/tcp`."""
     status: str
     """`available` (in the catalogue, not built here yet), `building`, `baking`, `ready` or `failed`."""
     runtimes: list[str]
