@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { panda, server } from "./support/api.ts";
 import { itWhen } from "./support/not-run.ts";
-import { printsOf, PYTHON, pythonBlocks, runPytest, runPython } from "./support/python.ts";
+import { BUILDS, printsOf, PYTHON, pythonBlocks, runPytest, runPython } from "./support/python.ts";
 import { REPOSITORY } from "./support/start-server.ts";
 
 /** What is written about the Python client, run as it stands on real sandboxes. */
@@ -20,12 +20,15 @@ const runs = itWhen(
 
 for (const page of PAGES) {
   const blocks = pythonBlocks(page);
-  for (const [index, program] of blocks.entries())
+  for (const [index, program] of blocks.entries()) {
+    // Templates take minutes: npm run test:templates.
+    if (BUILDS.test(program)) continue;
     runs(
       `${page}: Python ${index + 1} of ${blocks.length} runs as it stands, and prints what it says`,
       () => succeeds(program),
       PROGRAM_TIMEOUT_MS,
     );
+  }
 }
 
 // On a server without the template `base` has to do; `tests/templates` runs them with it.

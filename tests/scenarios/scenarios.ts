@@ -42,8 +42,8 @@ export type Expectation = z.infer<typeof Expectation>;
 
 const Scenario = z.strictObject({
   name: z.string(),
-  /** Programs that the fake guest has not. */
-  needs: z.literal("programs").optional(),
+  /** Programs that the fake guest has not; or templates that are built at once, which real ones take minutes for. */
+  needs: z.enum(["programs", "builds"]).optional(),
   steps: z.array(Step.refine((step) => (step.do === undefined) !== (step.get === undefined), "either `do` or `get`")),
 });
 export type Scenario = z.infer<typeof Scenario>;

@@ -54,3 +54,6 @@ export function pythonBlocks(page: string): string[] {
 export function printsOf(program: string): string[] {
   return [...program.matchAll(/^ *print\(.*\) {2}# (.+)$/gm)].map(([, said = ""]) => said);
 }
+
+/** A program that builds a template. */
+export const BUILDS = /templates\.build/;
