@@ -40,6 +40,8 @@ SCHEMAS: dict[type[models.Model], str] = {
     models.VolumeInfo: "Volume",
     models.TemplateInfo: "Template",
     models.TemplateBuildInfo: "TemplateBuild",
+    models.TemplateTagInfo: "TemplateTag",
+    models.TemplateVersionInfo: "TemplateVersion",
     models.HostInfo: "Host",
     models.Me: "Me",
     models.TokenInfo: "Token",

@@ -21,6 +21,7 @@ from ._async.sandboxes import AsyncSandboxes
 from ._async.search import AsyncSearch
 from ._async.snapshots import AsyncSandboxSnapshots, AsyncSnapshots
 from ._async.stream import AsyncStream
+from ._async.template_names import AsyncTemplateNames
 from ._async.templates import AsyncTemplates
 from ._async.volumes import AsyncVolume, AsyncVolumes
 from ._sync.accounts import Audit, Tokens, Workspaces
@@ -41,6 +42,7 @@ from ._sync.sandboxes import Sandboxes
 from ._sync.search import Search
 from ._sync.snapshots import SandboxSnapshots, Snapshots
 from ._sync.stream import Stream
+from ._sync.template_names import TemplateNames
 from ._sync.templates import Templates
 from ._sync.volumes import Volume, Volumes
 from .build_context import RegistryCredentials
@@ -79,6 +81,8 @@ from .models import (
     SnapshotInfo,
     TemplateBuildInfo,
     TemplateInfo,
+    TemplateTagInfo,
+    TemplateVersionInfo,
     TokenInfo,
     VolumeInfo,
     WorkspaceInfo,
@@ -89,7 +93,7 @@ from .models import (
 )
 from .network import EgressRules, NetworkPolicy
 from .options import CreateOptions, ForkOptions, RunCodeOptions
-from .recipes import Template
+from .recipes import StepSecret, Template
 from .repositories import GitAuthor, GitChange, GitCommit, GitCredentials, GitStatus
 from .requests import VolumeMount
 from .results import (
@@ -126,6 +130,7 @@ __all__ = [
     "AsyncSnapshots",
     "AsyncStream",
     "AsyncTemplateBuild",
+    "AsyncTemplateNames",
     "AsyncTemplates",
     "AsyncTerminal",
     "AsyncTokens",
@@ -200,11 +205,15 @@ __all__ = [
     "SearchMatch",
     "SnapshotInfo",
     "Snapshots",
+    "StepSecret",
     "Stream",
     "Template",
     "TemplateBuild",
     "TemplateBuildInfo",
     "TemplateInfo",
+    "TemplateNames",
+    "TemplateTagInfo",
+    "TemplateVersionInfo",
     "Templates",
     "Terminal",
     "TimeoutError",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import errno
+import json
 import os
 import stat
 import tarfile
@@ -66,6 +68,12 @@ def build_form(fields: Mapping[str, str], files: Mapping[str, ContextFile]) -> l
     return texts + [
         FormPart(path, file.content, f"mode={file.mode:o};{path.rsplit('/', 1)[-1]}") for path, file in files.items()
     ]
+
+
+def secrets_field(secrets: Mapping[str, str | bytes]) -> str:
+    """As the form has them."""
+    contents = {name: secret.encode() if isinstance(secret, str) else secret for name, secret in secrets.items()}
+    return json.dumps({name: base64.b64encode(content).decode() for name, content in contents.items()})
 
 
 def open_rootfs(path: str | os.PathLike[str]) -> BinaryIO:

@@ -40,6 +40,10 @@ class CreateOptions(CreationOptions, TemplateWaitOptions, total=False):
     """A snapshot's id: starts as that was, memory and all; the template is then the snapshot's."""
     runtime: str | None
     """`auto` (the server's choice, and the default), `microvm`, `gvisor`."""
+    cpu: int | None
+    """More processors than the template's, as far as the host gives so many."""
+    memory_mb: int | None
+    """More memory than the template's, in steps. The first sandbox of a size waits for its memory to be made."""
     ttl_seconds: int | None
     """Idle time after which it is removed; 0: never. Default: the server's, an hour."""
     persistent: bool | None

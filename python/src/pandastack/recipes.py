@@ -9,6 +9,15 @@ from .requests import Json, given
 
 
 @dataclass(frozen=True)
+class StepSecret:
+    """One of a build's secrets in a step: a file, `/run/secrets/<id>` unless `target` says another, or a variable."""
+
+    id: str
+    target: str | None = None
+    env: str | None = None
+
+
+@dataclass(frozen=True)
 class Template:
     """A template in the making, step by step; each call answers a new one. Nothing happens before `templates.build`.
 
@@ -25,15 +34,26 @@ class Template:
         """On top of another template, or of an image: `registry.example.com/name:tag`."""
         return cls({"from": template, "steps": []})
 
-    def run(self, shell: str | Sequence[str], *, timeout_seconds: int | None = None) -> Template:
+    def run(
+        self,
+        shell: str | Sequence[str],
+        *,
+        timeout_seconds: int | None = None,
+        secrets: Sequence[str | StepSecret] | None = None,
+    ) -> Template:
         """A line of shell, or several. It fails the build unless it ends with 0.
 
         Args:
             shell: for `/bin/sh -c`
             timeout_seconds: of the step. Default 600, at most 3600
+            secrets: those that it needs, of what `build` is given: they are there while it runs, and in nothing that is kept
         """
         text = shell if isinstance(shell, str) else " && ".join(shell)
-        return self._with_step(given(run=text, timeout_seconds=timeout_seconds))
+        full = None
+        if secrets is not None:
+            wanted = [StepSecret(each) if isinstance(each, str) else each for each in secrets]
+            full = [given(id=each.id, target=each.target, env=each.env) for each in wanted]
+        return self._with_step(given(run=text, timeout_seconds=timeout_seconds, secrets=full))
 
     def copy(
         self, source: str | Sequence[str], target: str, *, owner: str | None = None, mode: str | None = None

@@ -14,6 +14,7 @@ from pandastack import (
     ConflictError,
     NotFoundError,
     PandaStackError,
+    StepSecret,
     Template,
     TimeoutError,
 )
@@ -105,6 +106,28 @@ async def test_are_made_of_sandboxes_and_copied_out_of(panda: AsyncPandaStack) -
         assert (await made.exec("cat /root/out /root/kept")).stdout == "compiled\nfrom a sandbox"
     for name in (baked, copied):
         await panda.templates.delete(name)
+
+
+async def test_have_versions_tags_and_other_names(panda: AsyncPandaStack) -> None:
+    name = f"named-{uuid.uuid4().hex[:8]}"
+    template = Template().run(
+        "cat /run/secrets/key > /root/length; echo $TOKEN", secrets=["key", StepSecret("token", env="TOKEN")]
+    )
+    build = await panda.templates.build(name, template, secrets={"key": "s3cret", "token": b"t0ken"})
+    await build.done(timeout_seconds=BUILD_SECONDS)
+    names = panda.templates.names
+    (version,) = await names.versions(name)
+    tagged = await names.tag(name, "stable")
+    assert tagged.version == version.id
+    assert "stable" in [each.tag for each in await names.tags(name)]
+    assert (await panda.templates.get(f"{name}:stable")).version == version.id
+    await names.untag(name, "stable")
+    other = f"{name}-other"
+    assert other in (await names.alias(name, other)).aliases
+    await names.unalias(name, other)
+    assert (await names.publish(name)).published
+    assert not (await names.unpublish(name)).published
+    await panda.templates.delete(name)
 
 
 async def built(begun: Awaitable[AsyncTemplateBuild]) -> None:

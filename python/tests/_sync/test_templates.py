@@ -13,6 +13,7 @@ from pandastack import (
     NotFoundError,
     PandaStack,
     PandaStackError,
+    StepSecret,
     Template,
     TemplateBuild,
     TimeoutError,
@@ -103,6 +104,28 @@ def test_are_made_of_sandboxes_and_copied_out_of(panda: PandaStack) -> None:
         assert (made.exec("cat /root/out /root/kept")).stdout == "compiled\nfrom a sandbox"
     for name in (baked, copied):
         panda.templates.delete(name)
+
+
+def test_have_versions_tags_and_other_names(panda: PandaStack) -> None:
+    name = f"named-{uuid.uuid4().hex[:8]}"
+    template = Template().run(
+        "cat /run/secrets/key > /root/length; echo $TOKEN", secrets=["key", StepSecret("token", env="TOKEN")]
+    )
+    build = panda.templates.build(name, template, secrets={"key": "s3cret", "token": b"t0ken"})
+    build.done(timeout_seconds=BUILD_SECONDS)
+    names = panda.templates.names
+    (version,) = names.versions(name)
+    tagged = names.tag(name, "stable")
+    assert tagged.version == version.id
+    assert "stable" in [each.tag for each in names.tags(name)]
+    assert (panda.templates.get(f"{name}:stable")).version == version.id
+    names.untag(name, "stable")
+    other = f"{name}-other"
+    assert other in (names.alias(name, other)).aliases
+    names.unalias(name, other)
+    assert (names.publish(name)).published
+    assert not (names.unpublish(name)).published
+    panda.templates.delete(name)
 
 
 def built(begun: TemplateBuild) -> None:

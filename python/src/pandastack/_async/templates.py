@@ -11,7 +11,15 @@ from pathlib import Path
 
 from typing_extensions import Unpack
 
-from ..build_context import ContextFile, RegistryCredentials, build_form, collect_context, open_image, open_rootfs
+from ..build_context import (
+    ContextFile,
+    RegistryCredentials,
+    build_form,
+    collect_context,
+    open_image,
+    open_rootfs,
+    secrets_field,
+)
 from ..models import TemplateBuildInfo, TemplateInfo, parse, parse_list
 from ..options import TemplateWaitOptions, check_options
 from ..recipes import Template
@@ -19,6 +27,7 @@ from ..requests import FormPart, segment
 from .builds import AsyncTemplateBuild
 from .http import AsyncHttp, Call
 from .local import in_thread
+from .template_names import AsyncTemplateNames
 from .template_wait import when_template_is_ready
 
 _COPY_OF_CONTEXT = re.compile(r"^\s*(copy|add)\s+(?!(--\S+\s+)*--from=)", re.IGNORECASE | re.MULTILINE)
@@ -36,6 +45,8 @@ class BuildOptions(TemplateWaitOptions, total=False):
     cpu: int | None
     memory_mb: int | None
     disk_mb: int | None
+    secrets: Mapping[str, str | bytes] | None
+    """What steps may ask for by id, for this build alone: tokens, passwords, keys. Kept nowhere."""
     credentials: RegistryCredentials | None
     """For the registry of the image that it begins with: used for this one build and kept nowhere."""
     timeout_seconds: float | None
@@ -47,19 +58,23 @@ class AsyncTemplates:
 
     def __init__(self, http: AsyncHttp) -> None:
         self._http = http
+        self.names = AsyncTemplateNames(http)
+        """Versions, tags, other names, and who may use them."""
 
-    async def list(self, *, timeout_seconds: float | None = None) -> builtins.list[TemplateInfo]:
-        """The catalogue, then the workspace's own; by name."""
-        call = Call(timeout_seconds=timeout_seconds)
+    async def list(
+        self, *, published: bool | None = None, timeout_seconds: float | None = None
+    ) -> builtins.list[TemplateInfo]:
+        """The catalogue, then the workspace's own; with `published` what other workspaces let it use, too."""
+        call = Call(query={"published": published}, timeout_seconds=timeout_seconds)
         return parse_list(TemplateInfo, await self._http.json("GET", "/templates", call))
 
     async def get(self, name: str, *, timeout_seconds: float | None = None) -> TemplateInfo:
-        """By its name or an alias."""
+        """By its name or an alias; `name:tag`, `name@version`, and `workspace/name` of one that is published."""
         call = Call(timeout_seconds=timeout_seconds)
         return parse(TemplateInfo, await self._http.json("GET", f"/templates/{segment(name)}", call))
 
     async def delete(self, name: str, *, timeout_seconds: float | None = None) -> None:
-        """One of the workspace's own. Sandboxes made from it live on."""
+        """One of the workspace's own, or one tag or version of it. Sandboxes made from it live on."""
         await self._http.json("DELETE", f"/templates/{segment(name)}", Call(timeout_seconds=timeout_seconds))
 
     async def build(self, name: str, template: Template, **options: Unpack[BuildOptions]) -> AsyncTemplateBuild:
@@ -145,6 +160,9 @@ class AsyncTemplates:
         fields = {**fields, **{name: str(size) for name, size in sizes.items() if size is not None}}
         if options.get("replace"):
             fields["replace"] = "true"
+        secrets = options.get("secrets")
+        if secrets is not None:
+            fields["secrets"] = secrets_field(secrets)
         credentials = options.get("credentials")
         if credentials is not None:
             fields["registry_username"] = credentials.username

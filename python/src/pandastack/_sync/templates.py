@@ -12,7 +12,15 @@ from pathlib import Path
 
 from typing_extensions import Unpack
 
-from ..build_context import ContextFile, RegistryCredentials, build_form, collect_context, open_image, open_rootfs
+from ..build_context import (
+    ContextFile,
+    RegistryCredentials,
+    build_form,
+    collect_context,
+    open_image,
+    open_rootfs,
+    secrets_field,
+)
 from ..models import TemplateBuildInfo, TemplateInfo, parse, parse_list
 from ..options import TemplateWaitOptions, check_options
 from ..recipes import Template
@@ -20,6 +28,7 @@ from ..requests import FormPart, segment
 from .builds import TemplateBuild
 from .http import Call, Http
 from .local import in_thread
+from .template_names import TemplateNames
 from .template_wait import when_template_is_ready
 
 _COPY_OF_CONTEXT = re.compile(r"^\s*(copy|add)\s+(?!(--\S+\s+)*--from=)", re.IGNORECASE | re.MULTILINE)
@@ -37,6 +46,8 @@ class BuildOptions(TemplateWaitOptions, total=False):
     cpu: int | None
     memory_mb: int | None
     disk_mb: int | None
+    secrets: Mapping[str, str | bytes] | None
+    """What steps may ask for by id, for this build alone: tokens, passwords, keys. Kept nowhere."""
     credentials: RegistryCredentials | None
     """For the registry of the image that it begins with: used for this one build and kept nowhere."""
     timeout_seconds: float | None
@@ -48,19 +59,23 @@ class Templates:
 
     def __init__(self, http: Http) -> None:
         self._http = http
+        self.names = TemplateNames(http)
+        """Versions, tags, other names, and who may use them."""
 
-    def list(self, *, timeout_seconds: float | None = None) -> builtins.list[TemplateInfo]:
-        """The catalogue, then the workspace's own; by name."""
-        call = Call(timeout_seconds=timeout_seconds)
+    def list(
+        self, *, published: bool | None = None, timeout_seconds: float | None = None
+    ) -> builtins.list[TemplateInfo]:
+        """The catalogue, then the workspace's own; with `published` what other workspaces let it use, too."""
+        call = Call(query={"published": published}, timeout_seconds=timeout_seconds)
         return parse_list(TemplateInfo, self._http.json("GET", "/templates", call))
 
     def get(self, name: str, *, timeout_seconds: float | None = None) -> TemplateInfo:
-        """By its name or an alias."""
+        """By its name or an alias; `name:tag`, `name@version`, and `workspace/name` of one that is published."""
         call = Call(timeout_seconds=timeout_seconds)
         return parse(TemplateInfo, self._http.json("GET", f"/templates/{segment(name)}", call))
 
     def delete(self, name: str, *, timeout_seconds: float | None = None) -> None:
-        """One of the workspace's own. Sandboxes made from it live on."""
+        """One of the workspace's own, or one tag or version of it. Sandboxes made from it live on."""
         self._http.json("DELETE", f"/templates/{segment(name)}", Call(timeout_seconds=timeout_seconds))
 
     def build(self, name: str, template: Template, **options: Unpack[BuildOptions]) -> TemplateBuild:
@@ -140,6 +155,9 @@ class Templates:
         fields = {**fields, **{name: str(size) for name, size in sizes.items() if size is not None}}
         if options.get("replace"):
             fields["replace"] = "true"
+        secrets = options.get("secrets")
+        if secrets is not None:
+            fields["secrets"] = secrets_field(secrets)
         credentials = options.get("credentials")
         if credentials is not None:
             fields["registry_username"] = credentials.username

@@ -13,7 +13,15 @@ from .accounts import (
     WorkspaceUsage,
 )
 from .base import AnyModel, Model, bad_answer, parse, parse_list
-from .catalogue import HostInfo, TemplateBuildInfo, TemplateInfo, VolumeAttachment, VolumeInfo
+from .catalogue import (
+    HostInfo,
+    TemplateBuildInfo,
+    TemplateInfo,
+    TemplateTagInfo,
+    TemplateVersionInfo,
+    VolumeAttachment,
+    VolumeInfo,
+)
 from .contents import CodeContextInfo, CodeResultInfo, FileInfo, PortInfo, PreviewLink, ProcessInfo
 from .sandboxes import (
     AttachedVolume,
@@ -54,6 +62,8 @@ __all__ = [
     "SnapshotInfo",
     "TemplateBuildInfo",
     "TemplateInfo",
+    "TemplateTagInfo",
+    "TemplateVersionInfo",
     "TokenInfo",
     "VolumeAttachment",
     "VolumeInfo",

@@ -34,6 +34,33 @@ class TemplateInfo(Model):
     runtimes: list[str]
     aliases: list[str]
     error: str | None = None
+    version: str | None = None
+    """Of what its name stands for now; `name@version` is this one for good."""
+    tags: list[str] = Field(default_factory=list)
+    published: bool = False
+    """Whether other workspaces can use it, as `workspace/name`."""
+
+
+class TemplateTagInfo(Model):
+    """A tag of a template."""
+
+    tag: str
+    version: str
+    updated_at: datetime
+
+
+class TemplateVersionInfo(Model):
+    """What one build of a template has made."""
+
+    id: str
+    """Its build's."""
+    tags: list[str]
+    base: str
+    size_bytes: int
+    cpu: int | None = None
+    memory_mb: int
+    disk_mb: int
+    created_at: datetime
 
 
 class TemplateBuildInfo(Model):
