@@ -221,7 +221,7 @@ describe.skipIf(process.getuid?.() !== 0)("supervisor (needs root)", { timeout: 
     process.kill(server.recordedPid("host-agent"), "SIGKILL");
     expect(await server.end("SIGTERM")).toBe(0);
     expect(server.output).toContain("host agent was not there to put away what it has made");
-    expect(server.notes.filter((note) => note.startsWith("host agent")).at(-1)).toBe("host agent puts away");
+    expect(server.notes.findLast((note) => note.startsWith("host agent"))).toBe("host agent puts away");
     expect(server.leftovers()).toEqual([]);
   });
 

@@ -111,8 +111,8 @@ function secretOf(options: ReadonlyMap<string, string>, text: string): SecretMou
 export function copyStep(instruction: Instruction, sourceOf: (asked: string) => string): TemplateStep {
   const keyword = instruction.getKeyword();
   const flags = flagsOf(instruction);
-  const known = ["chown", "chmod", "link", ...(keyword === "COPY" ? ["from"] : [])];
-  for (const name of flags.keys()) if (!known.includes(name)) throw bad(`${keyword} --${name} is not supported`);
+  const known = new Set(["chown", "chmod", "link", ...(keyword === "COPY" ? ["from"] : [])]);
+  for (const name of flags.keys()) if (!known.has(name)) throw bad(`${keyword} --${name} is not supported`);
   const content = contentOf(instruction);
   if (hasHeredoc(content)) throw bad(`${keyword} of a heredoc is not supported: write the file with RUN`);
   const words = commandOf(content).words ?? content.split(/\s+/);
