@@ -46,3 +46,5 @@ export const BUILD_LOG_LINES_LIMIT = 20_000;
 /** Memory and processors of one sandbox. */
 export const MEMORY_LIMIT_MB = 65_536;
 export const CPU_LIMIT = 64;
+/** Images and root file systems that a workspace may be sending at a time: each may have ten gigabytes. */
+export const UPLOADS_PER_WORKSPACE = 2;

@@ -19,6 +19,7 @@ import { readForm, type BuildForm, type TakeUpload } from "./multipart.ts";
 import { namingHandlers } from "./naming-routes.ts";
 import { forgetRoot } from "./roots.ts";
 import { readSecrets } from "./secrets.ts";
+import { UploadSlots } from "./upload-slots.ts";
 import { buildInfo, findBuild, listBuilds, readLog } from "./store.ts";
 
 type Operations =
@@ -41,6 +42,7 @@ export function templateHandlers(
   withTemplates: WithTemplates,
 ): Pick<Handlers, Operations> {
   const { db, watch } = parts;
+  const uploads = new UploadSlots();
   return {
     ...namingHandlers(parts),
     listTemplates: async ({ principal, query }) => ({
@@ -64,7 +66,8 @@ export function templateHandlers(
       return { status: 204 };
     },
     buildTemplate: async (call) => {
-      const upload: TakeUpload = (kind, bytes) => parts.host.uploadImage(kind, bytes, call.signal);
+      const upload: TakeUpload = (kind, bytes) =>
+        uploads.run(call.principal.workspace, () => parts.host.uploadImage(kind, bytes, call.signal));
       const form = await readForm(call.body, call.contentType, upload);
       try {
         const request = requestOf(form, isOn(call.query.replace));
