@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { UNTAGGED_VERSIONS_KEPT } from "@pandastack/contracts";
 import { PandaStack } from "@pandastack/sdk";
@@ -196,4 +197,31 @@ test("a workspace has as many templates as it may", async () => {
   const limits = (await server.api("GET", "/v1/me/limits")).body;
   expect(limits).toMatchObject({ limits: { templates: 4 }, usage: { templates: 4, template_builds: 0 } });
   for (const name of ["a", "b", "c", "d"]) await mine.templates.delete(name);
+});
+
+test("templates of before there were versions keep their names, and their builds are their versions", async () => {
+  const folder = new URL("../src/persistence/migrations/", import.meta.url);
+  const all = readdirSync(folder).sort();
+  const text = (names: string[]) => names.map((name) => readFileSync(new URL(name, folder), "utf8")).join("\n");
+  const before = all.filter((name) => name < "0014");
+  await server.database.query(`create schema earlier; set search_path to earlier; ${text(before)};
+    insert into templates (name, workspace, build_id, recipe_key, root_key, base, memory_mb, disk_mb, bytes, env, about)
+      values ('app', 'default', 'tb_0123456789abcdef', 'recipe', 'root', 'base', 512, 8192, 7, '{"A":"1"}', '{}');
+    ${text(all.filter((name) => name >= "0014"))}`);
+  const { rows } = await server.database.query(
+    "select workspace, name, tag, tags, build_id, root_key, memory_mb, env, published_at from earlier.template_refs",
+  );
+  expect(rows).toEqual([
+    {
+      workspace: "default",
+      name: "app",
+      tag: "default",
+      tags: ["default"],
+      build_id: "tb_0123456789abcdef",
+      root_key: "root",
+      memory_mb: 512,
+      env: { A: "1" },
+      published_at: null,
+    },
+  ]);
 });
