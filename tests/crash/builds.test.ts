@@ -3,10 +3,10 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, sym
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crashPoints, waitFor, type CrashPoint } from "@pandastack/platform";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { DEFAULT_CACHE_DIR } from "../../packages/setup/src/settings.ts";
 import { untilNothingIsNoOnes } from "./support/belongings/index.ts";
-import { untilDone, type Json } from "./support/client.ts";
+import { attempt, untilDone, type Json } from "./support/client.ts";
 import { expectRuntime } from "./support/runtimes.ts";
 import { CrashServer } from "./support/server.ts";
 import { wayToPoint } from "./support/ways.ts";
@@ -57,6 +57,9 @@ describe("a crash while a template is built, at", () => {
       async () => {
         const once = randomBytes(4).toString("hex");
         const recipe = { steps: [{ run: `echo ${once} > /srv/made` }, { run: "cat /srv/made > /srv/copied" }] };
+        onTestFinished(async () => {
+          await attempt(server, { method: "DELETE", path: `/v1/templates/${NAME}` }).catch(() => undefined);
+        });
         server.arm(point);
         await post(server, recipe).catch(() => undefined);
         await waitFor(() => !server.isArmed, {
@@ -66,9 +69,12 @@ describe("a crash while a template is built, at", () => {
         await server.untilUp();
         await nothingUnderWay(server);
         await untilNothingIsNoOnes(server);
-        await waitFor(() => marksOf(server).length === (hasTemplate(point) ? 1 : 0), {
+        // A build outlives a host agent that is there again in time; of another one nothing is left.
+        const isThere = await hasTemplate(server);
+        if (point.startsWith("control.")) expect(isThere).toBe(point === "control.build.published");
+        await waitFor(() => marksOf(server).length === (isThere ? 1 : 0), {
           timeoutMs: 30_000,
-          message: `${marksOf(server).length} root file systems are kept`,
+          message: `another number of root file systems is kept than ${isThere ? 1 : 0}`,
         });
         expect(unfinishedIn(join(cacheDir, "roots"))).toEqual([]);
 
@@ -93,8 +99,10 @@ describe("a crash while a template is built, at", () => {
   }
 });
 
-/** Whether the template is there already when the server dies. */
-const hasTemplate = (point: CrashPoint): boolean => point === "control.build.published";
+async function hasTemplate(server: CrashServer): Promise<boolean> {
+  const templates: Json[] = await untilDone(server, { method: "GET", path: "/v1/templates" });
+  return templates.some(({ name }) => name === NAME);
+}
 
 const marksOf = (server: CrashServer): string[] => {
   const folder = join(server.dataDir, "roots");

@@ -19,10 +19,10 @@ const marks = (): string[] => {
   return existsSync(folder) ? readdirSync(folder) : [];
 };
 
-/** Files below these that have the text, as they are and, where they are packed, unpacked. */
+/** Files below these that have the text, as they are and, where they are packed, unpacked. Disks are mostly holes: tar leaves them out. */
 function filesWith(text: string, places: readonly string[]): string[] {
   const script =
-    'text=$1; shift; find "$@" -type f -newermt "@$SINCE" | while read -r file; do case $file in *.zst) zstd -dcq "$file";; *) cat "$file";; esac | grep -qaF -- "$text" && echo "$file"; done; true';
+    'text=$1; shift; find "$@" -type f -newermt "@$SINCE" | while read -r file; do case $file in *.zst) zstd -dcq "$file";; *) tar --create --sparse --absolute-names --file=- -- "$file";; esac | grep -qaF -- "$text" && echo "$file"; done; true';
   const options = { encoding: "utf8", env: { ...process.env, SINCE: String(since) } } as const;
   return execFileSync("bash", ["-c", script, "bash", text, ...places], options)
     .split("\n")
