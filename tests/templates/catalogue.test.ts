@@ -67,7 +67,29 @@ const smoke: Record<string, readonly (readonly [command: string, said: RegExp])[
       new RegExp(PICTURE.replaceAll("\\", "\\\\")),
     ],
     ["chromium --version", /Chromium \d+/],
-    ["python3 -c 'import playwright; print(\"there\")'", /there/],
+    [
+      `cd /tmp && echo '<h1>by crawl4ai</h1>' > b.html && cat > c.py <<'END'
+import asyncio
+from crawl4ai import AsyncWebCrawler
+async def main():
+    async with AsyncWebCrawler(verbose=False) as crawler:
+        print((await crawler.arun("file:///tmp/b.html")).markdown)
+asyncio.run(main())
+END
+python3 c.py`,
+      /^# by crawl4ai$/m,
+    ],
+    [
+      `cd /tmp && cat > p.py <<'END'
+from playwright.sync_api import sync_playwright
+with sync_playwright() as p:
+    page = p.chromium.launch().new_page()
+    page.set_content("<p id=a>by Playwright</p>")
+    print(page.inner_text("#a"))
+END
+python3 p.py`,
+      /^by Playwright$/m,
+    ],
   ],
   "postgres-16": postgres("16", []),
   "postgres-17": postgres("17", ["pg_cron", "pg_repack", "hypopg", "pgaudit", "ip4r", "rum"]),
