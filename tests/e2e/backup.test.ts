@@ -51,7 +51,9 @@ describe("backup and restore", () => {
       await sleeper.kill();
 
       const dataDir = join(folder, "data");
-      const there = { PANDASTACK_DATA_DIR: dataDir, PANDASTACK_POOL_GB: "4" };
+      // All that the tests before this one have left in the first server's pool, and a new template's memory.
+      const PANDASTACK_POOL_GB = "8";
+      const there = { PANDASTACK_DATA_DIR: dataDir, PANDASTACK_POOL_GB };
       const restored = await runCli(OUR_CLI, ["restore", backup, "--data-dir", dataDir, "--json"], { env: there });
       expect(restored, restored.stderr).toMatchObject({ exitCode: 0, stderr: "" });
       expect(await runCli(OUR_CLI, ["restore", backup, "--data-dir", dataDir], { env: there })).toMatchObject({
@@ -60,7 +62,7 @@ describe("backup and restore", () => {
       });
       second = await startServer({
         dataDir,
-        env: { PANDASTACK_POOL_GB: "4", PANDASTACK_VMMS_AHEAD: "0" },
+        env: { PANDASTACK_POOL_GB, PANDASTACK_VMMS_AHEAD: "0" },
         readyTimeoutMs: 120_000,
       });
       const other = new PandaStack({ apiUrl: second.url, token: server.token });
