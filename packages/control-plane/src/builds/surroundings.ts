@@ -3,6 +3,8 @@ import { Refusal } from "@pandastack/platform";
 import type { GuestClient } from "../hosts/guest.ts";
 import type { BuildMirrors } from "../templates/mirrors.ts";
 
+/** These scripts take a fraction of a second; the shell that runs them is the recipe's own, and may be one that never ends. */
+const SCRIPT_TIMEOUT_MS = 60_000;
 /** Memory in every guest, and no part of what is packed. */
 const FOLDER = "/run/pandastack-build";
 const CA = `${FOLDER}/ca.pem`;
@@ -112,9 +114,8 @@ export class BuildSurroundings {
 
   async leave(guest: GuestClient): Promise<void> {
     const { apt, cargo } = this.#mirrors;
-    const { signal } = new AbortController();
-    if (apt !== undefined) await shell(guest, APT_LEAVE, apt, signal);
-    if (cargo !== undefined) await shell(guest, CARGO_LEAVE, "", signal);
+    if (apt !== undefined) await shell(guest, APT_LEAVE, apt);
+    if (cargo !== undefined) await shell(guest, CARGO_LEAVE, "");
     if (mirrorFiles(this.#mirrors).length > 0)
       await guest.fs({ op: "remove", path: FOLDER, recursive: true, missing_ok: true });
   }
@@ -127,14 +128,18 @@ export class BuildSurroundings {
 }
 
 /** Constant text: what varies comes as its argument. */
-async function shell(guest: GuestClient, script: string, argument: string, signal: AbortSignal): Promise<void> {
+async function shell(guest: GuestClient, script: string, argument: string, given?: AbortSignal): Promise<void> {
+  const limit = AbortSignal.timeout(SCRIPT_TIMEOUT_MS);
+  const signal = given === undefined ? limit : AbortSignal.any([given, limit]);
   const argv = ["/bin/sh", "-c", script, "sh", argument];
   let said = "";
+  let isDone = false;
   for await (const event of guest.exec({ argv, user: "root", cwd: "/", stdin: false }, { signal, kill: true })) {
     if (event.kind === "stderr") said = (said + Buffer.from(event.data).toString("utf8")).slice(-500);
-    if (event.kind === "result" && event.result.exit_code !== 0)
-      throw new Refusal("exec.bad_request", `the server's mirrors could not be set up: ${said.trim()}`);
+    if (event.kind === "result") isDone = event.result.exit_code === 0;
   }
+  given?.throwIfAborted();
+  if (!isDone) throw new Refusal("exec.bad_request", `the server's mirrors could not be set up: ${said.trim()}`);
 }
 
 async function* one(bytes: Buffer): AsyncGenerator<Uint8Array> {

@@ -21,6 +21,8 @@ interface Pending {
 
 /** A checkpoint takes as long as its pages; on a machine that is busy many times that. */
 const TIMEOUT_MS = 120_000;
+/** It ends with its input, at once. One that does not is stuck. */
+const END_TIMEOUT_MS = 5_000;
 
 export class SentryCallFailed extends Error {
   constructor(method: string, said: string) {
@@ -92,7 +94,9 @@ export class SentryCaller {
     const gone = once(child, "exit");
     child.ref();
     child.stdin.end();
+    const stuck = setTimeout(() => child.kill("SIGKILL"), END_TIMEOUT_MS);
     await gone;
+    clearTimeout(stuck);
     this.#over(child, "it was ended");
   }
 
