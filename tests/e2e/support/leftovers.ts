@@ -1,13 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { RUN_ROOT } from "@pandastack/setup/supervisor/identity";
+import { slotPrefix, tableName } from "@pandastack/host-agent/network/names";
 
 /**
  * What a server that has stopped still has on the host, as lines to read; empty where it left nothing. Other servers on the
  * same host are not its business: everything of one server names its data folder or its short id.
  */
 export function leftoversOf(dataDir: string): string[] {
-  const marks = [dataDir, ...serverIds(dataDir)];
+  const marks = [dataDir, ...serverIds(dataDir).flatMap(marksOf)];
   const isOurs = (text: string) => marks.some((mark) => text.includes(mark));
   return [
     ...processes()
@@ -34,6 +36,9 @@ export function leftoversOf(dataDir: string): string[] {
       .map((path) => `run folder ${path}`),
   ];
 }
+
+/** A short id alone would be found in numbers of strangers' processes and in names of their folders. */
+const marksOf = (id: string): string[] => [slotPrefix(id), tableName(id), join(RUN_ROOT, id)];
 
 /** The short id that the set-up gave this data folder; part of every interface's and namespace's name. */
 function serverIds(dataDir: string): string[] {
@@ -65,7 +70,7 @@ function processes(): string[] {
 }
 
 function runFolders(): string[] {
-  return existsSync("/run/pandastack") ? readdirSync("/run/pandastack").map((name) => `/run/pandastack/${name}`) : [];
+  return existsSync(RUN_ROOT) ? readdirSync(RUN_ROOT).map((name) => join(RUN_ROOT, name)) : [];
 }
 
 function lines(command: string, args: string[]): string[] {

@@ -89,5 +89,7 @@ inside("a terminal can be left and found again", async ({ box }) => {
   const events = again[Symbol.asyncIterator]();
   await untilText(events, "before");
   await again.writeStdin(Buffer.from("x\r"));
-  expect(textOf(await eventsUntil(events, (event) => event.kind === "result", "the end"))).toContain("after x");
+  const rest = await eventsUntil(events, (event) => event.kind === "result", "the end");
+  expect(rest.at(-1), textOf(rest)).toMatchObject({ result: { exit_code: 0, signal: null } });
+  expect(textOf(rest)).toContain("after x");
 });
