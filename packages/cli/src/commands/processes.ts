@@ -13,9 +13,8 @@ export function psCommand(): Command {
     .action(async (id: string, commandId: string | undefined, options: CommonOptions) => {
       const sandbox = await clientFor(options).sandboxes.get(id);
       if (commandId !== undefined) {
-        const path = `/sandboxes/${sandbox.id}/processes/${encodeURIComponent(commandId)}`;
-        const process = await clientFor(options).request<Record<string, unknown>>("GET", path);
-        return options.json ? printJson(process) : printLine(formatFields(process));
+        const process = await sandbox.commands.get(commandId);
+        return options.json ? printJson(process) : printLine(formatFields({ ...process }));
       }
       const processes = await sandbox.commands.list().toArray();
       if (options.json) return printJson(processes);

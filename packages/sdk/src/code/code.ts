@@ -1,3 +1,4 @@
+import { NotFoundError } from "../errors/errors.ts";
 import type { CallOptions, Http } from "../transport/http.ts";
 import { withinLimit } from "../transport/limit.ts";
 import { Listing } from "../transport/listing.ts";
@@ -92,6 +93,15 @@ export class Code {
       const { contexts } = await this.#http.json<{ contexts: CodeContextInfo[] }>("GET", path, options);
       return contexts.map((info) => new CodeContext(this.#http, this.#path, this, info));
     });
+  }
+
+  /**
+   * A context that is there, by its id.
+   * @throws NotFoundError (`code.context_not_found`)
+   */
+  async getContext(id: string, options: CallOptions = {}): Promise<CodeContext> {
+    for await (const context of this.listContexts(options)) if (context.id === id) return context;
+    throw new NotFoundError(`there is no context ${JSON.stringify(id)}`, { code: "code.context_not_found" });
   }
 
   async *#events(code: string, options: RunCodeOptions, signal: AbortSignal): AsyncGenerator<CodeEvent, void> {

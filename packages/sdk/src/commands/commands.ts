@@ -108,8 +108,16 @@ export class Commands {
    * @throws NotFoundError (`process.not_found`) where there is none, or it ended a while ago
    */
   async connect(id: string, options: CallOptions = {}): Promise<Command> {
-    const path = `${this.#path}/processes/${encodeURIComponent(id)}`;
-    return new Command(this.#http, this.#path, await this.#http.json<ProcessInfo>("GET", path, options));
+    return new Command(this.#http, this.#path, await this.get(id, options));
+  }
+
+  /**
+   * What is known of one, by its id or pid: whether it runs, its exit code, what it was started with.
+   * @example const { running, exit_code } = await sandbox.commands.get(id);
+   * @throws NotFoundError (`process.not_found`) as `connect`
+   */
+  get(id: string, options: CallOptions = {}): Promise<ProcessInfo> {
+    return this.#http.json<ProcessInfo>("GET", `${this.#path}/processes/${encodeURIComponent(id)}`, options);
   }
 
   /** Those that were started through the API: running ones, and those that ended lately. */

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from typing_extensions import Unpack
 
-from ..errors import ConnectionError, TimeoutError
+from ..errors import ConnectionError, NotFoundError, TimeoutError
 from ..executions import CodeCallbacks, CodeEvent, CodeEventParser, Execution
 from ..models import CodeContextInfo, parse, parse_list
 from ..options import ContextRunOptions, RunCodeOptions, code_body
@@ -154,6 +154,17 @@ class AsyncCode:
         answer = await self._http.json("GET", f"{self._path}/contexts", Call(timeout_seconds=timeout_seconds))
         infos = parse_list(CodeContextInfo, answer["contexts"])
         return [AsyncCodeContext(self._http, self, self._path, info) for info in infos]
+
+    async def get_context(self, context_id: str, *, timeout_seconds: float | None = None) -> AsyncCodeContext:
+        """A context that is there, by its id.
+
+        Raises:
+            NotFoundError: `code.context_not_found`
+        """
+        for context in await self.list_contexts(timeout_seconds=timeout_seconds):
+            if context.id == context_id:
+                return context
+        raise NotFoundError(f'there is no context "{context_id}"', code="code.context_not_found")
 
     async def _events(self, body: Json, limit: float | None) -> AsyncGenerator[CodeEvent, None]:
         end = float("inf") if limit is None else time.monotonic() + limit

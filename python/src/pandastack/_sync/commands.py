@@ -175,9 +175,17 @@ class Commands:
         Raises:
             NotFoundError: `process.not_found`, where there is none, or it ended a while ago
         """
-        path = f"{self._sandbox}/processes/{segment(command_id)}"
-        info = parse(ProcessInfo, self._http.json("GET", path, Call(timeout_seconds=timeout_seconds)))
+        info = self.get(command_id, timeout_seconds=timeout_seconds)
         return Command(self._http, self._sandbox, info.id, info.pid)
+
+    def get(self, command_id: str, *, timeout_seconds: float | None = None) -> ProcessInfo:
+        """What is known of one, by its id or pid: whether it runs, its exit code, what it was started with.
+
+        Raises:
+            NotFoundError: `process.not_found`, as `connect`
+        """
+        path = f"{self._sandbox}/processes/{segment(command_id)}"
+        return parse(ProcessInfo, self._http.json("GET", path, Call(timeout_seconds=timeout_seconds)))
 
     def list(self, *, timeout_seconds: float | None = None) -> builtins.list[ProcessInfo]:
         """Those that were started through the API: running ones, and those that ended lately."""
