@@ -180,7 +180,8 @@ describe("an image or a root file system", () => {
       { image_ref: "10.0.0.1/a:1" },
       /10\.0\.0\.1\/a:1: https:\/\/10\.0\.0\.1 is not asked/,
     ],
-    ["no image's name", { image_ref: "python:3" }, /"python:3" is no image/],
+    ["one without a registry", { image_ref: "python:3" }, /^10\.0\.0\.1\/mirror\/python:3: https.* is not asked/],
+    ["no image's name", { image_ref: "Python 3" }, /"Python 3" is no image/],
     ["half of the credentials", { image_ref: "r.example.com/a", registry_username: "me" }, /go together/],
   ])("%s is refused at once", async (_, more, error) => {
     expect(await post({ name: "bad", more })).toMatchObject({

@@ -154,6 +154,7 @@ describe("settings", () => {
       defaultRuntime: "auto",
       apiKey: undefined,
       runAs: undefined,
+      defaultRegistry: "docker.io",
     });
   });
 
@@ -176,6 +177,12 @@ describe("settings", () => {
       apiKey: "k",
     });
     expect(readSettings({ ...good, PANDASTACK_LISTEN: ":9" }).listen).toEqual({ host: "0.0.0.0", port: 9 });
+    for (const [said, registry] of [
+      ["none", undefined],
+      ["registry.lan:5000/mirror", "registry.lan:5000/mirror"],
+    ])
+      expect(readSettings({ ...good, PANDASTACK_DEFAULT_REGISTRY: said }).defaultRegistry).toBe(registry);
+    expect(() => readSettings({ ...good, PANDASTACK_DEFAULT_REGISTRY: "https://x" })).toThrow(/has to be a registry/);
   });
 
   test("say everything that is wrong with them at once", () => {

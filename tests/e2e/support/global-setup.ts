@@ -45,6 +45,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const server = await startServer({
     env: {
       PANDASTACK_PRIVATE_REGISTRIES: `http://${imageRegistry}`,
+      PANDASTACK_DEFAULT_REGISTRY: imageRegistry,
       ...(runtime && { PANDASTACK_RUNTIME: runtime }),
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
       OTEL_BSP_SCHEDULE_DELAY: "100",

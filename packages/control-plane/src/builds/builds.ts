@@ -12,7 +12,7 @@ import { resolveTemplate, type ResolvedTemplate } from "../templates/resolve.ts"
 import { EVERYONE, readTemplate, readTemplates } from "../templates/store.ts";
 import { bakeJob, type BakeRequest } from "./bake-job.ts";
 import type { BuildContext } from "./context.ts";
-import { BuildImages, isReference, type RegistryCredentials } from "./images.ts";
+import { BuildImages, type RegistryCredentials } from "./images.ts";
 import { hash, makePlan, type Plan } from "./plan.ts";
 import { beginningOf, planStages } from "./stages.ts";
 import { forgetRoot } from "./roots.ts";
@@ -54,6 +54,32 @@ export interface BuildRequest {
   readonly secrets?: BuildSecrets;
 }
 
+/** What Dockerfiles say for nothing at all. */
+const NOTHING = "scratch";
+
+/** A name of which there is no template, as `error` says. */
+async function resolveAsImage(
+  images: BuildImages,
+  name: string,
+  needsShell: boolean,
+  error: Refusal,
+): Promise<ResolvedTemplate> {
+  if (name === NOTHING)
+    throw new Refusal(
+      "template.bad_image",
+      `from: a sandbox needs /bin/sh, and ${NOTHING} has nothing; begin with a template or an image that has one`,
+    );
+  const image = images.named(name);
+  if (image === undefined) throw error;
+  try {
+    return await images.resolve(image, needsShell);
+  } catch (failure) {
+    if (image === name || !(failure instanceof Refusal)) throw failure;
+    // Both are said: the name may be one or the other.
+    throw new Refusal(error.code, `${error.message}. As an image: ${failure.message}`, { details: error.details });
+  }
+}
+
 /** Builds of templates: begun by calls, run in the background, one after the other where there are many. */
 export class TemplateBuilds {
   readonly #parts: SandboxParts;
@@ -83,7 +109,11 @@ export class TemplateBuilds {
 
   /** An earlier build of the same, or a new one. */
   async begin(principal: Principal, request: BuildRequest): Promise<{ build: TemplateBuildRow; isNew: boolean }> {
-    const images = new BuildImages(this.#parts.host, request.credentials);
+    const images = new BuildImages(this.#parts.host, {
+      from: request.recipe.from,
+      defaultRegistry: this.#parts.settings.defaultRegistry,
+      credentials: request.credentials,
+    });
     let isTaken = false;
     try {
       const { build, isNew, isQueued } = await this.#begin(principal, request, images);
@@ -173,16 +203,15 @@ export class TemplateBuilds {
       try {
         return await resolveTemplate(db, watch, scope, name);
       } catch (error) {
-        const isNone = error instanceof Refusal && error.code === "template.not_found";
-        if (isNone && isReference(name)) return images.resolve(name, needsShell);
-        throw error;
+        if (!(error instanceof Refusal) || error.code !== "template.not_found") throw error;
+        return resolveAsImage(images, name, needsShell, error);
       }
     };
     const parent =
       upload !== undefined
         ? images.uploaded(upload.name, upload.image)
         : isImage === true
-          ? await images.resolve(recipe.from, true)
+          ? await images.resolve(images.named(recipe.from) ?? recipe.from, true)
           : await resolve(recipe.from, true);
     const diskMb = recipe.disk_mb ?? Math.max(parent.row?.disk_mb ?? 0, DEFAULT_DISK_MB);
     const memoryMb = recipe.memory_mb ?? Math.max(parent.memoryMb, DEFAULT_MEMORY_MB);

@@ -11,28 +11,53 @@ const LOOK_MS = 500;
 const IMPORT_TIMEOUT_MS = 5_400_000;
 const NAME_LIMIT_CHARACTERS = 128;
 
-/** `FROM` and `--from` name templates first. What is none of them and is written as an image is one: with a registry in front. */
-export const isReference = (name: string): boolean => /^[^/]*[.:][^/]*\/|^localhost\//.test(name);
+const namesRegistry = (name: string): boolean => /^[^/]*[.:][^/]*\/|^localhost\//.test(name);
+/** As images are written; the host looks at each part. */
+const IMAGE_NAME = /^[a-z0-9][A-Za-z0-9._:@/-]*$/;
+
+/**
+ * The image that a name is of which there is no template: with its registry in front, as the host asks for it. Undefined for what
+ * cannot be an image, and for a name without a registry where the server has no default one.
+ */
+export function imageNamed(name: string, defaultRegistry: string | undefined): string | undefined {
+  if (namesRegistry(name)) return name;
+  return defaultRegistry !== undefined && IMAGE_NAME.test(name) ? `${defaultRegistry}/${name}` : undefined;
+}
 
 /** What opens one registry: the password of one is no other's business. */
 export interface RegistryCredentials {
-  readonly registry: string;
+  /** Undefined: the one of the image that the template begins with. */
+  readonly registry: string | undefined;
   readonly username: string;
   readonly password: string;
 }
 
-export const registryOf = (reference: string): string => reference.split("/")[0]!;
+const registryOf = (reference: string): string => reference.split("/")[0]!;
 
 /** The images of one build, and what opens their registries: with the build both are gone. */
 export class BuildImages {
   readonly #host: HostClient;
-  readonly #credentials: RegistryCredentials | undefined;
+  readonly #defaultRegistry: string | undefined;
+  readonly #credentials: (RegistryCredentials & { readonly registry: string }) | undefined;
   readonly #resolved = new Map<string, Promise<HostImage>>();
   readonly #ids: string[] = [];
 
-  constructor(host: HostClient, credentials?: RegistryCredentials) {
+  constructor(
+    host: HostClient,
+    given: { from: string; defaultRegistry: string | undefined; credentials?: RegistryCredentials | undefined },
+  ) {
+    const { from, defaultRegistry, credentials } = given;
     this.#host = host;
-    this.#credentials = credentials;
+    this.#defaultRegistry = defaultRegistry;
+    this.#credentials = credentials && {
+      ...credentials,
+      registry: credentials.registry ?? registryOf(this.named(from) ?? from),
+    };
+  }
+
+  /** The image that a name is of which there is no template. */
+  named(name: string): string | undefined {
+    return imageNamed(name, this.#defaultRegistry);
   }
 
   /** One that its caller has sent. */

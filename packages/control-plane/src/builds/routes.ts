@@ -14,7 +14,7 @@ import { bakeRequest } from "./bake-job.ts";
 import type { TemplateBuilds } from "./builds.ts";
 import { showTemplate, viewOf } from "./catalogue-view.ts";
 import { parseDockerfile } from "./dockerfile.ts";
-import { registryOf, type RegistryCredentials } from "./images.ts";
+import type { RegistryCredentials } from "./images.ts";
 import { readForm, type BuildForm, type TakeUpload } from "./multipart.ts";
 import { namingHandlers } from "./naming-routes.ts";
 import { forgetRoot } from "./roots.ts";
@@ -175,7 +175,7 @@ function requestOf({ fields, files, upload }: BuildForm, isReplacing: boolean) {
     context: files,
     upload,
     isImage: fields["image_ref"] !== undefined,
-    ...credentialsOf(fields, recipe.data.from),
+    ...credentialsOf(fields),
     secrets: readSecrets(fields["secrets"]),
     replace: isReplacing || ["1", "true"].includes(fields["replace"] ?? ""),
   };
@@ -190,8 +190,8 @@ function parsedOf(fields: BuildForm["fields"], isUploaded: boolean): object {
 }
 
 /** For the registry of the image that the template begins with, unless another is said. */
-function credentialsOf(fields: BuildForm["fields"], from: string): { credentials?: RegistryCredentials } {
-  const { registry_username: username, registry_password: password, registry = registryOf(from) } = fields;
+function credentialsOf(fields: BuildForm["fields"]): { credentials?: RegistryCredentials } {
+  const { registry_username: username, registry_password: password, registry } = fields;
   if (username === undefined && password === undefined) return {};
   if (!username || !password) throw bad("registry_password", "`registry_username` and `registry_password` go together");
   return { credentials: { registry, username, password } };

@@ -38,6 +38,8 @@ export interface Settings {
   readonly gateway: GatewaySettings;
   /** For the steps of templates' builds. */
   readonly mirrors: BuildMirrors;
+  /** Where images are whose names say no registry; undefined: such names are templates only. */
+  readonly defaultRegistry: string | undefined;
 }
 
 const DEFAULT_LISTEN = "127.0.0.1:8080";
@@ -70,6 +72,12 @@ const DEFAULT_QUEUE_SECONDS = 20;
 /** Proxies cut what is silent for 30 seconds and more; clients take what is silent for 65 for dead. */
 const DEFAULT_HEARTBEAT_SECONDS = 15;
 const HEARTBEAT_LIMIT_SECONDS = 30;
+
+/** What everybody's Dockerfiles mean. */
+const DEFAULT_REGISTRY = "docker.io";
+const NO_REGISTRY = "none";
+/** With a dot or a port, as images name them; perhaps with a folder that everything is in. */
+const REGISTRY = /^(localhost|[A-Za-z0-9-]+([.:][A-Za-z0-9-]+)+)(\/[a-z0-9._-]+)*$/;
 
 /** Every runtime that an operator may name, as the host's commands know it. */
 const RUNTIMES: Readonly<Record<string, Settings["defaultRuntime"]>> = {
@@ -128,6 +136,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     problems.push(
       `PANDASTACK_HEARTBEAT_SECONDS has to be ${HEARTBEAT_LIMIT_SECONDS} at most: clients take more for an end`,
     );
+  const registry = text("PANDASTACK_DEFAULT_REGISTRY") ?? DEFAULT_REGISTRY;
+  if (registry !== NO_REGISTRY && !REGISTRY.test(registry))
+    problems.push(
+      `PANDASTACK_DEFAULT_REGISTRY has to be a registry, such as registry.lan:5000, or ${NO_REGISTRY}, not ${JSON.stringify(registry)}`,
+    );
   const apiKey = text("PANDASTACK_API_KEY");
   if (apiKey !== undefined && /\s/.test(apiKey)) problems.push("PANDASTACK_API_KEY cannot contain white space");
 
@@ -151,6 +164,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     queueSeconds: integer("PANDASTACK_QUEUE_SECONDS", DEFAULT_QUEUE_SECONDS, 1)!,
     heartbeatSeconds,
     mirrors: readMirrors(text, problems),
+    defaultRegistry: registry === NO_REGISTRY ? undefined : registry,
     gateway: readGatewaySettings(
       text,
       integer("PANDASTACK_PROXY_RESPONSE_SECONDS", DEFAULT_RESPONSE_SECONDS, 1)!,

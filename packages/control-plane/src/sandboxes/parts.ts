@@ -28,6 +28,8 @@ export interface SandboxSettings {
   /** How long a stream may say nothing. */
   readonly heartbeatSeconds: number;
   readonly mirrors: BuildMirrors;
+  /** Where images are whose names say no registry. */
+  readonly defaultRegistry: string | undefined;
 }
 
 /** Figures that the server counts about sandboxes. */

@@ -97,6 +97,8 @@ export const TEST_SETTINGS: Omit<Settings, "databaseUrl" | "hostSocket"> = {
   heartbeatSeconds: 15,
   gateway: DEFAULT_GATEWAY_SETTINGS,
   mirrors: NO_MIRRORS,
+  // Private, so that nothing is asked.
+  defaultRegistry: "10.0.0.1/mirror",
 };
 
 export async function startControlPlane(
