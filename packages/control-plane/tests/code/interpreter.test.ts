@@ -86,8 +86,11 @@ describe.each([
 
   test("a caller that goes away interrupts its code, and the next has its turn", async () => {
     await run(keep, { language });
-    await interpreter.ask({ op: "run", language, code: wait }, ({ type }) => type === "number_of_executions");
-    expect(await value()).toBe("1");
+    // At once: in a cell's first moment most of what can go wrong with an interrupt goes wrong.
+    for (let time = 0; time < (language === "bash" ? 2 : 100); time++) {
+      await interpreter.ask({ op: "run", language, code: wait }, ({ type }) => type === "number_of_executions");
+      expect(await value()).toBe("1");
+    }
   });
 
   test("a kernel that is killed is an error, and the context comes back without variables", async () => {

@@ -33,22 +33,25 @@ export class InterruptedError extends Error {
 let interrupt = () => {};
 process.on("SIGINT", () => interrupt());
 
-/** `{value}` or `{error}`, once it is known or an interrupt came. */
-export async function evaluate(code, name) {
+/**
+ * `{value}` or `{error}`, once it is known or an interrupt came. `begun` is called once an interrupt meets somebody: Node takes its
+ * handlers away while it enters and leaves what can be interrupted, and a SIGINT in just that moment ends the process.
+ */
+export async function evaluate(code, name, begun) {
   const interrupted = new Promise((resolve) => (interrupt = () => resolve({ error: new InterruptedError() })));
   try {
     // As in Node's own console: braces at the beginning are an object, where that makes sense.
     if (/^\s*\{/.test(code) && !/;\s*$/.test(code)) {
-      const outcome = await evaluateOnce(`(${code.trim()}\n)`, name, interrupted);
+      const outcome = await evaluateOnce(`(${code.trim()}\n)`, name, interrupted, begun);
       if (!(outcome.error instanceof SyntaxError)) return outcome;
     }
-    return await evaluateOnce(code, name, interrupted);
+    return await evaluateOnce(code, name, interrupted, begun);
   } finally {
     interrupt = () => {};
   }
 }
 
-async function evaluateOnce(code, name, interrupted) {
+async function evaluateOnce(code, name, interrupted, begun) {
   const { promise, resolve } = Promise.withResolvers();
   begin = () =>
     session.post(
@@ -56,7 +59,9 @@ async function evaluateOnce(code, name, interrupted) {
       { expression: `${code}\n//# sourceURL=${name}`, replMode: true, awaitPromise: true, objectGroup: OBJECTS },
       (failure, reply) => resolve(failure === null ? outcomeOf(reply) : { error: new Error(failure.message) }),
     );
-  const outcome = await Promise.race([begun() ?? promise, interrupted]);
+  const atOnce = enter();
+  begun();
+  const outcome = await Promise.race([atOnce ?? promise, interrupted]);
   if (outcome.error instanceof InterruptedError) {
     // It still waits for a promise. One that is never kept is collected one day, and to say so to a session of its own thread
     // from within the collector is the end of the process.
@@ -67,7 +72,7 @@ async function evaluateOnce(code, name, interrupted) {
 }
 
 /** What came of it at once, where it did not get as far as a promise. */
-function begun() {
+function enter() {
   try {
     interruptible.runInThisContext({ breakOnSigint: true });
     return undefined;

@@ -50,7 +50,8 @@ async function run({ code, count, env, language }) {
 
 async function attempt(code, count, language) {
   try {
-    return await evaluate(withoutImports(language === "typescript" ? withoutTypes(code) : code), `cell-${count}.js`);
+    const script = withoutImports(language === "typescript" ? withoutTypes(code) : code);
+    return await evaluate(script, `cell-${count}.js`, () => say({ type: "begun" }));
   } catch (error) {
     return { error };
   }

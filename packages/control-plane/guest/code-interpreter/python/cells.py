@@ -57,6 +57,8 @@ class Cells:
         was = {name: os.environ.get(name) for name in request["env"]}
         os.environ.update(request["env"])
         error = None
+        # From here on an interrupt is not lost.
+        self._control.say({"type": "begun"})
         try:
             self._is_running = True
             try:

@@ -90,7 +90,7 @@ async def restart(contexts, request, say, reader):
 
 
 async def interrupt(contexts, request, say, reader):
-    contexts.find(request["context_id"]).interrupt()
+    await contexts.find(request["context_id"]).interrupt()
     say({"type": "interrupted"})
 
 

@@ -91,9 +91,9 @@ class Context:
             fresh = {name: value for name, value in now.items() if was.get(name) != value and name not in kept}
             self._kernel.change_env(fresh, gone)
 
-    def interrupt(self):
+    async def interrupt(self):
         if self._kernel is not None and self._turn.locked():
-            self._kernel.interrupt()
+            await self._kernel.interrupt()
 
     async def restart(self):
         """What runs ends with an error; what waits runs in the new kernel."""

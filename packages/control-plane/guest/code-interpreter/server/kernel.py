@@ -14,6 +14,8 @@ from shell_cells import encode_for_bash, prepare_bash
 
 # Python with IPython, in an emulated machine that does something else besides.
 START_TIMEOUT_S = 120
+# An interrupt in a cell's first moment waits this long for word that the kernel is ready for it. Code that says nothing by then is busy.
+BEGIN_TIMEOUT_S = 0.2
 # Of what a kernel printed that did not come up.
 SAID_LIMIT_CHARACTERS = 1000
 # A picture in base64 is one line.
@@ -35,6 +37,9 @@ class Kernel:
         self._ready = asyncio.get_running_loop().create_future()
         self._said = ""
         self._is_bash = KERNEL_OF[language] == "bash"
+        self._says_begun = not self._is_bash
+        # Of the cell that runs, of those kernels that say so.
+        self._begun = None
 
     @property
     def is_alive(self):
@@ -102,7 +107,11 @@ class Kernel:
             if message["type"] == "ready":
                 if not self._ready.done():
                     self._ready.set_result(None)
+            elif message["type"] == "begun":
+                self._note_begun()
             elif self._listener is not None:
+                if message["type"] == "done":
+                    self._begun = None
                 self._listener.hear(message)
                 if self._listener.is_full:
                     await self._listener.drain()
@@ -120,6 +129,8 @@ class Kernel:
         self._listener = listener
 
     def send(self, message):
+        if message["op"] == "run" and self._says_begun:
+            self._begun = asyncio.get_running_loop().create_future()
         if self._is_bash:
             self._writer.write(encode_for_bash(message, self._control))
         else:
@@ -141,7 +152,19 @@ class Kernel:
         finally:
             self.listen(None)
 
-    def interrupt(self):
+    def _note_begun(self):
+        if self._begun is not None and not self._begun.done():
+            self._begun.set_result(None)
+
+    async def interrupt(self):
+        """What runs, and its children."""
+        if self._says_begun:
+            begun = self._begun
+            if begun is not None:
+                await asyncio.wait([begun, self.exit], timeout=BEGIN_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+            if begun is None or self._begun is not begun:
+                # The cell has ended.
+                return
         self._signal(signal.SIGINT)
 
     async def kill(self):

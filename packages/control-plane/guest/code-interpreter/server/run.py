@@ -84,7 +84,7 @@ class Run:
         self._timed_out = not self._gone.done()
         end = time.monotonic() + INTERRUPT_GRACE_S
         while time.monotonic() < end:
-            kernel.interrupt()
+            await kernel.interrupt()
             await asyncio.wait(ends, timeout=INTERRUPT_AGAIN_S, return_when=asyncio.FIRST_COMPLETED)
             if any(end.done() for end in ends):
                 return
