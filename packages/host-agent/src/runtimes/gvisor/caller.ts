@@ -40,14 +40,18 @@ export class CallerEnded extends Fault {
   }
 }
 
-/** Asks once more where it is not known whether the first time it was: only what may be done twice. */
+/** One may have been dying already when it was asked, and its successor dies, too. */
+const ATTEMPTS = 3;
+
+/** Asks again where it is not known whether the call was made: only what may be done twice. */
 export async function askAgain<T>(ask: () => Promise<T>, before: () => Promise<void> = async () => {}): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (!(error instanceof CallerEnded)) throw error;
-    await before();
-    return ask();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof CallerEnded) || attempt === ATTEMPTS) throw error;
+      await before();
+    }
   }
 }
 
