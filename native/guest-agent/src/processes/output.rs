@@ -74,7 +74,13 @@ impl Output {
         if let Some(owed) = self.owed_bytes.filter(|owed| *owed > 0) {
             limit = limit.min(owed);
         }
-        match read(fd.as_raw_fd(), &mut scratch[..limit]) {
+        let mut outcome = read(fd.as_raw_fd(), &mut scratch[..limit]);
+        if outcome == Transfer::Failed(libc::EIO) {
+            // A terminal whose last user has gone answers this. Linux looks for what is on its way before it looks whether
+            // somebody is there: last words of one who went in between are found by another look.
+            outcome = read(fd.as_raw_fd(), &mut scratch[..limit]);
+        }
+        match outcome {
             Transfer::Bytes(count) => {
                 self.replay.push(&scratch[..count]);
                 if let Some(owed) = &mut self.owed_bytes {
@@ -86,7 +92,6 @@ impl Output {
                 self.is_readable = false;
                 self.owed_bytes = self.owed_bytes.map(|_| 0);
             }
-            // A terminal whose last user has gone answers EIO.
             Transfer::End | Transfer::Failed(_) => self.fd = None,
         }
         ReadOutcome::Nothing
