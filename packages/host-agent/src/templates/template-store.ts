@@ -5,7 +5,7 @@ import type { HostTemplate, HostTemplateSource, PreparedTemplate, RuntimeName } 
 import { Refusal, newHexId, type Logger, crashPoint } from "@pandastack/platform";
 import { scratchDir, templateDir, type HostLayout } from "../files/layout.ts";
 import type { Artifacts } from "../images/artifacts.ts";
-import { readManifest, whyNotLoadable, writeManifest, type ImageManifest } from "../images/manifest.ts";
+import { isLoadable, readManifest, whyNotLoadable, writeManifest, type ImageManifest } from "../images/manifest.ts";
 import { GUEST_PROTOCOL_VERSION, templateKey } from "../images/template-key.ts";
 import { processStat } from "../processes/proc.ts";
 import { run } from "../processes/run.ts";
@@ -13,6 +13,7 @@ import type { RuntimeEntry } from "../runtimes/registry.ts";
 import type { MachineRecord, MachineSize, Runtime } from "../runtimes/runtime.ts";
 import type { NetworkSlot } from "../network/slot.ts";
 import { bakeTemplate } from "./bake.ts";
+import { readRoot, rootDir } from "./root-files.ts";
 import type { RootImage, RootStore } from "./root-store.ts";
 
 const COPY_TIMEOUT_MS = 300_000;
@@ -169,7 +170,7 @@ export class TemplateStore {
     const ready = { ...status, status: "ready" as const, sizeBytes: size.memoryMb * 1_048_576 };
     this.#status.set(variant, this.#images.has(variant) ? ready : status);
     try {
-      if (!readManifest(dir)) await this.#obtain(source, entry, key, dir);
+      if (!this.#isWhole(dir, source, runtime)) await this.#obtain(source, entry, key, dir);
       await this.#keepInCache(name, dir, join(layout.cacheDir, "templates", key));
       const image = { name, runtime: runtime.name, dir, manifest: readManifest(dir)! };
       this.#images.set(variant, image);
@@ -190,6 +191,10 @@ export class TemplateStore {
     mkdirSync(scratch, { recursive: true, mode: 0o700 });
     mkdirSync(join(dir, ".."), { recursive: true, mode: 0o700 });
     const cached = join(layout.cacheDir, "templates", key);
+    for (const image of [dir, cached]) {
+      if (this.#isWhole(image, source, entry.runtime)) continue;
+      rmSync(image, { recursive: true, force: true });
+    }
     try {
       if (readManifest(cached)) {
         log.info({ template: source.template }, "copying the template from the host's cache");
@@ -205,6 +210,20 @@ export class TemplateStore {
     } finally {
       rmSync(scratch, { recursive: true, force: true });
     }
+  }
+
+  /**
+   * There, and what it is restored with is what it was made with. A root file system that was cleared away and is made anew has
+   * the same key, and its files lie elsewhere in it: memory that knows the former one is of no use.
+   */
+  #isWhole(dir: string, { rootKey }: HostTemplateSource, runtime: Runtime): boolean {
+    const manifest = readManifest(dir);
+    if (manifest === undefined || !isLoadable(manifest, runtime)) return false;
+    const { layout } = this.#options;
+    const folder = rootKey === undefined ? undefined : `${rootDir(layout, rootKey)}/`;
+    const root = rootKey === undefined ? undefined : readRoot(layout, rootKey);
+    const isReadFrom = folder !== undefined && manifest.needs?.some((path) => path.startsWith(folder)) === true;
+    return root === undefined || !isReadFrom || root.createdAt <= manifest.createdAt;
   }
 
   /** Also what an earlier life has made and then did not come to keep. */

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomUUID } from "node:crypto";
@@ -276,6 +276,50 @@ describe("a host with several runtimes", () => {
       const fresh = await snapshot((await create("auto")).id);
       expect(readManifest(snapshotDir(layout, fresh))!.buildKey).toBe("runsc-2");
     });
+  });
+
+  it("bakes a template anew that is restored with what is not there any more", async () => {
+    await host.close("hibernate");
+    const images = () =>
+      [layout.poolDir, cacheDir]
+        .flatMap((folder) => readdirSync(join(folder, "templates")).map((key) => join(folder, "templates", key)))
+        .filter((dir) => readManifest(dir)?.runtime === "qemu");
+    expect(images().length).toBeGreaterThan(1);
+    for (const dir of images()) writeManifest(dir, { ...readManifest(dir)!, needs: [join(cacheDir, "gone")] });
+    await open(entry(MICROVM));
+    await host.ready();
+    expect(images().map((dir) => readManifest(dir)!.needs)).toEqual(images().map(() => [buildOf(MICROVM)]));
+    expect(await create("auto")).toMatchObject({ runtime: "qemu" });
+  });
+
+  it("bakes a template anew whose root file system was cleared away and made once more", async () => {
+    const rootKey = "0123456789abcdef0123456789abcdef";
+    const folder = join(cacheDir, "roots", rootKey);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "root.disk"), "");
+    const makeRoot = () => {
+      const description = { key: rootKey, diskMb: 64, bytes: 0, createdAt: new Date().toISOString() };
+      writeFileSync(join(folder, "root.json"), JSON.stringify(description));
+    };
+    makeRoot();
+    const reading = () => {
+      const needs = [join(folder, "root.disk")];
+      return entry(MICROVM, createFakeRuntime({ dir: join(layout.poolDir, "machines"), as: MICROVM, needs }));
+    };
+    const bakedAt = async (): Promise<string> => {
+      await host.close("hibernate");
+      await open(reading());
+      await host.ready();
+      const source = { template: "mine", rootKey };
+      const command = { sandboxId: newSandboxId(), from: source, runtime: "auto", env: {}, persistent: false } as const;
+      await execute({ name: "createSandbox", ...command });
+      const dirs = readdirSync(join(layout.poolDir, "templates")).map((key) => join(layout.poolDir, "templates", key));
+      return readManifest(dirs.find((dir) => readManifest(dir)?.rootKey === rootKey)!)!.createdAt;
+    };
+    const first = await bakedAt();
+    expect(await bakedAt(), "it is kept").toBe(first);
+    makeRoot();
+    expect(await bakedAt()).not.toBe(first);
   });
 
   it("refuses a snapshot that may use what this processor has not, and names it", async () => {
