@@ -34,6 +34,7 @@
  *   GET    /v1/sandboxes/:id/tcp/:port                  `Upgrade: tcp`: after the 101 the connection is one to a port inside,
  *                                                       over the guest channel; each direction ends on its own
  *   GET    /v1/sandboxes/:id/ports                      {ports:[{port,address,pid,process}]}
+ *   GET    /v1/sandboxes/:id/environment                {environment}: what it was given at its create or fork
  *   GET    /v1/sandboxes/:id/use                        HostUse
  *   GET    /v1/sandboxes/:id/network                    HostNetworkFigures
  *   GET    /v1/sandboxes/:id/metrics                    guest metrics + {vmm:{pid,rss_bytes,cpu_ms}}

@@ -79,7 +79,7 @@ export class Interpreters {
     let isHeard = false;
     let staysOpen = false;
     try {
-      const first = isFirst ? { base_env: interpreter.env } : {};
+      const first = isFirst ? interpreter.told : {};
       socket.write(`${JSON.stringify({ token: interpreter.token, ...first, ...request })}\n`);
       for await (const text of linesOf(socket)) {
         isHeard = true;

@@ -40,20 +40,60 @@ const OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024;
 const NOT_FOUND_EXIT_CODE = 127;
 
 const TOKEN_BYTES = 16;
+/** Of an address: much more than it has. */
+const LINE_LIMIT_BYTES = 4_096;
 
-const Address = z.object({ port: z.int().min(1).max(65_535), token: z.string().min(1).optional() });
+const Address = z.object({
+  port: z.int().min(1).max(65_535),
+  token: z.string().min(1).optional(),
+  given: z.boolean().default(false),
+});
 
 export interface Interpreter {
   readonly port: number;
   readonly token: string;
-  /** What the sandbox was given, which a copy of a snapshot does not know by itself. */
-  readonly env: Record<string, string>;
+  /** What the sandbox was given, which a copy of a snapshot does not know by itself, as the interpreter wants to be told. */
+  readonly told: { readonly given_env: Record<string, string> } | { readonly base_env: Record<string, string> };
 }
 
-/** Where the interpreter of a sandbox listens; undefined where none was started, or its sandbox was restarted since. */
+/**
+ * Where the interpreter of a sandbox listens; undefined where none was started, or its sandbox was restarted since. Without a
+ * command: in an emulated machine a first one takes longer than the cell. Those of older snapshots want to be told all that
+ * a command has, which only a command knows.
+ */
 export async function findInterpreter(guest: GuestClient, signal: AbortSignal): Promise<Interpreter | undefined> {
+  const [line, known, given_env] = await Promise.all([
+    readLine(guest, `${FOLDER}/address`, signal),
+    readLine(guest, `${FOLDER}/token`, signal),
+    guest.environment(),
+  ]);
+  if (line === undefined) return undefined;
+  const { data: address } = Address.safeParse(JSON.parse(line));
+  if (address?.given === true)
+    return { port: address.port, token: known ?? (await makeToken(guest, signal)), told: { given_env } };
   const { stdout } = await runScript(guest, { shell: `${TAKE_FRESH}${TELL}`, timeoutMs: TELL_TIMEOUT_MS }, signal);
-  return parse(stdout);
+  return parse(stdout, given_env);
+}
+
+/** Two who come at once find the same in the end: who has used the other is not heard, and looks again. */
+async function makeToken(guest: GuestClient, signal: AbortSignal): Promise<string> {
+  const path = `${FOLDER}/token`;
+  const fresh = randomBytes(TOKEN_BYTES).toString("hex");
+  await guest.writeFile({ path, mode: 0o600, signal }, once(Buffer.from(`${fresh}\n`)));
+  return (await readLine(guest, path, signal)) ?? fresh;
+}
+
+/** The first line of a small file; undefined where it is not there, or empty. */
+async function readLine(guest: GuestClient, path: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const { body } = await guest.readFile({ path, length: LINE_LIMIT_BYTES, signal });
+    const chunks: Buffer[] = [];
+    for await (const chunk of body as AsyncIterable<Buffer>) chunks.push(chunk);
+    return Buffer.concat(chunks).toString("utf8").split("\n")[0] || undefined;
+  } catch (error) {
+    if (error instanceof Refusal && error.code === "file.not_found") return undefined;
+    throw error;
+  }
 }
 
 /** Starts it where it does not listen. Two at once end with one. */
@@ -70,14 +110,14 @@ export async function startInterpreter(guest: GuestClient, signal: AbortSignal):
     },
     signal,
   );
-  const found = parse(stdout);
+  const found = parse(stdout, await guest.environment());
   if (found !== undefined) return found;
   if (result.exit_code === NOT_FOUND_EXIT_CODE)
     throw new Refusal("code.unavailable", "the code interpreter needs python3, which this sandbox has not");
   throw new Refusal("code.kernel_failed", `the code interpreter cannot be started: ${stderr.trim().slice(-1000)}`);
 }
 
-function parse(stdout: string): Interpreter | undefined {
+function parse(stdout: string, given_env: Record<string, string>): Interpreter | undefined {
   const [line, tokenLine, ...rest] = stdout.split("\n");
   if (line === undefined || line === "" || tokenLine === undefined) return undefined;
   const address = Address.safeParse(JSON.parse(line));
@@ -88,7 +128,8 @@ function parse(stdout: string): Interpreter | undefined {
     .split("\0")
     .filter((pair) => pair.includes("=") && !pair.startsWith("UNPACK="))
     .map((pair): [string, string] => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]);
-  return { port: address.data.port, token, env: Object.fromEntries(pairs) };
+  const told = address.data.given ? { given_env } : { base_env: Object.fromEntries(pairs) };
+  return { port: address.data.port, token, told };
 }
 
 async function runScript(

@@ -23,6 +23,7 @@ const WatchEvent = z.object({
   from: z.string().optional(),
   is_dir: z.boolean().optional(),
 });
+const Environment = z.object({ environment: z.record(z.string(), z.string()) });
 const LogPiece = z.object({ text: z.string() });
 export type WatchEvent = z.infer<typeof WatchEvent>;
 
@@ -49,6 +50,8 @@ export interface GuestClient {
   fs(operation: FsOperation): Promise<unknown>;
   watchFiles(options: { path: string; recursive: boolean; signal: AbortSignal }): AsyncGenerator<WatchEvent>;
   ports(): Promise<z.infer<typeof GuestPorts>["ports"]>;
+  /** Variables that it was given, over what its commands have anyway. */
+  environment(): Promise<Record<string, string>>;
   metrics(): Promise<z.infer<typeof GuestMetrics>>;
   logs(stream: "stdout" | "stderr" | "both"): Promise<string>;
   /** All of it, at once and even if it is nothing, then what comes, as it comes. Ends with its machine, or by `signal`. */
@@ -95,6 +98,7 @@ export function guestOf(connection: HostConnection, sandboxId: string): GuestCli
       for await (const line of connection.lines({ path: `${base}/files/watch?${query}`, signal }))
         yield WatchEvent.parse(line);
     },
+    environment: async () => (await connection.json(Environment, { path: `${base}/environment` })).environment,
     ports: async () => (await connection.json(GuestPorts, { path: `${base}/ports` })).ports,
     metrics: () => connection.json(GuestMetrics, { path: `${base}/metrics` }),
     logs: (stream) => connection.text({ path: `${base}/logs?stream=${stream}` }),

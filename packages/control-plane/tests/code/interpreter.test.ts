@@ -202,6 +202,17 @@ describe("contexts", () => {
     expect((await run("process.env.GIVEN", { language: "js" })).text).toBe("'new'");
     expect((await run("echo $GIVEN", { language: "bash" })).stdout).toBe("new\n");
   });
+
+  test("what a sandbox was given may be told alone; what it was not given any more is gone, and nothing else", async () => {
+    const path = "os.environ.get('PATH'), os.environ.get('ONLY_HERE'), os.environ.get('LATER')";
+    await run("import os");
+    const seen = async (given: Record<string, string>) => {
+      await interpreter.ask({ op: "list", given_env: given });
+      return (await run(`[v if v is None or len(v) < 9 else 'long' for v in (${path})]`)).text;
+    };
+    expect(await seen({ ONLY_HERE: "1" })).toBe("['long', '1', None]");
+    expect(await seen({ LATER: "2" })).toBe("['long', None, '2']");
+  });
 });
 
 describe("connections", () => {

@@ -33,6 +33,9 @@ export const hostRoutes = (host: SandboxHost) => (app: FastifyInstance, _options
   app.get<{ Params: { id: string } }>("/v1/sandboxes/:id/ports", async (request) => ({
     ports: await (await host.guest(request.params.id)).ports(),
   }));
+  app.get<{ Params: { id: string } }>("/v1/sandboxes/:id/environment", (request) => ({
+    environment: host.environment(request.params.id),
+  }));
   app.get<{ Params: { id: string } }>("/v1/sandboxes/:id/network", (request) => host.network(request.params.id));
   app.get<{ Params: { id: string } }>("/v1/sandboxes/:id/use", (request) => host.use(request.params.id));
   app.get<{ Params: { id: string } }>("/v1/sandboxes/:id/metrics", async (request) => {

@@ -30,6 +30,8 @@ export interface SandboxHost {
   volumes(): HostVolume[];
   /** The inside of a running sandbox; refuses with `sandbox.invalid_state` when it does not run. */
   guest(sandboxId: string): Promise<Guest>;
+  /** What it was given, over what its commands have anyway. */
+  environment(sandboxId: string): Readonly<Record<string, string>>;
   /** What its slot has sent, received and refused; zeros while it has none. */
   network(sandboxId: string): Promise<HostNetworkFigures>;
   /** Whether somebody uses it, and since when its network is silent. */

@@ -260,6 +260,10 @@ class LocalSandboxHost implements SandboxHost {
     return followConsole(requireEntry(this.#context, sandboxId).machine, signal);
   }
 
+  environment(sandboxId: string): Readonly<Record<string, string>> {
+    return requireEntry(this.#context, sandboxId).record.env;
+  }
+
   usage(sandboxId: string): Promise<{ pid: number; rssBytes: number; cpuMs: number }> {
     return requireEntry(this.#context, sandboxId).machine.usage();
   }

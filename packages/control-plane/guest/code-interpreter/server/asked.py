@@ -24,6 +24,8 @@ async def serve_request(contexts, is_token, reader, writer):
         remember(request.get("id"))
         if request.get("base_env") is not None:
             contexts.set_base_env(request["base_env"])
+        if request.get("given_env") is not None:
+            contexts.set_given_env(request["given_env"])
         await OPERATIONS[request["op"]](contexts, request, say, reader)
     except Refusal as refusal:
         say({"type": "refused", "code": refusal.code, "message": refusal.message})

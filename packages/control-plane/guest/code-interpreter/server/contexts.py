@@ -20,6 +20,8 @@ class Contexts:
         self._defaults = {}
         self._base_env = {}
         self.set_base_env(dict(os.environ))
+        # Of that, what did not come from the sandbox's own; known once we hear of those.
+        self._own_env = None
 
     def set_base_env(self, env):
         """What the sandbox was given. A copy of a snapshot was given something else than what it is a copy of."""
@@ -29,6 +31,12 @@ class Contexts:
         was, self._base_env = self._base_env, env
         for context in self._contexts.values():
             context.change_env(was, env)
+
+    def set_given_env(self, env):
+        """The same, where only what the sandbox was given is told: the rest is what this process was started with."""
+        if self._own_env is None:
+            self._own_env = {name: value for name, value in self._base_env.items() if name not in env}
+        self.set_base_env({**self._own_env, **env})
 
     def all(self):
         return list(self._contexts.values())

@@ -97,7 +97,8 @@ async def listen(announce):
     server = await asyncio.start_server(take, "127.0.0.1", 0, limit=REQUEST_LIMIT_BYTES)
     port = server.sockets[0].getsockname()[1]
     forget_token()
-    write_address({"port": port, "protocol": PROTOCOL, "pid": os.getpid()})
+    # `given`: it takes a sandbox's variables alone, and need not be told all that a command has.
+    write_address({"port": port, "protocol": PROTOCOL, "pid": os.getpid(), "given": True})
     announce()
     async with server:
         await server.serve_forever()

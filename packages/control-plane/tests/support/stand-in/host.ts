@@ -157,6 +157,9 @@ export class StandInHost {
         if (info.state === "hibernated") throw new Refusal("sandbox.invalid_state", "hibernated");
         return json({ cpu_ms: 10, cpus: 2, uptime_ms: 1000, vmm: { pid: 4242, rss_bytes: 1024, cpu_ms: 500 } });
       }
+      case "GET environment":
+        this.state.sandbox(id);
+        return json({ environment: {} });
       case "GET ports":
         this.state.running(id);
         return json({ ports: this.ports.listed() });
