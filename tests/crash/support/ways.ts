@@ -155,6 +155,8 @@ const onlyMicrovms: ReadonlySet<CrashPoint> = new Set([
   "host.machine.spawned",
   "host.machine.volumes-plugged",
   "host.volume.announced",
+  // The host's kernel keeps what it mounts.
+  "host.volume.handed-over",
 ]);
 
 export function wayToPoint(point: CrashPoint, runtime: CrashRuntime): Way | "never" {

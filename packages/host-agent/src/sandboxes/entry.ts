@@ -1,5 +1,6 @@
 import type { HostSandboxState } from "@pandastack/contracts/host";
-import { Refusal } from "@pandastack/platform";
+import type { Duplex } from "node:stream";
+import { Fault, Refusal } from "@pandastack/platform";
 import { GuestClient } from "../guest/client.ts";
 import { GuestConnection } from "../guest/connection.ts";
 import type { Machine } from "../runtimes/runtime.ts";
@@ -106,7 +107,7 @@ export class SandboxEntry {
 
   async #connect(): Promise<GuestClient> {
     const { machine } = this;
-    const connection = new GuestConnection(await machine.connect());
+    const connection = new GuestConnection(await reach(machine));
     const { token } = machine;
     const hello = await connection.hello({
       resync: token === undefined,
@@ -116,5 +117,15 @@ export class SandboxEntry {
     this.#guest = new GuestClient(connection);
     this.#guest.correctClock(hello);
     return this.#guest;
+  }
+}
+
+/** One that cannot be reached has died, or is about to, and that is soon known to all. */
+async function reach(machine: Machine): Promise<Duplex> {
+  try {
+    return await machine.connect();
+  } catch (error) {
+    if (error instanceof Refusal || error instanceof Fault) throw error;
+    throw new Fault("sandbox.guest_unreachable", "the sandbox's guest agent cannot be reached", { cause: error });
   }
 }
