@@ -9,7 +9,7 @@ import { provide } from "./needs.ts";
 import type { Known, Model, State } from "./model.ts";
 import { COMMANDERS, killCommand, vitalProcesses } from "./machine-processes.ts";
 import { readJournal, type JournalMachine } from "./records.ts";
-import { killAndWait, parts, type Part } from "./server.ts";
+import { isAlive, killAndWait, parts, type Part } from "./server.ts";
 import type { Way } from "./ways.ts";
 
 /** A VMM's death is shown as `failed` by then. */
@@ -48,8 +48,15 @@ export async function playRound(
     await Promise.all([walk(context, way), untilReached(context, fault)]);
   } else if (fault.kind === "kill machine") {
     const struck = random.pick(model.in("running"));
-    const pid = random.pick(vitalProcesses(server, machineOf(model, struck)));
+    const machine = machineOf(model, struck);
+    const pid = random.pick(vitalProcesses(server, machine));
     await Promise.all([walk({ ...context, struck }, way), delay(fault.afterMs).then(() => killAndWait(pid))]);
+    // Where it was a gofer, its sentry follows within a second; until then the sandbox runs, by all accounts.
+    await waitFor(() => !isAlive(machine.pid), {
+      timeoutMs: DEATH_SHOWN_MS,
+      intervalMs: 5,
+      message: `process ${machine.pid} lives on without ${pid}`,
+    });
     // It may have been put to sleep, or deleted, before it could die.
     const isGone = struck.states.has("gone") && struck.states.size === 1;
     if (!isGone) struck.states = new Set<State>(["running", "paused", "hibernated", "failed", ...struck.states]);
