@@ -5,18 +5,15 @@ import type { HostTemplate, HostTemplateSource, PreparedTemplate, RuntimeName } 
 import { Refusal, newHexId, type Logger, crashPoint } from "@pandastack/platform";
 import { scratchDir, templateDir, type HostLayout } from "../files/layout.ts";
 import type { Artifacts } from "../images/artifacts.ts";
-import { isLoadable, readManifest, whyNotLoadable, writeManifest, type ImageManifest } from "../images/manifest.ts";
+import { readManifest, whyNotLoadable, writeManifest, type ImageManifest } from "../images/manifest.ts";
 import { GUEST_PROTOCOL_VERSION, templateKey } from "../images/template-key.ts";
-import { processStat } from "../processes/proc.ts";
-import { run } from "../processes/run.ts";
 import type { RuntimeEntry } from "../runtimes/registry.ts";
 import type { MachineRecord, MachineSize, Runtime } from "../runtimes/runtime.ts";
 import type { NetworkSlot } from "../network/slot.ts";
 import { bakeTemplate } from "./bake.ts";
-import { readRoot, rootDir } from "./root-files.ts";
+import { copyImage, exportImage, isWhole, removeUnfinished } from "./baked-images.ts";
 import type { RootImage, RootStore } from "./root-store.ts";
 
-const COPY_TIMEOUT_MS = 300_000;
 const DEFAULT_TEMPLATE = "base";
 /** How long a create waits for a variant that is baked for it: its caller gives up at 30 s. */
 const BAKE_WAIT_MS = 15_000;
@@ -170,7 +167,7 @@ export class TemplateStore {
     const ready = { ...status, status: "ready" as const, sizeBytes: size.memoryMb * 1_048_576 };
     this.#status.set(variant, this.#images.has(variant) ? ready : status);
     try {
-      if (!this.#isWhole(dir, source, runtime)) await this.#obtain(source, entry, key, dir);
+      if (!isWhole(layout, dir, source, runtime)) await this.#obtain(source, entry, key, dir);
       await this.#keepInCache(name, dir, join(layout.cacheDir, "templates", key));
       const image = { name, runtime: runtime.name, dir, manifest: readManifest(dir)! };
       this.#images.set(variant, image);
@@ -192,7 +189,7 @@ export class TemplateStore {
     mkdirSync(join(dir, ".."), { recursive: true, mode: 0o700 });
     const cached = join(layout.cacheDir, "templates", key);
     for (const image of [dir, cached]) {
-      if (this.#isWhole(image, source, entry.runtime)) continue;
+      if (isWhole(layout, image, source, entry.runtime)) continue;
       rmSync(image, { recursive: true, force: true });
     }
     try {
@@ -210,20 +207,6 @@ export class TemplateStore {
     } finally {
       rmSync(scratch, { recursive: true, force: true });
     }
-  }
-
-  /**
-   * There, and what it is restored with is what it was made with. A root file system that was cleared away and is made anew has
-   * the same key, and its files lie elsewhere in it: memory that knows the former one is of no use.
-   */
-  #isWhole(dir: string, { rootKey }: HostTemplateSource, runtime: Runtime): boolean {
-    const manifest = readManifest(dir);
-    if (manifest === undefined || !isLoadable(manifest, runtime)) return false;
-    const { layout } = this.#options;
-    const folder = rootKey === undefined ? undefined : `${rootDir(layout, rootKey)}/`;
-    const root = rootKey === undefined ? undefined : readRoot(layout, rootKey);
-    const isReadFrom = folder !== undefined && manifest.needs?.some((path) => path.startsWith(folder)) === true;
-    return root === undefined || !isReadFrom || root.createdAt <= manifest.createdAt;
   }
 
   /** Also what an earlier life has made and then did not come to keep. */
@@ -320,37 +303,4 @@ function variantOf(source: HostTemplateSource, entry: RuntimeEntry): string {
 
 async function after(ms: number): Promise<undefined> {
   await delay(ms, undefined, { ref: false });
-}
-
-/** Between file systems: holes stay holes. The manifest goes last, since it says that the image is whole. */
-async function copyImage(from: string, to: string): Promise<void> {
-  const names = readdirSync(from).filter((name) => name !== "image.json");
-  for (const name of [...names, "image.json"]) {
-    await run("cp", ["--sparse=always", "--preserve=mode", "--", join(from, name), join(to, name)], {
-      timeoutMs: COPY_TIMEOUT_MS,
-    });
-  }
-}
-
-async function exportImage(from: string, to: string): Promise<void> {
-  const temporary = `${to}.tmp-${process.pid}`;
-  mkdirSync(temporary, { recursive: true, mode: 0o700 });
-  try {
-    await copyImage(from, temporary);
-    crashPoint("host.bake.exporting");
-    if (!existsSync(to)) renameSync(temporary, to);
-  } finally {
-    rmSync(temporary, { recursive: true, force: true });
-  }
-}
-
-/** Copies that a killed process has left beside `to`. Those of living ones are their own business: the cache is the host's. */
-function removeUnfinished(to: string): void {
-  const folder = dirname(to);
-  if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)) {
-    const pid = /\.tmp-(\d+)$/.exec(name)?.[1];
-    if (pid === undefined || processStat(Number(pid)) !== undefined) continue;
-    rmSync(join(folder, name), { recursive: true, force: true });
-  }
 }
