@@ -260,9 +260,7 @@ class LocalSandboxHost implements SandboxHost {
     return followConsole(requireEntry(this.#context, sandboxId).machine, signal);
   }
 
-  environment(sandboxId: string): Readonly<Record<string, string>> {
-    return requireEntry(this.#context, sandboxId).record.env;
-  }
+  readonly environment = (sandboxId: string) => requireEntry(this.#context, sandboxId).record.env;
 
   usage(sandboxId: string): Promise<{ pid: number; rssBytes: number; cpuMs: number }> {
     return requireEntry(this.#context, sandboxId).machine.usage();
@@ -328,12 +326,8 @@ class LocalSandboxHost implements SandboxHost {
         log.error({ sandboxId: entry.record.id, ...exit }, "a machine died");
         const details = { exit_code: exit.code, signal: exit.signal, out_of_memory: exit.ranOutOfMemory };
         const livedMs = performance.now() - since;
-        const { record, change } = settleDeath(this.#context.layout, entry.record, {
-          reason,
-          by: "itself",
-          livedMs,
-          details,
-        });
+        const death = { reason, by: "itself", livedMs, details } as const;
+        const { record, change } = settleDeath(this.#context.layout, entry.record, death);
         this.#context.commit([change]);
         crashPoint("host.death.committed");
         entry.record = record;

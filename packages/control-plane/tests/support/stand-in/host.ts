@@ -141,6 +141,7 @@ export class StandInHost {
     }
     if (resource !== "sandboxes") throw new Refusal("route.not_found", "no such route");
     if (rest.length === 0) return json(this.state.sandbox(id).info);
+    if (rest[0] === "environment") return json({ environment: {} });
     const path = url.searchParams.get("path") ?? "";
     switch (`${request.method} ${rest.join("/")}`) {
       case "GET logs":
@@ -150,16 +151,12 @@ export class StandInHost {
       case "GET use":
         return json(this.state.sandbox(id).use);
       case "GET network":
-        this.state.sandbox(id);
-        return json(figuresOf(id));
+        return json(figuresOf(this.state.sandbox(id).info.id));
       case "GET metrics": {
         const { info } = this.state.sandbox(id);
         if (info.state === "hibernated") throw new Refusal("sandbox.invalid_state", "hibernated");
         return json({ cpu_ms: 10, cpus: 2, uptime_ms: 1000, vmm: { pid: 4242, rss_bytes: 1024, cpu_ms: 500 } });
       }
-      case "GET environment":
-        this.state.sandbox(id);
-        return json({ environment: {} });
       case "GET ports":
         this.state.running(id);
         return json({ ports: this.ports.listed() });
