@@ -67,15 +67,15 @@ export async function findInterpreter(guest: GuestClient, signal: AbortSignal): 
     readLine(guest, `${FOLDER}/token`, signal),
     guest.environment(),
   ]);
-  if (line === undefined) return undefined;
-  const { data: address } = Address.safeParse(JSON.parse(line));
-  if (address?.given === true)
+  const address = line === undefined ? undefined : readAddress(line);
+  if (address === undefined) return undefined;
+  if (address.given)
     return { port: address.port, token: known ?? (await makeToken(guest, signal)), told: { given_env } };
   const { stdout } = await runScript(guest, { shell: `${TAKE_FRESH}${TELL}`, timeoutMs: TELL_TIMEOUT_MS }, signal);
   return parse(stdout, given_env);
 }
 
-/** Two who come at once find the same in the end: who has used the other is not heard, and looks again. */
+/** Two who come at once find the same in the end: who has used the other is not heard, and told to try again. */
 async function makeToken(guest: GuestClient, signal: AbortSignal): Promise<string> {
   const path = `${FOLDER}/token`;
   const fresh = randomBytes(TOKEN_BYTES).toString("hex");
@@ -83,15 +83,18 @@ async function makeToken(guest: GuestClient, signal: AbortSignal): Promise<strin
   return (await readLine(guest, path, signal)) ?? fresh;
 }
 
-/** The first line of a small file; undefined where it is not there, or empty. */
-async function readLine(guest: GuestClient, path: string, signal: AbortSignal): Promise<string | undefined> {
+/** The first line of a small file; undefined where it is not there, or empty. Root inside may have put anything there. */
+async function readLine(guest: GuestClient, path: string, given: AbortSignal): Promise<string | undefined> {
+  const limit = AbortSignal.timeout(TELL_TIMEOUT_MS);
   try {
-    const { body } = await guest.readFile({ path, length: LINE_LIMIT_BYTES, signal });
+    const { body } = await guest.readFile({ path, length: LINE_LIMIT_BYTES, signal: AbortSignal.any([given, limit]) });
     const chunks: Buffer[] = [];
     for await (const chunk of body as AsyncIterable<Buffer>) chunks.push(chunk);
     return Buffer.concat(chunks).toString("utf8").split("\n")[0] || undefined;
   } catch (error) {
     if (error instanceof Refusal && error.code === "file.not_found") return undefined;
+    if (limit.aborted && !given.aborted)
+      throw new Refusal("code.kernel_failed", `${path} could not be read in time; the code interpreter is behind it`);
     throw error;
   }
 }
@@ -117,19 +120,28 @@ export async function startInterpreter(guest: GuestClient, signal: AbortSignal):
   throw new Refusal("code.kernel_failed", `the code interpreter cannot be started: ${stderr.trim().slice(-1000)}`);
 }
 
+/** Undefined: it is none, as if none were there. */
+function readAddress(line: string): z.infer<typeof Address> | undefined {
+  try {
+    return Address.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
+  }
+}
+
 function parse(stdout: string, given_env: Record<string, string>): Interpreter | undefined {
   const [line, tokenLine, ...rest] = stdout.split("\n");
   if (line === undefined || line === "" || tokenLine === undefined) return undefined;
-  const address = Address.safeParse(JSON.parse(line));
-  const token = address.data?.token ?? tokenLine;
-  if (!address.success || token === "") return undefined;
+  const address = readAddress(line);
+  const token = address?.token ?? tokenLine;
+  if (address === undefined || token === "") return undefined;
   const pairs = rest
     .join("\n")
     .split("\0")
     .filter((pair) => pair.includes("=") && !pair.startsWith("UNPACK="))
     .map((pair): [string, string] => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]);
-  const told = address.data.given ? { given_env } : { base_env: Object.fromEntries(pairs) };
-  return { port: address.data.port, token, told };
+  const told = address.given ? { given_env } : { base_env: Object.fromEntries(pairs) };
+  return { port: address.port, token, told };
 }
 
 async function runScript(

@@ -8,6 +8,9 @@ from refusal import Refusal
 # What depends on whom a kernel runs as, whatever the sandbox was given.
 USERS_OWN = ("HOME", "USER", "LOGNAME", "SHELL")
 
+# As commands have it that were given none.
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 
 def account(user):
     try:
@@ -27,4 +30,4 @@ def spawn_options(entry):
 def environment(entry, base_env):
     home = entry.pw_dir if os.path.isdir(entry.pw_dir) else "/"
     own = {"HOME": home, "USER": entry.pw_name, "LOGNAME": entry.pw_name, "SHELL": entry.pw_shell or "/bin/sh"}
-    return {"PATH": os.defpath, "LANG": "C.UTF-8", **base_env, **own}
+    return {"PATH": DEFAULT_PATH, "LANG": "C.UTF-8", **base_env, **own}
