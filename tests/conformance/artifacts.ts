@@ -9,14 +9,15 @@ const CLI = new URL("../../packages/setup/src/artifacts-cli.ts", import.meta.url
 /** With empty caches it downloads a distribution and compiles the guest agent. */
 const SET_UP_TIMEOUT_MS = 900_000;
 
-/** What set-up builds, taken from its cache; `PANDASTACK_ARTIFACTS` names a file that has it already. */
-export async function readArtifacts(): Promise<Artifacts> {
+/** What set-up makes by these settings, taken from its cache; `PANDASTACK_ARTIFACTS` names a file that has it already, by none. */
+export async function readArtifacts(settings: Readonly<Record<string, string>> = {}): Promise<Artifacts> {
   const file = process.env["PANDASTACK_ARTIFACTS"];
-  if (file !== undefined && file !== "") return JSON.parse(await readFile(file, "utf8")) as Artifacts;
+  if (file !== undefined && file !== "" && Object.keys(settings).length === 0)
+    return JSON.parse(await readFile(file, "utf8")) as Artifacts;
   const dataDir = await mkdtemp(join(tmpdir(), "pandastack-set-up-"));
   try {
     const { stdout } = await promisify(execFile)(process.execPath, [CLI], {
-      env: { ...process.env, PANDASTACK_DATA_DIR: dataDir },
+      env: { ...process.env, ...settings, PANDASTACK_DATA_DIR: dataDir },
       timeout: SET_UP_TIMEOUT_MS,
       maxBuffer: 1024 * 1024,
     });

@@ -7,8 +7,9 @@ import type { Target } from "./suite/target.ts";
 const SIZE = { cpus: 2, memoryMb: 512 };
 
 export interface GvisorHostOptions {
-  readonly artifactsOf: (made: Artifacts) => Artifacts;
-  readonly cacheDir: string;
+  readonly artifactsOf?: (made: Artifacts) => Artifacts;
+  readonly cacheDir?: string;
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** A host agent over gVisor, with templates of one kind. */

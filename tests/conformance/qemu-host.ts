@@ -77,8 +77,10 @@ export async function openMachineHost(options: {
   artifactsOf?: (made: Artifacts) => Artifacts;
   /** Where the host's own cache is not to be written to. */
   cacheDir?: string;
+  /** What set-up is told. */
+  settings?: Readonly<Record<string, string>>;
 }): Promise<Target> {
-  const made = await readArtifacts();
+  const made = await readArtifacts(options.settings);
   const serverId = `t${newHexId(3)}`;
   const dataDir = await mkdtemp(join(tmpdir(), `pandastack-${options.name}-`));
   const layout = hostLayout({

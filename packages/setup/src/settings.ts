@@ -7,7 +7,7 @@ export interface Settings {
   readonly cacheDir: string;
   readonly debianMirror: string | undefined;
   readonly guestCa: string | undefined;
-  /** A runsc to be used as it is, `build`, or `none`. */
+  /** A runsc to be used as it is, `build`, `debian`, or `none`. */
   readonly runsc: string | undefined;
 }
 

@@ -83,6 +83,7 @@ it("goes on without gVisor where neither a build nor a package can be had, and s
   await expect(obtainRunsc(cache, input({ runscModule, runsc: "build" }), context)).rejects.toThrow(
     /no Go >= 9\.99\.0/,
   );
+  await expect(obtainRunsc(cache, input({ runscModule, runsc: "debian" }), context)).rejects.toThrow(/mmdebstrap/);
 });
 
 it("is content with none where the operator wants none", async () => {

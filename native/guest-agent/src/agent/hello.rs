@@ -21,7 +21,10 @@ impl Agent {
             return;
         }
         let is_trusted = self.peer.as_ref().is_some_and(|peer| peer.is_port) || self.knows_token(payload);
-        self.reset_streams();
+        let continues = self.peer.as_mut().is_some_and(|peer| std::mem::take(&mut peer.continues));
+        if !continues {
+            self.reset_streams();
+        }
         if !is_trusted {
             self.peer = None;
             return;
@@ -33,14 +36,14 @@ impl Agent {
             self.set_time(time_ns);
         }
         let Some(refresh) = hello.get("refresh").filter(|refresh| self.begin_refresh(refresh)) else {
-            return self.greet(nonce);
+            return self.greet(nonce, continues);
         };
         if self.wants_hooks(refresh) {
             self.refresh(refresh);
             let nonce = nonce.to_owned();
             return self.run_hooks(ON_RESTORE_FOLDER, AfterHooks::Greet { nonce });
         }
-        self.greet(nonce);
+        self.greet(nonce, continues);
         self.flush();
         self.refresh(refresh);
     }
@@ -60,20 +63,22 @@ impl Agent {
         }
     }
 
-    pub(crate) fn greet(&mut self, nonce: &str) {
+    pub(crate) fn greet(&mut self, nonce: &str, continues: bool) {
         let mut features = ListWriter::new();
         FEATURES.iter().for_each(|feature| features.string(feature));
         if self.machine.is_virtual() {
             KERNEL_FEATURES.iter().for_each(|feature| features.string(feature));
         }
-        let answer = ObjectWriter::new()
+        let mut answer = ObjectWriter::new()
             .string("nonce", nonce)
             .int("version", VERSION)
             .string("agent", env!("CARGO_PKG_VERSION"))
             .raw("features", &features.finish())
             .string("time_ns", &clock::now_ns().to_string())
-            .string("boot_id", self.identity.boot_id())
-            .finish();
-        self.send(FrameType::HelloOk, 0, 0, &[&answer]);
+            .string("boot_id", self.identity.boot_id());
+        if continues {
+            answer = answer.bool("continues", true);
+        }
+        self.send(FrameType::HelloOk, 0, 0, &[&answer.finish()]);
     }
 }

@@ -69,9 +69,16 @@ impl Agent {
         }
     }
 
-    /// The connection becomes the peer; the one before it is closed.
+    /// The connection becomes the peer; the one before it is closed. Of that one's streams, those that wait for it may go on.
     fn welcome(&mut self, mut peer: Peer, hello: &[u8]) {
-        self.reset_streams();
+        match self.parked.take().filter(|_| wants_to_continue(hello)) {
+            Some(parked) => {
+                peer.outbox = parked;
+                peer.outbox.release();
+                peer.continues = true;
+            }
+            None => self.reset_streams(),
+        }
         peer.is_readable = true;
         let token = Token::new(TokenKind::Peer, 0);
         let flags = libc::EPOLLIN | libc::EPOLLRDHUP;
@@ -88,6 +95,10 @@ impl Agent {
         let given = hello.as_ref().and_then(|json| json.get("token")).and_then(Json::as_str);
         given.is_some_and(|given| is_same_secret(given.as_bytes(), expected.as_bytes()))
     }
+}
+
+fn wants_to_continue(hello: &[u8]) -> bool {
+    parse(hello).as_ref().and_then(|hello| hello.get("continues")).and_then(Json::as_bool) == Some(true)
 }
 
 /// Takes as long for a wrong first byte as for a wrong last one.

@@ -18,7 +18,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use crate::accounts::Accounts;
 use crate::init::start::{LinkKind, Machine, Start};
 use crate::jobs::Jobs;
-use crate::link::{self, Peer};
+use crate::link::{self, Outbox, Peer};
 use crate::machine::shutdown::Shutdown;
 use crate::network::reset_connections::ConnectionReset;
 use crate::network::Connection;
@@ -38,6 +38,9 @@ pub struct Agent {
     pub(crate) signals: ChildSignals,
     pub(crate) timers: Timers,
     pub(crate) peer: Option<Peer>,
+    /// What waits for a host that hung up while nobody might speak, and may come back and go on: answers, one for each stream at
+    /// most. All else waits where it is.
+    pub(crate) parked: Option<Outbox>,
     pub(crate) listener: Option<OwnedFd>,
     logins: BTreeMap<u64, Login>,
     pub(crate) streams: Streams,
@@ -103,6 +106,7 @@ impl Agent {
             signals,
             timers: Timers::default(),
             peer: None,
+            parked: None,
             listener: None,
             logins: BTreeMap::new(),
             streams: Streams::default(),

@@ -60,6 +60,7 @@ impl Agent {
         if let Some(peer) = &mut self.peer {
             peer.outbox.clear();
         }
+        self.parked = None;
         let open: Vec<u32> = self.streams.keys().copied().collect();
         for stream in open {
             self.abandon(stream, false);
@@ -68,6 +69,10 @@ impl Agent {
     }
 
     fn lose_peer(&mut self) {
+        if let Some(peer) = self.peer.take_if(|peer| !peer.is_port && peer.outbox.is_silent()) {
+            self.parked = Some(peer.outbox);
+            return;
+        }
         self.reset_streams();
         let Some(peer) = &mut self.peer else { return };
         if !peer.is_port {

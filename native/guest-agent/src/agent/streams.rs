@@ -50,8 +50,10 @@ impl Stream {
 
 impl Agent {
     pub(crate) fn send(&mut self, kind: FrameType, channel: u8, stream: u32, parts: &[&[u8]]) {
-        if let Some(peer) = self.peer.as_mut().filter(|peer| peer.is_greeted) {
-            peer.outbox.push(kind, channel, stream, parts);
+        match &mut self.peer {
+            Some(peer) if peer.is_greeted => peer.outbox.push(kind, channel, stream, parts),
+            Some(_) => {}
+            None => self.parked.iter_mut().for_each(|parked| parked.push(kind, channel, stream, parts)),
         }
     }
 

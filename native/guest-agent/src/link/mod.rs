@@ -22,6 +22,8 @@ pub struct Peer {
     pub is_greeted: bool,
     /// There may be bytes to read that no new edge will announce.
     pub is_readable: bool,
+    /// It goes on with the streams of the one before, which hung up while nobody might speak. Until its HELLO is answered.
+    pub continues: bool,
     /// EPOLLOUT is in the interest set.
     pub awaits_room: bool,
 }
@@ -35,6 +37,7 @@ impl Peer {
             outbox: Outbox::default(),
             is_greeted: false,
             is_readable: false,
+            continues: false,
             awaits_room: false,
         }
     }

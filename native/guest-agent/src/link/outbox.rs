@@ -50,6 +50,11 @@ impl Outbox {
         self.held_from = None;
     }
 
+    /// Held, and all that may be sent is.
+    pub fn is_silent(&self) -> bool {
+        self.held_from == Some(self.sent)
+    }
+
     pub fn clear(&mut self) {
         *self = Self::default();
     }

@@ -120,7 +120,7 @@ impl Agent {
 
     fn after_hooks(&mut self, after: AfterHooks) {
         match after {
-            AfterHooks::Greet { nonce } => self.greet(&nonce),
+            AfterHooks::Greet { nonce } => self.greet(&nonce, false),
             AfterHooks::Quiesce { stream, sync } => self.flush_before_snapshot(stream, sync),
         }
     }

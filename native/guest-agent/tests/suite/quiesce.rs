@@ -72,3 +72,71 @@ fn shutdown_ends_what_was_started_and_the_agent() {
     assert!(!is_process(pid));
     crate::host::eventually("the agent has ended", || !guest.is_alive());
 }
+
+/// Hangs up and waits until the agent has, too.
+fn hang_up(mut host: crate::host::Host) -> crate::host::Host {
+    host.socket.shutdown(std::net::Shutdown::Write).unwrap();
+    // What came before the RESULT of quiesce and belongs to others.
+    while host.try_next().is_some() {}
+    host
+}
+
+#[test]
+fn who_hung_up_in_the_silence_may_come_back_and_go_on() {
+    let guest = Guest::start();
+    let mut host = guest.connect();
+    let ending = host.open("exec", json!({"shell": "sleep 0.1; echo late; exit 5"}));
+    let asking = host.open("exec", json!({"shell": "read line; echo \"$line\"", "stdin": true}));
+    host.next_event(ending);
+    host.next_event(asking);
+    host.call("quiesce", json!({})).ok();
+    let mut host = hang_up(host);
+    // It ends while nobody is there.
+    std::thread::sleep(Duration::from_millis(300));
+    host.socket = guest.connect_silently().socket;
+    assert_eq!(host.hello(json!({"continues": true}))["continues"], true);
+    let outcome = host.finish(ending);
+    assert_eq!((outcome.text(), outcome.ok()["exit_code"].as_i64()), ("late\n", Some(5)));
+    host.send(FrameType::Data, 0, asking, b"heard\n");
+    assert_eq!(host.finish(asking).text(), "heard\n");
+}
+
+#[test]
+fn who_does_not_ask_to_go_on_begins_anew() {
+    let guest = Guest::start();
+    for (is_silent, hello) in [(true, json!({})), (false, json!({"continues": true}))] {
+        let mut host = guest.connect();
+        let stream = host.open("exec", json!({"shell": "echo said; sleep 30"}));
+        host.next_event(stream);
+        if is_silent {
+            host.call("quiesce", json!({})).ok();
+            hang_up(host);
+        } else {
+            drop(host);
+        }
+        let mut host = guest.connect_silently();
+        assert_eq!(host.hello(hello).get("continues"), None);
+        assert!(host.is_quiet(Duration::from_millis(100)));
+        assert_eq!(host.shell("echo new").text(), "new\n");
+    }
+}
+
+#[test]
+fn what_happened_meanwhile_waits_where_it_is_and_is_told() {
+    let guest = Guest::start();
+    let mut host = guest.connect();
+    let watch = host.open("fs.watch", json!({"path": guest.folder.to_str().unwrap()}));
+    host.next_event(watch);
+    host.call("quiesce", json!({})).ok();
+    let mut host = hang_up(host);
+    const FILES: usize = 500;
+    for number in 0..FILES {
+        std::fs::write(guest.path(&number.to_string()), "").unwrap();
+    }
+    host.socket = guest.connect_silently().socket;
+    assert_eq!(host.hello(json!({"continues": true}))["continues"], true);
+    let mut told = 0;
+    while told < FILES {
+        told += usize::from(host.next_event(watch)["kind"] == "create");
+    }
+}

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
-import { Fault, Refusal } from "@pandastack/platform";
+import { Fault, Refusal, withTimeout } from "@pandastack/platform";
 import type { StreamState } from "./stream-state.ts";
 import {
   FrameParser,
@@ -35,6 +35,8 @@ export interface HelloOk {
   readonly features: readonly string[];
   readonly time_ns: string;
   readonly boot_id: string;
+  /** The streams of before go on. */
+  readonly continues?: boolean;
 }
 
 export interface HelloOptions {
@@ -43,18 +45,22 @@ export interface HelloOptions {
   readonly refresh?: GuestRefresh;
   readonly token?: string;
   readonly timeoutMs: number;
+  /** On the channel that takes the place of one that was hung up: with the same streams, if the guest still knows them. */
+  readonly continues?: boolean;
 }
 
 const PROTOCOL_VERSION = 1;
 /** Inbound bytes that may pass before HELLO_OK: what a guest that lost its peer mid-frame can still have had under way. */
 const MAX_BYTES_BEFORE_HELLO_OK = 4 * 1024 * 1024;
+/** A guest that has come to rest hangs up within a millisecond; on a busy machine it waits for its turn. */
+const HANG_UP_TIMEOUT_MS = 5_000;
 
 /**
  * One connection to a guest agent: frames in and out, streams by number. Holds no queue of its own: what a stream's reader
  * does not take stays in the guest (credit), what the channel does not take makes `write` wait.
  */
 export class GuestConnection {
-  readonly #channel: Duplex;
+  #channel!: Duplex;
   readonly #streams = new Map<number, StreamState>();
   readonly #parser = new FrameParser();
   #nextStream = 1;
@@ -62,14 +68,22 @@ export class GuestConnection {
   #closeListeners: ((error: Error) => void)[] = [];
   #drain: Promise<void> | undefined;
   #held: Uint8Array[] | undefined;
+  #isHungUp = false;
   /** Set from HELLO to HELLO_OK. `found`: the answer's header was seen, frames follow. */
   #greeting: Greeting | undefined;
 
   constructor(channel: Duplex) {
+    this.#use(channel);
+  }
+
+  #use(channel: Duplex): void {
     this.#channel = channel;
+    const lost = (error: Error): void => {
+      if (this.#channel === channel && !this.#isHungUp) this.#fail(error);
+    };
     channel.on("data", (chunk: Buffer) => this.#receive(chunk));
-    channel.on("error", (error) => this.#fail(error));
-    channel.on("close", () => this.#fail(new Error("the guest channel was closed")));
+    channel.on("error", lost);
+    channel.on("close", () => lost(new Error("the guest channel was closed")));
   }
 
   get isOpen(): boolean {
@@ -95,7 +109,7 @@ export class GuestConnection {
         marker: Buffer.from(`{"nonce":"${nonce}"`),
         held: Buffer.alloc(0),
         seenBytes: 0,
-        found: false,
+        found: options.continues === true,
         resolve,
         reject,
       };
@@ -112,6 +126,7 @@ export class GuestConnection {
         version: PROTOCOL_VERSION,
         ...(options.token === undefined ? {} : { token: options.token }),
         time_ns: wallClockNs(),
+        ...(options.continues === true && { continues: true }),
         ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
       }),
     );
@@ -168,6 +183,51 @@ export class GuestConnection {
     if (!held) return;
     for (const frame of held) this.write(frame);
     this.write(encodeFrame(FrameType.ping, 0, 0, Buffer.alloc(0)));
+  }
+
+  /**
+   * Between `quiesce` and `release`: both ends of the channel are closed, and nothing else. Streams wait for `goOn`, as they do
+   * for the end of the silence.
+   */
+  async hangUp(): Promise<void> {
+    const channel = this.#channel;
+    this.#isHungUp = true;
+    const closed = new Promise<void>((resolve) => channel.once("close", resolve));
+    channel.end();
+    try {
+      await withTimeout(closed, HANG_UP_TIMEOUT_MS, "the guest agent did not hang up");
+    } catch (error) {
+      this.close();
+      throw new Fault("sandbox.guest_unreachable", "the sandbox's guest agent did not get ready for a snapshot", {
+        cause: error,
+      });
+    }
+  }
+
+  /** Where a snapshot or a pause needed that nobody was connected. */
+  get isHungUp(): boolean {
+    return this.#isHungUp && this.isOpen;
+  }
+
+  /** Ends `hangUp` on another channel. What was held is still held. Fails where the guest has begun anew, as do the streams. */
+  async goOn(channel: Duplex, options: { token?: string | undefined; timeoutMs: number }): Promise<void> {
+    this.#isHungUp = false;
+    this.#use(channel);
+    const { token, timeoutMs } = options;
+    try {
+      const hello = await this.hello({
+        resync: false,
+        timeoutMs,
+        continues: true,
+        ...(token !== undefined && { token }),
+      });
+      if (hello.continues === true) return;
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.close();
+    throw this.#unreachable();
   }
 
   drained(): Promise<void> {

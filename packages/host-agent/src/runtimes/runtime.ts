@@ -213,6 +213,8 @@ export interface Machine {
   readonly disk?: string | undefined;
   /** Where the agent can be reached by others than the host: what it is to ask for, told it by the first refresh. */
   readonly token?: string;
+  /** True: an image of it is of use only if nobody was connected to its agent at that instant. Both ends hang up before. */
+  readonly mustHangUp?: boolean;
   /** Settles when the VMM's process is gone, whoever ended it. */
   readonly exited: Promise<ExitReason>;
   /** A new connection to the guest agent. At most one is open at a time: opening a second closes the first. */

@@ -19,7 +19,9 @@ export function exportRoot(context: HostContext, roots: RootStore, request: Expo
     const scratch = scratchDir(context.layout, `root-${newHexId(6)}`);
     mkdirSync(scratch, { recursive: true, mode: 0o700 });
     try {
-      await whileQuiet(entry, () => entry.machine.snapshot({ imageDir: scratch, resume: true, durable: false }));
+      await whileQuiet(entry, { goesOn: true }, () =>
+        entry.machine.snapshot({ imageDir: scratch, resume: true, durable: false }),
+      );
       const file = join(folder, OWN_DISK);
       copyFileSync(join(scratch, runtime.imageDisk), file);
       return statSync(file).size;

@@ -21,7 +21,7 @@ export async function takeImage(
   mkdirSync(scratch, { recursive: true, mode: 0o700 });
   crashPoint("host.image.scratch-made");
   try {
-    const outcome = await whileQuiet(entry, () =>
+    const outcome = await whileQuiet(entry, { goesOn: options.resume }, () =>
       entry.machine.snapshot({ imageDir: scratch, resume: options.resume, durable: options.durable }),
     );
     writeImageManifest(scratch, entry.record, context.runtimes.require(entry.record.runtime).runtime);

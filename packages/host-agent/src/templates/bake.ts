@@ -89,6 +89,7 @@ export async function bakeTemplate(options: {
       await rehearse(client, machine.token);
       await settle(machine);
       await client.quiesce();
+      if (machine.mustHangUp === true) await client.connection.hangUp();
       await machine.snapshot({ imageDir: options.imageDir, resume: false, durable: true });
       crashPoint("host.bake.imaged");
     } finally {

@@ -53,8 +53,7 @@ it("knows builds from before what it would ask of them by looking into them", ()
 
 it("says why there can be no sandboxes with it", () => {
   expect(whyUnusable(featuresOf(standIn([], [])))).toMatch(/images/);
-  expect(whyUnusable(featuresOf(standIn([], [IMAGES])))).toMatch(/snapshots/);
-  expect(whyUnusable(featuresOf(standIn(["allow-live-tcp-migration"], [IMAGES])))).toBeUndefined();
+  expect(whyUnusable(featuresOf(standIn([], [IMAGES])))).toBeUndefined();
 });
 
 it("does not look into one that has its sidecars", () => {

@@ -9,7 +9,10 @@ import type { RunscOutcome } from "./runsc/outcome.ts";
 export type RunscEntry = Entry<RunscOutcome>;
 
 export interface RunscInput {
-  /** PANDASTACK_RUNSC: a file, `none` for no gVisor, `build` for our own and nothing else; undefined: ours, else Debian's. */
+  /**
+   * PANDASTACK_RUNSC: a file, `none` for no gVisor, `build` for our own and nothing else, `debian` for the package and nothing
+   * else; undefined: ours, else Debian's.
+   */
   readonly runsc: string | undefined;
   /** Folder of our Go module. */
   readonly runscModule: string;
@@ -23,10 +26,11 @@ const KIND = "runsc";
 export async function findRunsc(cache: Cache, input: RunscInput): Promise<RunscEntry | "none" | undefined> {
   const { runsc } = input;
   if (runsc === "none") return "none";
+  const findDebian = () => cache.find<RunscOutcome>(KIND, debianRecipe(input.mirror));
+  if (runsc === "debian") return findDebian();
   if (runsc !== undefined && runsc !== "build") return cache.find<RunscOutcome>(KIND, givenRecipe(runsc));
   const built = cache.find<RunscOutcome>(KIND, await buildRecipe(input.runscModule));
-  if (built !== undefined || runsc === "build") return built;
-  return cache.find<RunscOutcome>(KIND, debianRecipe(input.mirror));
+  return runsc === "build" ? built : (built ?? findDebian());
 }
 
 /**
@@ -44,18 +48,22 @@ export async function obtainRunsc(
     const recipe = await buildRecipe(runscModule);
     return cache.obtain(KIND, recipe, (folder) => buildRunsc(cache, runscModule, folder, context), onWait);
   };
+  const fetch = (): Promise<RunscEntry> => {
+    const unpack = (folder: string): Promise<RunscOutcome> => unpackDebianRunsc(mirror, folder, context.log);
+    return cache.obtain(KIND, debianRecipe(mirror), unpack, onWait);
+  };
   if (runsc === "build") return build();
+  if (runsc === "debian") return fetch();
   if (runsc !== undefined)
     return cache.obtain(KIND, givenRecipe(runsc), (folder) => copyGivenRunsc(runsc, folder), onWait);
   try {
     return await build();
   } catch (error) {
     context.log(String(error instanceof Error ? error.stack : error));
-    context.say(`cannot be built here (${messageOf(error)}); taking Debian's, which may be too old to run sandboxes`);
+    context.say(`cannot be built here (${messageOf(error)}); taking Debian's, which is slower`);
   }
   try {
-    const unpack = (folder: string): Promise<RunscOutcome> => unpackDebianRunsc(mirror, folder, context.log);
-    return await cache.obtain(KIND, debianRecipe(mirror), unpack, onWait);
+    return await fetch();
   } catch (error) {
     context.log(String(error instanceof Error ? error.stack : error));
     context.say(`Debian's cannot be had either (${messageOf(error)}); going on without gVisor`);

@@ -13,7 +13,10 @@ export interface RunscFeatures {
    * in each of them, and make no network in any.
    */
   readonly knowsNetns: boolean;
-  /** A guest can be written down while somebody is connected to it. Of older builds' copies many hear nobody any more. */
+  /**
+   * A guest can be written down while it is connected to others. Older builds end its connections at that instant, and in the copy
+   * a program that waits for events of one of these may wait for ever, for all that it waits for.
+   */
   readonly copiesConnected: boolean;
   /** Of the flags that we would give it, those it knows. */
   readonly flags: readonly string[];
@@ -22,11 +25,8 @@ export interface RunscFeatures {
 }
 
 /** Why there can be no sandboxes with this build; undefined: there can. */
-export function whyUnusable({ readsImages, copiesConnected }: RunscFeatures): string | undefined {
-  if (!readsImages) return "it reads no root file systems from images";
-  if (!copiesConnected) return "it cannot take snapshots of a guest to which somebody is connected";
-  return undefined;
-}
+export const whyUnusable = ({ readsImages }: RunscFeatures): string | undefined =>
+  readsImages ? undefined : "it reads no root file systems from images";
 
 /** Builds from before these flags do without asking what they ask for. */
 const WANTED_FLAGS = [

@@ -52,6 +52,10 @@ export class GvisorMachine implements Machine {
     return stateOf(this.record).erofs === undefined ? diskPath(this.#container.files) : undefined;
   }
 
+  get mustHangUp(): boolean {
+    return !this.#container.build.features.copiesConnected;
+  }
+
   get token(): string {
     return stateOf(this.record).token;
   }

@@ -71,7 +71,7 @@ export async function forkSandbox(context: HostContext, command: Fork, answering
           ahead.push(early);
         }
       };
-      ({ pausedMs } = await whileQuiet(parent, () =>
+      ({ pausedMs } = await whileQuiet(parent, { goesOn: true }, () =>
         parent.machine.snapshot({ imageDir, resume: parent.state === "running", durable: false, onLaidOut }),
       ));
     }

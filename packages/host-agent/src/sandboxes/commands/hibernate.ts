@@ -5,6 +5,7 @@ import type { Answering } from "../commit.ts";
 import { requireEntry, type HostContext } from "../context.ts";
 import type { SandboxEntry } from "../entry.ts";
 import { toHostSandbox } from "../record.ts";
+import { speakAgain } from "../quiet.ts";
 import { mayRun } from "../rules.ts";
 import { takeImage } from "../take-image.ts";
 import { settle } from "./pause.ts";
@@ -50,7 +51,10 @@ async function hibernate(
       durable: true,
     });
   } catch (error) {
-    if (entry.state === "running") await entry.machine.resume();
+    if (entry.state === "running") {
+      await entry.machine.resume();
+      await speakAgain(entry);
+    }
     throw error;
   }
   crashPoint("host.hibernate.taken");

@@ -4,6 +4,7 @@ import type { Answering } from "../commit.ts";
 import { requireEntry, type HostContext } from "../context.ts";
 import type { SandboxEntry } from "../entry.ts";
 import { toHostSandbox, type SandboxRecord } from "../record.ts";
+import { fallSilent, speakAgain } from "../quiet.ts";
 import { mayRun } from "../rules.ts";
 
 export async function pauseSandbox(
@@ -13,13 +14,12 @@ export async function pauseSandbox(
 ): Promise<HostSandbox> {
   const entry = requireEntry(context, sandboxId);
   if (!mayRun("pause", entry.record)) return answering([], toHostSandbox(entry.record));
-  const guest = await entry.connectedGuest();
-  await guest.quiesce();
+  await fallSilent(entry);
   crashPoint("host.pause.quiet");
   try {
     await entry.machine.pause();
   } catch (error) {
-    guest.connection.release();
+    await speakAgain(entry);
     throw error;
   }
   crashPoint("host.pause.stopped");
@@ -46,7 +46,7 @@ export async function resumeSandbox(
     throw error;
   }
   crashPoint("host.resume.resumed");
-  entry.openGuest?.resumed();
+  await speakAgain(entry);
   return result;
 }
 
