@@ -38,8 +38,8 @@ pub struct Agent {
     pub(crate) signals: ChildSignals,
     pub(crate) timers: Timers,
     pub(crate) peer: Option<Peer>,
-    /// What waits for a host that hung up while nobody might speak, and may come back and go on: answers, one for each stream at
-    /// most. All else waits where it is.
+    /// What waits for a host that hung up in the silence and comes back: answers, one for each stream at most. All else waits
+    /// where it is.
     pub(crate) parked: Option<Outbox>,
     pub(crate) listener: Option<OwnedFd>,
     logins: BTreeMap<u64, Login>,

@@ -69,7 +69,7 @@ impl Agent {
     }
 
     fn lose_peer(&mut self) {
-        if let Some(peer) = self.peer.take_if(|peer| !peer.is_port && peer.outbox.is_silent()) {
+        if let Some(peer) = self.peer.take_if(|peer| peer.comes_back && !peer.is_port && peer.outbox.is_silent()) {
             self.parked = Some(peer.outbox);
             return;
         }

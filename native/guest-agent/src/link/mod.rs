@@ -22,6 +22,8 @@ pub struct Peer {
     pub is_greeted: bool,
     /// There may be bytes to read that no new edge will announce.
     pub is_readable: bool,
+    /// It has said that it hangs up in the silence after `quiesce` and comes back.
+    pub comes_back: bool,
     /// It goes on with the streams of the one before, which hung up while nobody might speak. Until its HELLO is answered.
     pub continues: bool,
     /// EPOLLOUT is in the interest set.
@@ -37,6 +39,7 @@ impl Peer {
             outbox: Outbox::default(),
             is_greeted: false,
             is_readable: false,
+            comes_back: false,
             continues: false,
             awaits_room: false,
         }

@@ -9,6 +9,10 @@ use crate::refresh::{AfterHooks, BEFORE_SNAPSHOT_FOLDER};
 impl Agent {
     pub(crate) fn quiesce(&mut self, stream: u32, args: Args<'_>) -> Result<(), OpError> {
         let sync = args.bool_or("sync", true)?;
+        let comes_back = args.bool_or("hang_up", false)?;
+        if let Some(peer) = &mut self.peer {
+            peer.comes_back = comes_back;
+        }
         self.register(stream, StreamOp::Hooks);
         self.note_hooks();
         self.run_hooks(BEFORE_SNAPSHOT_FOLDER, AfterHooks::Quiesce { stream, sync });

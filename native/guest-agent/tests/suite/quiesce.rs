@@ -74,7 +74,7 @@ fn shutdown_ends_what_was_started_and_the_agent() {
 }
 
 /// Hangs up and waits until the agent has, too.
-fn hang_up(mut host: crate::host::Host) -> crate::host::Host {
+fn hang_up_of(mut host: crate::host::Host) -> crate::host::Host {
     host.socket.shutdown(std::net::Shutdown::Write).unwrap();
     // What came before the RESULT of quiesce and belongs to others.
     while host.try_next().is_some() {}
@@ -89,8 +89,8 @@ fn who_hung_up_in_the_silence_may_come_back_and_go_on() {
     let asking = host.open("exec", json!({"shell": "read line; echo \"$line\"", "stdin": true}));
     host.next_event(ending);
     host.next_event(asking);
-    host.call("quiesce", json!({})).ok();
-    let mut host = hang_up(host);
+    host.call("quiesce", json!({"hang_up": true})).ok();
+    let mut host = hang_up_of(host);
     // It ends while nobody is there.
     std::thread::sleep(Duration::from_millis(300));
     host.socket = guest.connect_silently().socket;
@@ -102,23 +102,32 @@ fn who_hung_up_in_the_silence_may_come_back_and_go_on() {
 }
 
 #[test]
-fn who_does_not_ask_to_go_on_begins_anew() {
+fn who_did_not_say_so_or_does_not_ask_begins_anew() {
     let guest = Guest::start();
-    for (is_silent, hello) in [(true, json!({})), (false, json!({"continues": true}))] {
+    for (hang_up, hello) in [(true, json!({})), (false, json!({"continues": true}))] {
         let mut host = guest.connect();
         let stream = host.open("exec", json!({"shell": "echo said; sleep 30"}));
         host.next_event(stream);
-        if is_silent {
-            host.call("quiesce", json!({})).ok();
-            hang_up(host);
-        } else {
-            drop(host);
-        }
+        host.call("quiesce", json!({"hang_up": hang_up})).ok();
+        hang_up_of(host);
         let mut host = guest.connect_silently();
         assert_eq!(host.hello(hello).get("continues"), None);
         assert!(host.is_quiet(Duration::from_millis(100)));
         assert_eq!(host.shell("echo new").text(), "new\n");
     }
+}
+
+/// A host that died in the silence: nothing waits for it.
+#[test]
+fn commands_of_a_host_that_did_not_say_it_comes_back_are_held_up_by_nobody() {
+    let guest = Guest::start();
+    let mut host = guest.connect();
+    let path = guest.path("done");
+    let stream = host.open("exec", json!({"shell": format!("sleep 0.2; seq 200000; echo yes > {path}")}));
+    host.next_event(stream);
+    host.call("quiesce", json!({})).ok();
+    drop(host);
+    crate::host::eventually("the command has ended", || std::fs::metadata(&path).is_ok());
 }
 
 #[test]
@@ -127,8 +136,8 @@ fn what_happened_meanwhile_waits_where_it_is_and_is_told() {
     let mut host = guest.connect();
     let watch = host.open("fs.watch", json!({"path": guest.folder.to_str().unwrap()}));
     host.next_event(watch);
-    host.call("quiesce", json!({})).ok();
-    let mut host = hang_up(host);
+    host.call("quiesce", json!({"hang_up": true})).ok();
+    let mut host = hang_up_of(host);
     const FILES: usize = 500;
     for number in 0..FILES {
         std::fs::write(guest.path(&number.to_string()), "").unwrap();

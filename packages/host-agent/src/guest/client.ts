@@ -160,10 +160,11 @@ export class GuestClient implements Guest {
 
   /**
    * Flushes the guest's file systems and makes both sides silent, so that every copy of the machine stands at a frame
-   * boundary. Ends with `connection.release()`, or with the connection.
+   * boundary. Ends with `connection.release()`, or with the connection. `hangUp`: nor are they connected from then on, until
+   * `connection.goOn()`.
    */
-  async quiesce(): Promise<void> {
-    const state = this.#open("quiesce", { sync: true });
+  async quiesce({ hangUp = false }: { hangUp?: boolean | undefined } = {}): Promise<void> {
+    const state = this.#open("quiesce", { sync: true, ...(hangUp && { hang_up: true }) });
     this.connection.hold();
     try {
       await withTimeout(state.result(), QUIESCE_TIMEOUT_MS, "the guest agent did not come to rest");
@@ -173,6 +174,7 @@ export class GuestClient implements Guest {
         cause: error,
       });
     }
+    if (hangUp) await this.connection.hangUp();
   }
 
   /** The host's clock was put to another time. */

@@ -186,7 +186,7 @@ export class GuestConnection {
   }
 
   /**
-   * Between `quiesce` and `release`: both ends of the channel are closed, and nothing else. Streams wait for `goOn`, as they do
+   * Between `hold` and `release`, as the guest was told: both ends of the channel are closed, and nothing else. Streams wait for `goOn`, as they do
    * for the end of the silence.
    */
   async hangUp(): Promise<void> {

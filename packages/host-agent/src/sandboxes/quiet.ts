@@ -9,8 +9,7 @@ const GO_ON_TIMEOUT_MS = 20_000;
  */
 export async function fallSilent(entry: SandboxEntry): Promise<void> {
   const guest = await entry.connectedGuest();
-  await guest.quiesce();
-  if (entry.machine.mustHangUp === true) await guest.connection.hangUp();
+  await guest.quiesce({ hangUp: entry.machine.mustHangUp });
 }
 
 /** For a guest that runs. One that cannot go on with what was under way is connected to anew by who wants something next. */

@@ -88,8 +88,7 @@ export async function bakeTemplate(options: {
       if (options.start) await startProgram(client, options.start);
       await rehearse(client, machine.token);
       await settle(machine);
-      await client.quiesce();
-      if (machine.mustHangUp === true) await client.connection.hangUp();
+      await client.quiesce({ hangUp: machine.mustHangUp });
       await machine.snapshot({ imageDir: options.imageDir, resume: false, durable: true });
       crashPoint("host.bake.imaged");
     } finally {

@@ -65,8 +65,7 @@ describe("a connection that is hung up for a snapshot", () => {
     const guest = new SlowGuest();
     const { client, connection } = await silent(guest);
     const metrics = client.metrics();
-    await client.quiesce();
-    await connection.hangUp();
+    await client.quiesce({ hangUp: true });
     expect(connection).toMatchObject({ isOpen: true, isHungUp: true });
     const ports = client.ports();
     await connection.goOn(guest.channel(), { token: "secret", timeoutMs: 5_000 });
@@ -83,8 +82,7 @@ describe("a connection that is hung up for a snapshot", () => {
     const guest = new SlowGuest();
     const { client, connection } = await silent(guest);
     const metrics = client.metrics();
-    await client.quiesce();
-    await connection.hangUp();
+    await client.quiesce({ hangUp: true });
     guest.remembers = false;
     const wentOn = connection.goOn(guest.channel(), { timeoutMs: 5_000 });
     const lost = { code: "sandbox.guest_unreachable" };
@@ -96,8 +94,7 @@ describe("a connection that is hung up for a snapshot", () => {
     const guest = new SlowGuest();
     const { client, connection } = await silent(guest);
     const metrics = client.metrics();
-    await client.quiesce();
-    await connection.hangUp();
+    await client.quiesce({ hangUp: true });
     connection.close();
     await expect(metrics).rejects.toMatchObject({ code: "sandbox.guest_unreachable" });
     expect(connection.isHungUp).toBe(false);
@@ -107,8 +104,7 @@ describe("a connection that is hung up for a snapshot", () => {
     const guest = new SlowGuest();
     const { client, connection } = await silent(guest);
     const metrics = client.metrics();
-    await client.quiesce();
-    await connection.hangUp();
+    await client.quiesce({ hangUp: true });
     const channel = guest.channel();
     await connection.goOn(channel, { timeoutMs: 5_000 });
     channel.destroy();
