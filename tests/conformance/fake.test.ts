@@ -27,6 +27,7 @@ describeRuntime("fake", makeHost, {
       reason: "the fake guest's files are in the agent's memory",
     },
     { case: "a running Python process is forked in the middle of its work", reason: "the fake guest has no Python" },
+    { case: "programs that talk to each other inside go on with it", reason: "the fake guest has no Python" },
     { case: "every new Python process draws its own hash seed and addresses", reason: "the fake guest has no Python" },
     { case: "orphans are reaped: no zombie stays", reason: "the fake guest has no /proc/PID" },
   ],

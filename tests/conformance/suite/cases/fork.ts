@@ -48,6 +48,35 @@ alone("a running Python process is forked in the middle of its work", async ({ b
   }
 });
 
+/** Two ends of a TCP connection in one process that waits for events of both; each number goes through it once. */
+const PYTHON_TALKERS = `exec python3 -c '
+import asyncio
+async def echo(reader, writer):
+    while line := await reader.readline():
+        writer.write(line)
+async def main():
+    await asyncio.start_server(echo, "127.0.0.1", 7005)
+    reader, writer = await asyncio.open_connection("127.0.0.1", 7005)
+    n = 0
+    while True:
+        n += 1
+        writer.write(b"%d\\n" % n)
+        said = await reader.readline()
+        with open("${COUNT_FILE}", "ab") as f: f.write(said)
+        await asyncio.sleep(0.02)
+asyncio.run(main())
+'`;
+
+alone("programs that talk to each other inside go on with it", async ({ box, world }) => {
+  await startCounting(box, PYTHON_TALKERS);
+  const [child] = await world.fork(box, 1);
+  const [grandchild] = await world.fork(child!, 1);
+  for (const each of [box, child!, grandchild!]) {
+    const atFork = (await counted(each)).length;
+    expect(flawIn(await waitForCount(each, atFork + 5)), each.id).toBeUndefined();
+  }
+});
+
 alone("the parent may die first", async ({ box, world }) => {
   await startCounting(box);
   await box.text("echo inherited > /root/file; echo inherited > /dev/shm/file");

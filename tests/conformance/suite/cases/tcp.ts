@@ -7,7 +7,7 @@ import { area } from "../case.ts";
 import { refused } from "../refusal.ts";
 import type { World } from "../world.ts";
 
-const { cases, inside } = area("tcp");
+const { cases, inside, alone } = area("tcp");
 export const tcpCases = cases;
 
 async function withServer(world: World, box: Box, port: number, work: () => Promise<void>): Promise<void> {
@@ -53,6 +53,23 @@ inside("several tunnels stand side by side", async ({ box, world }) => {
       }),
     );
     expect(answers).toEqual(["hello 1", "hello 2", "hello 3", "hello 4"]);
+  });
+});
+
+alone("a tunnel stands through a snapshot and a fork of its sandbox", async ({ box, world }) => {
+  await withServer(world, box, 7006, async () => {
+    const tunnel = await (await box.guest()).connectTcp(7006);
+    const echoed = async (text: string): Promise<string> => {
+      const heard = once(tunnel, "data");
+      tunnel.write(text);
+      return ((await withTimeout(heard, 30_000, `"${text}" must come back`)) as [Buffer])[0].toString();
+    };
+    expect(await echoed("before")).toBe("before");
+    await world.snapshot(box);
+    expect(await echoed("after a snapshot")).toBe("after a snapshot");
+    await world.fork(box, 1);
+    expect(await echoed("after a fork")).toBe("after a fork");
+    tunnel.destroy();
   });
 });
 
