@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { openFakeHost } from "./fake-host.ts";
 import { describeRuntime } from "./suite/describe.ts";
 import type { Target } from "./suite/target.ts";
@@ -9,6 +10,7 @@ async function makeHost(): Promise<Target> {
       return fake.host;
     },
     folders: [fake.layout.poolDir, fake.layout.runDir],
+    journal: join(fake.layout.dataDir, "journal/host.sqlite"),
     vmmMark: undefined,
     marks: [fake.layout.dataDir],
     restart: async () => void (await fake.restart()),

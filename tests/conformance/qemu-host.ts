@@ -127,6 +127,7 @@ export async function openMachineHost(options: {
       return agent.host;
     },
     folders: [layout.poolDir, layout.runDir],
+    journal: join(dataDir, "journal/host.sqlite"),
     vmmMark: options.markOf({ layout, serverId }),
     marks: [`ps${serverId}-`, `pandastack_${serverId}`, dataDir],
     stocked: () =>

@@ -9,6 +9,8 @@ export interface Target {
   readonly vmmMark: string | undefined;
   /** Texts of which every name that this server gives on the host (netns, link, rule, mount, cgroup) holds one. */
   readonly marks: readonly string[];
+  /** The host agent's journal, an SQLite file. */
+  readonly journal: string;
   /** Resolves when all that is made ahead is there; what comes later would count as left over. Absent: nothing is made ahead. */
   stocked?(): Promise<unknown>;
   /** The agent closes and another opens over the same folders; machines live on. */

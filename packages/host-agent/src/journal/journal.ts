@@ -2,12 +2,17 @@ import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { HostEvent } from "@pandastack/contracts/host";
-import { newHexId } from "@pandastack/platform";
+import { newHexId, Refusal } from "@pandastack/platform";
 
 /** A command's answer is repeated this long; then its id may be forgotten. */
 const OPERATION_MEMORY_MS = 24 * 60 * 60 * 1000;
 /** Events kept for a control plane that was away. */
 const KEPT_EVENTS = 10_000;
+
+/** SQLite's code for a disk that is full. */
+const SQLITE_FULL = 13;
+const isFull = (error: unknown): boolean =>
+  error instanceof Error && "errcode" in error && error.errcode === SQLITE_FULL;
 
 export interface FinishedOperation {
   readonly commandHash: string;
@@ -110,8 +115,11 @@ export class Journal {
       }
       this.#db.exec("COMMIT");
     } catch (error) {
-      this.#db.exec("ROLLBACK");
-      throw error;
+      // Of some failures SQLite has rolled back by itself.
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      if (!isFull(error)) throw error;
+      const message = "the disk with the host's journal is full; nothing was changed";
+      throw new Refusal("capacity.insufficient_storage", message, { cause: error, details: { limit: "journal" } });
     }
     return events;
   }

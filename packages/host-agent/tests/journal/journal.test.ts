@@ -1,7 +1,8 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { Journal } from "../../src/journal/journal.ts";
 
 let dir: string;
@@ -25,6 +26,34 @@ test("what was committed is there when it is opened again, under the same host i
   expect({ hostId: second.hostId, epoch: second.epoch }).toEqual({ hostId, epoch });
   second.close();
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  "on a full disk it says so, and has lost nothing when there is room again",
+  () => {
+    const disk = mkdtempSync(join(tmpdir(), "pandastack-full-"));
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=512k", "tmpfs", disk]);
+    onTestFinished(() => {
+      execFileSync("umount", [disk]);
+      rmSync(disk, { recursive: true });
+    });
+    const journal = new Journal(disk);
+    const record = { id: "a", text: "x".repeat(10_000) };
+    let kept = 0;
+    const fill = () => {
+      for (; ; kept++) journal.commit([{ putSandbox: { id: String(kept), record } }]);
+    };
+    const full = { code: "capacity.insufficient_storage", details: { limit: "journal" } };
+    expect(fill).toThrow(expect.objectContaining(full));
+    expect(kept).toBeGreaterThan(3);
+    expect(journal.sandboxes()).toHaveLength(kept);
+    execFileSync("mount", ["-o", "remount,size=2m", disk]);
+    journal.commit([{ putSandbox: { id: "last", record } }]);
+    journal.close();
+    const again = new Journal(disk);
+    expect(again.sandboxes()).toHaveLength(kept + 1);
+    again.close();
+  },
+);
 
 test("a commit that fails half-way leaves nothing of itself", () => {
   const journal = new Journal(dir);

@@ -1,4 +1,6 @@
+import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { promisify } from "node:util";
 import { expect } from "vitest";
 import { newHexId, newSandboxId, waitFor } from "@pandastack/platform";
 import { Box } from "../box.ts";
@@ -96,6 +98,47 @@ alone(
   },
   { origins: ["fresh"] },
 );
+
+/** In a process of its own: SQLite keeps a file open that this process has opened twice. */
+const change = (journal: string, sql: string): Promise<unknown> =>
+  promisify(execFile)(process.execPath, ["-e", CHANGE, journal, sql]);
+const CHANGE = `const db = new (require("node:sqlite").DatabaseSync)(process.argv[1], { timeout: 5000 });
+db.exec(process.argv[2]); db.close();`;
+
+/** As on a full disk: nothing can be written down for as long as `work` takes. */
+async function withJournalShut(journal: string, work: () => Promise<void>): Promise<void> {
+  await change(journal, "CREATE TRIGGER shut BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'shut'); END");
+  try {
+    await work();
+  } finally {
+    await change(journal, "DROP TRIGGER shut");
+  }
+}
+
+alone("what the journal cannot take has not happened, and the sandbox goes on", async ({ box, world }) => {
+  await startCounting(box);
+  const before = new Set(world.target.host.sandboxes().map(({ id }) => id));
+  await withJournalShut(world.target.journal, async () => {
+    const tries: Record<string, () => Promise<unknown>> = {
+      pause: () => world.pause(box),
+      hibernate: () => world.hibernate(box),
+      snapshot: () => world.snapshot(box),
+      fork: () => world.fork(box, 1),
+      create: () => world.create({ template: "base" }),
+      delete: () => world.delete(box.id),
+    };
+    for (const [name, attempt] of Object.entries(tries)) {
+      await expect(attempt(), name).rejects.toThrow();
+      expect(world.target.host.sandbox(box.id).state, name).toBe("running");
+      const count = (await counted(box)).length;
+      expect(flawIn(await waitForCount(box, count + 3)), name).toBeUndefined();
+    }
+  });
+  expect(new Set(world.target.host.sandboxes().map(({ id }) => id))).toEqual(before);
+  await world.hibernate(box);
+  await world.wake(box);
+  expect(flawIn(await waitForCount(box, (await counted(box)).length + 3))).toBeUndefined();
+});
 
 alone("a repeated operation has the same answer and is not done twice", async ({ box, world }) => {
   const { host } = world.target;

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import type { HostCommand, HostSandbox } from "@pandastack/contracts/host";
 import { Refusal, crashPoint } from "@pandastack/platform";
 import { hibernationDir } from "../../files/layout.ts";
@@ -5,10 +6,9 @@ import type { Answering } from "../commit.ts";
 import { requireEntry, type HostContext } from "../context.ts";
 import type { SandboxEntry } from "../entry.ts";
 import { toHostSandbox } from "../record.ts";
-import { speakAgain } from "../quiet.ts";
 import { mayRun } from "../rules.ts";
 import { takeImage } from "../take-image.ts";
-import { settle } from "./pause.ts";
+import { goOn, settle } from "./pause.ts";
 
 export interface HibernateOptions extends Omit<HostCommand & { name: "hibernateSandbox" }, "name" | "cause"> {
   readonly cause?: "idle" | "memory_pressure" | "shutdown" | undefined;
@@ -44,27 +44,21 @@ async function hibernate(
   answering: Answering,
 ): Promise<HostSandbox> {
   using _room = await context.admission.reserve({ imageBytes: entry.machine.imageBytes(), mayUseReserve: true });
+  let result: HostSandbox;
   try {
     await takeImage(context, entry, {
       target: hibernationDir(context.layout, sandboxId),
       resume: false,
       durable: true,
     });
+    crashPoint("host.hibernate.taken");
+    const change = { state: "hibernated", machine: null } as const;
+    result = settle(entry, change, "sandbox.hibernated", answering, cause && { cause });
   } catch (error) {
-    if (entry.state === "running") {
-      await entry.machine.resume();
-      await speakAgain(entry);
-    }
+    rmSync(hibernationDir(context.layout, sandboxId), { recursive: true, force: true });
+    if (entry.state === "running") await goOn(entry);
     throw error;
   }
-  crashPoint("host.hibernate.taken");
-  const result = settle(
-    entry,
-    { state: "hibernated", machine: null },
-    "sandbox.hibernated",
-    answering,
-    cause && { cause },
-  );
   crashPoint("host.hibernate.committed");
   const machine = entry.leaveMachine()!;
   context.later("end the machine of a hibernated sandbox", async () => {

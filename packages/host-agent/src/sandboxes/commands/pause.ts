@@ -18,14 +18,20 @@ export async function pauseSandbox(
   crashPoint("host.pause.quiet");
   try {
     await entry.machine.pause();
+    crashPoint("host.pause.stopped");
+    const result = settle(entry, { state: "paused" }, "sandbox.paused", answering);
+    crashPoint("host.pause.committed");
+    return result;
   } catch (error) {
-    await speakAgain(entry);
+    await goOn(entry);
     throw error;
   }
-  crashPoint("host.pause.stopped");
-  const result = settle(entry, { state: "paused" }, "sandbox.paused", answering);
-  crashPoint("host.pause.committed");
-  return result;
+}
+
+/** What was to be stopped runs after all: it could not be, or the journal could not hear of it. One that has died meanwhile is dead. */
+export async function goOn(entry: SandboxEntry): Promise<void> {
+  await entry.machine.resume().catch(() => undefined);
+  await speakAgain(entry);
 }
 
 export async function resumeSandbox(

@@ -55,15 +55,15 @@ export async function createSnapshot(
   };
   const { isolation: _isolation, volumeBytes: _bytes, ...shown } = record;
   const payload = { snapshot_id: record.id, paused_ms: pausedMs, size_bytes: record.sizeBytes };
-  const result = answering(
-    [
-      {
-        putSnapshot: { id: record.id, record },
-        event: { sandboxId: command.sandboxId, type: "sandbox.snapshotted", payload },
-      },
-    ],
-    shown,
-  );
+  const event = { sandboxId: command.sandboxId, type: "sandbox.snapshotted", payload };
+  let result: HostSnapshot;
+  try {
+    result = answering([{ putSnapshot: { id: record.id, record }, event }], shown);
+  } catch (error) {
+    // The journal could not take it: full disk. It is no one's.
+    rmSync(target, { recursive: true, force: true });
+    throw error;
+  }
   crashPoint("host.snapshot.committed");
   context.snapshots.set(record.id, record);
   return result;
