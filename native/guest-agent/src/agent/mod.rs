@@ -183,6 +183,7 @@ impl Agent {
         match timer {
             Timer::ProcessTimeout(key) => self.on_process_timeout(key),
             Timer::Login(key) => drop(self.logins.remove(&key)),
+            Timer::HangUp => self.on_hang_up_settled(),
             Timer::Hooks => self.on_hooks_timeout(),
             Timer::Shutdown => self.on_shutdown_timer(),
         }

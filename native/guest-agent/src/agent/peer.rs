@@ -4,12 +4,14 @@ use std::os::fd::AsRawFd;
 
 use super::Agent;
 use crate::link::Peer;
-use crate::reactor::{read, Event, Token, TokenKind, Transfer};
+use crate::reactor::{is_hung_up, read, Event, Timer, Token, TokenKind, Transfer};
 
 const INPUT: i32 = libc::EPOLLIN | libc::EPOLLRDHUP;
 const TOKEN: Token = Token { kind: TokenKind::Peer, key: 0 };
 /// Reads in one turn; then everyone else gets theirs. A port gives at most 4 KiB a read.
 const READS_PER_TURN: usize = 32;
+/// The kernel's worker, which hears of the next host, gets its turn within milliseconds, in a busy guest that is emulated too.
+const HANG_UP_SETTLES_MS: u64 = 200;
 
 impl Agent {
     pub(super) fn set_peer(&mut self, peer: Peer) {
@@ -50,8 +52,26 @@ impl Agent {
                     peer.is_readable = false;
                     return;
                 }
-                Transfer::End | Transfer::Failed(_) => return self.lose_peer(),
+                Transfer::End | Transfer::Failed(_) => return self.on_hang_up(),
             }
+        }
+    }
+
+    /// The kernel tells of a port's hang-up beside what comes through it: when it is seen, the next host may have come, and its
+    /// HELLO may have been read. So it counts if it still holds a moment later.
+    fn on_hang_up(&mut self) {
+        match &mut self.peer {
+            Some(peer) if peer.is_port => {
+                peer.is_readable = false;
+                self.timers.start(HANG_UP_SETTLES_MS, Timer::HangUp);
+            }
+            _ => self.lose_peer(),
+        }
+    }
+
+    pub(super) fn on_hang_up_settled(&mut self) {
+        if self.peer.as_ref().is_some_and(|peer| is_hung_up(peer.fd.as_raw_fd())) {
+            self.lose_peer();
         }
     }
 

@@ -35,6 +35,12 @@ pub fn read(fd: RawFd, into: &mut [u8]) -> Transfer {
     }
 }
 
+/// Whether nobody is at the other end now.
+pub fn is_hung_up(fd: RawFd) -> bool {
+    let mut asked = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    unsafe { libc::poll(&raw mut asked, 1, 0) > 0 && asked.revents & libc::POLLHUP != 0 }
+}
+
 pub fn write(fd: RawFd, bytes: &[u8]) -> Transfer {
     loop {
         if let Some(transfer) = outcome(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) }) {

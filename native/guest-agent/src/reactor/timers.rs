@@ -8,6 +8,8 @@ pub enum Timer {
     ProcessTimeout(u64),
     /// A TCP connection with this key has not said HELLO.
     Login(u64),
+    /// The port said that nobody is there.
+    HangUp,
     Hooks,
     Shutdown,
 }

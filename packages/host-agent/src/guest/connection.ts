@@ -52,6 +52,11 @@ export interface HelloOptions {
 const PROTOCOL_VERSION = 1;
 /** Inbound bytes that may pass before HELLO_OK: what a guest that lost its peer mid-frame can still have had under way. */
 const MAX_BYTES_BEFORE_HELLO_OK = 4 * 1024 * 1024;
+/**
+ * An older guest agent may hear of its former host's end after it has read this one's HELLO, and forget it for that. What
+ * is opened on HELLO_OK comes after all of these.
+ */
+const HELLO_AGAIN_MS = 2_000;
 /** A guest that has come to rest hangs up within a millisecond; on a busy machine it waits for its turn. */
 const HANG_UP_TIMEOUT_MS = 5_000;
 
@@ -119,21 +124,26 @@ export class GuestConnection {
         new Fault("sandbox.guest_unreachable", "the sandbox's guest agent did not answer in time"),
       );
     }, options.timeoutMs);
-    if (options.resync) this.#channel.write(Buffer.alloc(RESYNC_PAD_BYTES));
-    this.#channel.write(
-      encodeJsonFrame(FrameType.hello, 0, {
-        nonce,
-        version: PROTOCOL_VERSION,
-        ...(options.token === undefined ? {} : { token: options.token }),
-        time_ns: wallClockNs(),
-        ...(options.continues === true && { continues: true }),
-        ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
-      }),
-    );
+    const say = (): void => {
+      if (options.resync) this.#channel.write(Buffer.alloc(RESYNC_PAD_BYTES));
+      this.#channel.write(
+        encodeJsonFrame(FrameType.hello, 0, {
+          nonce,
+          version: PROTOCOL_VERSION,
+          ...(options.token === undefined ? {} : { token: options.token }),
+          time_ns: wallClockNs(),
+          ...(options.continues === true && { continues: true }),
+          ...(options.refresh === undefined ? {} : { refresh: options.refresh }),
+        }),
+      );
+    };
+    say();
+    const again = options.resync ? setInterval(say, HELLO_AGAIN_MS) : undefined;
     try {
       return await answer;
     } finally {
       clearTimeout(timer);
+      clearInterval(again);
       this.#greeting = undefined;
     }
   }

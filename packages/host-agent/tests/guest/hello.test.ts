@@ -2,7 +2,7 @@ import type * as nodeCrypto from "node:crypto";
 import { duplexPair } from "node:stream";
 import { expect, test, vi } from "vitest";
 import { GuestConnection } from "../../src/guest/connection.ts";
-import { FrameParser, FrameType } from "../../src/guest/frames.ts";
+import { encodeJsonFrame, FrameParser, FrameType } from "../../src/guest/frames.ts";
 import { bytesOf, golden } from "./golden.ts";
 
 /** The connection draws its nonce itself: here it draws the one of the golden cases. */
@@ -37,5 +37,30 @@ test("a pad and HELLO are sent first, in this order", async () => {
   });
   connection.hello({ resync: true, timeoutMs: 5000 }).catch(() => undefined);
   expect(await seen, "the pad is as long as the protocol says").toBeGreaterThan(golden.constants["resync_pad"]!);
+  connection.close();
+});
+
+test("is said again to a guest that has lost it, and once where it is heard", async () => {
+  const [host, guest] = duplexPair();
+  const connection = new GuestConnection(host);
+  const parser = new FrameParser();
+  const heard: string[] = [];
+  guest.on("data", (chunk: Buffer) => {
+    for (const frame of parser.push(chunk)) {
+      if (frame.type !== FrameType.hello) continue;
+      const { nonce } = JSON.parse(frame.payload.toString()) as { nonce: string };
+      heard.push(nonce);
+      const answer = { nonce, version: 1, agent: "0", features: [], time_ns: "0", boot_id: "" };
+      if (heard.length > 1) guest.write(encodeJsonFrame(FrameType.helloOk, 0, answer));
+    }
+  });
+  const lost = connection.hello({ resync: false, timeoutMs: 2_500 });
+  await expect(lost, "on a channel that nobody had before, all that is said is heard").rejects.toMatchObject({
+    code: "sandbox.guest_unreachable",
+  });
+  expect(heard).toHaveLength(1);
+  heard.length = 0;
+  expect(await connection.hello({ resync: true, timeoutMs: 10_000 })).toMatchObject({ version: 1 });
+  expect(heard).toHaveLength(2);
   connection.close();
 });
