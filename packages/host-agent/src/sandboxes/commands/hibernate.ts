@@ -56,7 +56,7 @@ async function hibernate(
     result = settle(entry, change, "sandbox.hibernated", answering, cause && { cause });
   } catch (error) {
     rmSync(hibernationDir(context.layout, sandboxId), { recursive: true, force: true });
-    if (entry.state === "running") await goOn(entry);
+    if (entry.state === "running") await goOn(context, entry);
     throw error;
   }
   crashPoint("host.hibernate.committed");

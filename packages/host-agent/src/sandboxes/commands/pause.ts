@@ -23,14 +23,16 @@ export async function pauseSandbox(
     crashPoint("host.pause.committed");
     return result;
   } catch (error) {
-    await goOn(entry);
+    await goOn(context, entry);
     throw error;
   }
 }
 
 /** What was to be stopped runs after all: it could not be, or the journal could not hear of it. One that has died meanwhile is dead. */
-export async function goOn(entry: SandboxEntry): Promise<void> {
-  await entry.machine.resume().catch(() => undefined);
+export async function goOn(context: HostContext, entry: SandboxEntry): Promise<void> {
+  await entry.machine
+    .resume()
+    .catch((error: unknown) => context.log.error({ err: error, sandboxId: entry.record.id }, "could not resume"));
   await speakAgain(entry);
 }
 
