@@ -7,7 +7,9 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
 } from "node:fs";
@@ -111,13 +113,26 @@ export class TestPostgres {
     });
   }
 
-  /** Fast shutdown: connections are cut. */
+  /** Fast shutdown: connections are cut. After a kill they end by themselves, some with one more statement: waits for them. */
   async stop(signal: NodeJS.Signals = "SIGINT"): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
     if (server === undefined || server.exitCode !== null) return;
     server.kill(signal);
     await once(server, "exit");
+    await waitFor(() => !this.#isAtWork(), { timeoutMs: 20_000, message: "PostgreSQL's processes did not end" });
+  }
+
+  /** Each of its processes works in its data folder. */
+  #isAtWork(): boolean {
+    const data = join(this.folder, "data");
+    return readdirSync("/proc").some((pid) => {
+      try {
+        return /^\d+$/.test(pid) && readlinkSync(join("/proc", pid, "cwd")) === data;
+      } catch {
+        return false;
+      }
+    });
   }
 
   async query(database: string, text: string): Promise<pg.QueryResult> {
