@@ -98,6 +98,8 @@ class Shell {
     this.#child = child;
     createInterface(child.stdout).on("line", (line) => this.#hear(line));
     child.once("error", (error) => this.#over(`could not start (${error.message})`));
+    // Its script might go on without it, unheard of until it is done.
+    child.once("exit", () => this.#job !== undefined && this.#killAll());
     child.once("close", () => this.#over("has ended"));
     // It may end before it has read what it was told.
     child.stdin.on("error", () => {});
@@ -148,9 +150,18 @@ class Shell {
 
   #stop(): void {
     this.#isTimedOut = true;
-    if (this.#child.pid === undefined || this.#child.exitCode !== null) return;
-    // It, and all that it has started.
-    process.kill(-this.#child.pid, "SIGKILL");
+    this.#killAll();
+  }
+
+  /** It, and all that it has started. */
+  #killAll(): void {
+    if (this.#child.pid === undefined) return;
+    try {
+      process.kill(-this.#child.pid, "SIGKILL");
+    } catch (error) {
+      // All of them have ended.
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
   }
 
   #over(why: string): void {

@@ -12,6 +12,7 @@ import { ToolShells } from "../../src/processes/tool-shells.ts";
 const SHOW = 'printf "%s|" "$@"';
 
 const shells = new ToolShells();
+const hasEnded = (pid: number): boolean => [undefined, "Z"].includes(processStat(pid)?.state);
 const shellPids = (): number[] =>
   treeOf(process.pid)
     .filter(({ parent, command }) => parent === process.pid && command === "sh")
@@ -88,7 +89,7 @@ it("ends a script that takes too long, and what it started; the next has another
   const late = shells.run("late", 'sleep 60 & echo $! > "$1/pid"; wait', [folder], { timeoutMs: 400 });
   await expect(late).rejects.toThrow(/was killed after 400 ms/);
   const pid = Number(readFileSync(join(folder, "pid"), "utf8"));
-  await waitFor(() => [undefined, "Z"].includes(processStat(pid)?.state), { timeoutMs: 3000, message: "it lives on" });
+  await waitFor(() => hasEnded(pid), { timeoutMs: 3000, message: "it lives on" });
   expect(await shells.run("after", "echo again", [])).toBe("again\n");
   rmSync(folder, { recursive: true });
 });
@@ -107,10 +108,11 @@ it("a shell that is killed fails what it was at, and nothing else", async () => 
     },
     { timeoutMs: 5000, message: "it has not begun" },
   );
-  const children = treeOf(process.pid).filter(({ command }) => command === "sleep 60");
+  const script = treeOf(process.pid).filter(({ parent }) => shellPids().includes(parent));
+  expect(script).toHaveLength(1);
   for (const pid of shellPids()) process.kill(pid, "SIGKILL");
-  for (const { pid } of children) process.kill(pid, "SIGKILL");
   await outcome;
+  await waitFor(() => script.every(({ pid }) => hasEnded(pid)), { timeoutMs: 3000, message: "the script lives on" });
   expect(await shells.run("after", "echo again", [])).toBe("again\n");
   rmSync(folder, { recursive: true });
 });
