@@ -44,12 +44,16 @@ export class CallerEnded extends Fault {
 const ATTEMPTS = 3;
 
 /** Asks again where it is not known whether the call was made: only what may be done twice. */
-export async function askAgain<T>(ask: () => Promise<T>, before: () => Promise<void> = async () => {}): Promise<T> {
+export async function askAgain<T>(
+  ask: () => Promise<T>,
+  before: () => Promise<void> = async () => {},
+  attempts = ATTEMPTS,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await ask();
     } catch (error) {
-      if (!(error instanceof CallerEnded) || attempt === ATTEMPTS) throw error;
+      if (!(error instanceof CallerEnded) || attempt >= attempts) throw error;
       await before();
     }
   }

@@ -31,10 +31,12 @@ export class GvisorMachine implements Machine {
   readonly #console: Console;
   #channel: Duplex | undefined;
   #isPaused = false;
+  /** It was asked to pause, and has not said since that it goes on. */
+  #mayBePaused = false;
 
   constructor(container: Container, options: { isPaused?: boolean } = {}) {
     this.#container = container;
-    this.#isPaused = options.isPaused ?? false;
+    this.#isPaused = this.#mayBePaused = options.isPaused ?? false;
     this.record = container.record;
     this.#life = new Life(container);
     this.#console = new Console(container.files);
@@ -68,14 +70,15 @@ export class GvisorMachine implements Machine {
 
   async pause(): Promise<void> {
     if (this.#isPaused) return;
+    this.#mayBePaused = true;
     await pauseContainer(this.#container);
     this.#isPaused = true;
   }
 
   async resume(): Promise<void> {
-    if (!this.#isPaused) return;
+    if (!this.#mayBePaused) return;
     await resumeContainer(this.#container);
-    this.#isPaused = false;
+    this.#isPaused = this.#mayBePaused = false;
   }
 
   /**
@@ -96,9 +99,9 @@ export class GvisorMachine implements Machine {
     // What is written now does not have to be while it stands still.
     for (const name of images) await flushImage(join(poolDir, name));
     const began = performance.now();
-    if (!options.resume || disk !== undefined) await this.pause();
-    crashPoint("host.image.stopped");
     try {
+      if (!options.resume || disk !== undefined) await this.pause();
+      crashPoint("host.image.stopped");
       await this.#checkpoint(imageDir);
       for (const name of images) {
         await flushImage(join(poolDir, name));

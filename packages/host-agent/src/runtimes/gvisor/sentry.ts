@@ -41,6 +41,9 @@ export async function checkpointInto(container: Container, dir: string): Promise
   return askAgain(() => ask(container, "Checkpoint", arg, { dir, create: true }), empty);
 }
 
+/** What stands still and is called running is lost to whoever uses it: each one takes the start of a caller, some 10 ms. */
+const RESUME_ATTEMPTS = 1000;
+
 /**
  * The mark is there from before it is paused until after it goes on: one that is marked and runs may be resumed. What was paused
  * or resumed already is that by being asked again.
@@ -53,7 +56,7 @@ export async function pauseContainer(container: Container): Promise<void> {
 
 export async function resumeContainer(container: Container): Promise<void> {
   if (container.build.features.caller === undefined) return command(container, "resume", container.record.machineId);
-  await askAgain(() => ask(container, "Resume", {}));
+  await askAgain(() => ask(container, "Resume", {}), undefined, RESUME_ATTEMPTS);
   rmSync(pausedPath(container.files), { force: true });
 }
 
