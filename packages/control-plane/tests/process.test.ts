@@ -10,6 +10,7 @@ import { ADMIN_TOKEN, apiOf } from "./support/server.ts";
 import { collect, readEvents } from "./support/server-sent-events.ts";
 import { StandInHost } from "./support/stand-in/host.ts";
 import { TestSocket } from "./support/sockets.ts";
+import { LET_GO_OF_POOLS } from "../../host-agent/src/pool/let-go-of-pools.ts";
 import { freePort } from "../../platform/tests/support/free-port.ts";
 
 const repository = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "");
@@ -82,7 +83,7 @@ describe("the process", () => {
       mkdirSync(join(folder, "clone"));
       chmodSync(folder, 0o700);
       // The repository as it is, seen through a folder that is closed to everyone but root. Node as well: its path may be closed too.
-      const script = `mount --bind "${repository}" "${folder}/clone" && exec "${process.execPath}" "${folder}/clone/${program}"`;
+      const script = `${LET_GO_OF_POOLS}; mount --bind "${repository}" "${folder}/clone" && exec "${process.execPath}" "${folder}/clone/${program}"`;
       try {
         const url = await start(["unshare", "--mount", "sh", "-c", script], {
           PANDASTACK_UID: String(RUN_AS),

@@ -5,4 +5,4 @@ export { loopDevicesOf } from "./loop.ts";
 export { flushImage, untilUnmounted } from "./mounted-images.ts";
 export { reflinkFile, supportsReflink } from "./reflink.ts";
 export { diskUsage, poolSpace, type PoolSpace } from "./space.ts";
-export { poolMounts } from "./mounts.ts";
+export { LET_GO_OF_POOLS } from "./let-go-of-pools.ts";

@@ -11,16 +11,6 @@ export function mountAt(path: string): Mount | undefined {
   return readMounts().findLast((mount) => mount.path === path);
 }
 
-/** Paths of every server's pool that this process sees mounted. */
-export function poolMounts(): string[] {
-  return readMounts()
-    .filter(
-      ({ path, fileSystem, source }) =>
-        path.endsWith("/pool") && fileSystem === "xfs" && source.startsWith("/dev/loop"),
-    )
-    .map(({ path }) => path);
-}
-
 /** Format: https://docs.kernel.org/filesystems/proc.html, /proc/PID/mountinfo. */
 function readMounts(): Mount[] {
   return readFileSync("/proc/self/mountinfo", "utf8")

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { LET_GO_OF_POOLS } from "../tools/let-go-of-pools.ts";
+import { LET_GO_OF_POOLS } from "../../../host-agent/src/pool/let-go-of-pools.ts";
 
 /**
  * The code at a place that everyone can reach, read-only, in one process's mount namespace only. The clone itself may be open to

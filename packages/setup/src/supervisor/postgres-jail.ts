@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { LET_GO_OF_POOLS } from "../tools/let-go-of-pools.ts";
+import { LET_GO_OF_POOLS } from "../../../host-agent/src/pool/let-go-of-pools.ts";
 
 /**
  * PostgreSQL refuses to be root, and its own user can't reach a cluster inside a folder that only root may enter. So it gets a

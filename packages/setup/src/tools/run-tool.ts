@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { LET_GO_OF_POOLS } from "./let-go-of-pools.ts";
+import { LET_GO_OF_POOLS } from "../../../host-agent/src/pool/let-go-of-pools.ts";
 import { ToolFailed } from "./tool-failed.ts";
 
 const LAST_LINES = 15;

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "n
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { Journal } from "../../../host-agent/src/journal/journal.ts";
+import { LET_GO_OF_POOLS } from "../../../host-agent/src/pool/let-go-of-pools.ts";
 import { rememberUser } from "../../src/cache/users.ts";
 import { tryLock } from "../../src/tools/file-lock.ts";
 import { collectGarbage, type GcReport } from "../../src/upkeep/gc.ts";
@@ -89,7 +90,7 @@ describe.skipIf(process.getuid?.() !== 0)("host gc (needs root)", () => {
       "--mount",
       "sh",
       "-c",
-      'mount --bind "$1" /mnt && echo ready && exec sleep 60',
+      `${LET_GO_OF_POOLS}; mount --bind "$1" /mnt && echo ready && exec sleep 60`,
       "sh",
       root,
     ]);

@@ -1,4 +1,4 @@
-import { poolMounts } from "../../pool/index.ts";
+import { LET_GO_OF_POOLS } from "../../pool/index.ts";
 import { mappingText, type UserMapping } from "./user-range.ts";
 
 /** An image file whose file system a sandbox has, mounted where only its own processes see it. */
@@ -18,21 +18,20 @@ export function withPrivateMounts(
   command: readonly string[],
   { disks, users }: { disks: readonly DiskMount[]; users: readonly UserMapping[] },
 ): string[] {
-  const pools = poolMounts();
   const unshared = ["unshare", "--mount", "--propagation", "private", "--"];
   const mounts = disks.flatMap(({ image, dir }) => [image, dir]);
   return [
     ...unshared,
     ...["/bin/sh", "-c", START, "private-mounts", MAP_USERS, mappingText(users)],
-    ...[String(disks.length), ...mounts, String(pools.length), ...pools, ...command],
+    ...[String(disks.length), ...mounts, ...command],
   ];
 }
 
 /**
  * A fixed text: everything else are its arguments. The disks' inode tables are not written ahead, which would take room in the
  * pool for each sandbox. Blocks are given out at once (`nodelalloc`): a `sync` inside flushes only files that the sentry still has
- * open, and so the journal's commit that comes with it takes along all that was written to others. A pool that is not mounted any
- * more is what is wanted; a disk that cannot be mounted ends it.
+ * open, and so the journal's commit that comes with it takes along all that was written to others. A disk that
+ * cannot be mounted ends it.
  */
 const START = `map=$1; users=$2; count=$3; shift 3
 while [ "$count" -gt 0 ]; do
@@ -40,8 +39,7 @@ while [ "$count" -gt 0 ]; do
   perl -e "$map" "$users" "$2" || exit 72
   shift 2; count=$((count - 1))
 done
-count=$1; shift
-while [ "$count" -gt 0 ]; do umount -l "$1" 2>/dev/null; shift; count=$((count - 1)); done
+${LET_GO_OF_POOLS}
 exec "$@"`;
 
 /**

@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { VOLUMES_PER_SANDBOX } from "@pandastack/contracts/host";
 import { Refusal } from "@pandastack/platform";
-import { loopDevicesOf } from "../../pool/index.ts";
+import { LET_GO_OF_POOLS, loopDevicesOf } from "../../pool/index.ts";
 import { CommandFailed, run } from "../../processes/run.ts";
 
 /** Places of volumes that every container with a disk has. A checkpoint has mounted what was in them, and finds there what is now. */
@@ -45,7 +45,8 @@ function hasGrown(image: string): boolean {
 const GROW_TIMEOUT_MS = 120_000;
 
 /** A second mount of what is mounted already is the same file system: by it the kernel lets it be grown from here. */
-const GROW = `set -eu
+const GROW = `${LET_GO_OF_POOLS}
+set -eu
 losetup --set-capacity "$1"
 mount -t ext4 -o nosuid,nodev,noatime,noinit_itable -- "$1" "$2"
 exec resize2fs "$1"`;
