@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { leaseIdentity, releaseIdentity } from "../src/supervisor/identity.ts";
@@ -34,6 +34,14 @@ describe("identity", () => {
     const again = await leaseIdentity(a, run);
     expect(again.number).toBe(1);
     expect(again.id).not.toBe(second.id);
+  });
+
+  it("is had while another server gives its own back", async () => {
+    const { run, a, b } = twoServers();
+    const first = await leaseIdentity(a, run);
+    // Listed, and gone when it is read.
+    symlinkSync("nowhere", join(run, "identities", "0000.json"));
+    expect((await leaseIdentity(b, run)).number).toBe(first.number + 1);
   });
 
   it("takes back what a removed data folder had leased", async () => {

@@ -73,12 +73,22 @@ function choose(others: readonly Lease[]): Remembered {
 function readLeases(leaseDir: string): Lease[] {
   return readdirSync(leaseDir)
     .filter((name) => name.endsWith(".json"))
-    .map((name) => JSON.parse(readFileSync(join(leaseDir, name), "utf8")) as Lease)
+    .flatMap((name) => readLease(join(leaseDir, name)))
     .filter((lease) => {
       if (existsSync(lease.dataDir)) return true;
       rmSync(join(leaseDir, `${lease.id}.json`), { force: true });
       return false;
     });
+}
+
+/** A server that stops gives its own back at any time, also while it is being looked for. */
+function readLease(path: string): Lease[] {
+  try {
+    return [JSON.parse(readFileSync(path, "utf8")) as Lease];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
 }
 
 function readRemembered(dataDir: string): Remembered | undefined {
