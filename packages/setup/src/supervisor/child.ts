@@ -110,13 +110,18 @@ export class Child {
     this.#loop = this.#keepRunning(this.#run());
   }
 
+  /** Lets it run, and does not start it again when it ends. */
+  startNoMore(): void {
+    this.#isStopping = true;
+    this.#wake.abort();
+  }
+
   /**
    * Asks it to stop, waits, and kills it when it takes too long. One that was dead at that moment, or has died of something else
    * meanwhile, gets another life to put away what it has left. Throws when that is of no avail.
    */
   async stop(): Promise<void> {
-    this.#isStopping = true;
-    this.#wake.abort();
+    this.startNoMore();
     const current = this.#current;
     if (current !== undefined && isRunning(current)) {
       killProcess(current.pid, this.plan.stopSignal);

@@ -158,6 +158,8 @@ export class Supervisor {
     this.#control?.close();
     this.#control?.closeAllConnections();
     const failures: unknown[] = [];
+    // Who dies meanwhile stays dead: what it has left is put away in its turn.
+    for (const child of this.#children) child.startNoMore();
     for (const child of [...this.#children].reverse()) {
       this.#options.log(`stopping ${child.plan.name}`);
       await child.stop().catch((error: unknown) => failures.push(error));
