@@ -191,7 +191,7 @@ describe("in the middle", () => {
           )
         : sendJson(response, 200, []),
     );
-    const client = new PandaStack({ baseUrl: url, apiKey: "pds_x", timeoutMs: 1000 });
+    const client = new PandaStack({ baseUrl: url, apiKey: "pds_x", timeoutMs: 10_000 });
     await expect(client.sandboxes.list().toArray()).rejects.toMatchObject({ code: "host.unavailable" });
     expect(seen).toHaveLength(1);
   });

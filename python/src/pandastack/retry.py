@@ -9,6 +9,9 @@ from .errors import PandaStackError
 MAX_ATTEMPTS = 4
 """The first try and the repetitions after it."""
 
+LEAST_ATTEMPT_SECONDS = 0.25
+"""An answer from far away may take as long: with less time there is no use in asking again."""
+
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 5.0
 # Added to what the server asks for, so that those who were refused together don't come back together.

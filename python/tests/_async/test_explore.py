@@ -43,7 +43,7 @@ async def test_the_best_of_commands_functions_and_failures_stays(panda: AsyncPan
             "sleep 60",
         ],
         by_answer,
-        candidate_timeout_seconds=2,
+        candidate_timeout_seconds=5,
     )
     assert [outcome.score for outcome in tried.outcomes] == [10, 30, 20, None, None]
     labels = ["echo 10 > /root/answer", "by environment", "write_twenty", "exit 1", "sleep 60"]

@@ -1,6 +1,6 @@
 import { type ClientOptions, type ResolvedConfig, resolveConfig } from "../config.ts";
 import { ConnectionError, errorOfResponse, PandaStackError, parseJson, TimeoutError } from "../errors/errors.ts";
-import { pause, pauseBefore } from "./retry.ts";
+import { LEAST_ATTEMPT_MS, pause, pauseBefore } from "./retry.ts";
 
 /** Said by every call that takes options. */
 export interface CallOptions {
@@ -85,8 +85,8 @@ export class Http {
         return await this.#once(method, path, options, { endMs, timeoutMs }, read);
       } catch (error) {
         const pauseMs = pauseBefore(attempt, error, isRepeatable);
-        // To wait for longer than there is time would only hide the reason behind a timeout.
-        if (pauseMs === undefined || performance.now() + pauseMs >= endMs) throw error;
+        // One more for which there is no time would only hide the reason behind a timeout.
+        if (pauseMs === undefined || performance.now() + pauseMs + LEAST_ATTEMPT_MS >= endMs) throw error;
         await pause(pauseMs, options.signal);
       }
     }

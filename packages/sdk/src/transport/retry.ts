@@ -4,6 +4,8 @@ import { PandaStackError } from "../errors/errors.ts";
 export const MAX_ATTEMPTS = 4;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
+/** An answer from far away may take as long: with less time there is no use in asking again. */
+export const LEAST_ATTEMPT_MS = 250;
 /** Added to what the server asks for, so that those who were refused together don't come back together. */
 const RETRY_AFTER_JITTER = 0.25;
 

@@ -16,7 +16,7 @@ from ..errors import PandaStackError, error_of_answer, parse_json
 from ..faults import connection_error, default_tls, no_answer
 from ..models import bad_answer
 from ..requests import FormPart
-from ..retry import pause_before
+from ..retry import LEAST_ATTEMPT_SECONDS, pause_before
 from ..version import USER_AGENT
 from .answer import AsyncAnswer, Late
 from .local import Pieces, pause
@@ -115,8 +115,8 @@ class AsyncHttp:
                 return await self._once(method, path, call, (end, limit), read)
             except PandaStackError as error:
                 wait = pause_before(attempt, error, is_repeatable)
-                # To wait for longer than there is time would only hide the reason behind a timeout.
-                if wait is None or time.monotonic() + wait >= end:
+                # One more for which there is no time would only hide the reason behind a timeout.
+                if wait is None or time.monotonic() + wait + LEAST_ATTEMPT_SECONDS >= end:
                     raise
             await pause(wait)
             attempt += 1
