@@ -41,6 +41,7 @@ export default defineConfig({
       project("unit", ["packages/*/tests/**/*.test.ts"], {
         exclude: ["packages/control-plane/tests/**", "packages/host-agent/tests/network/**", "**/node_modules/**"],
         testTimeout: 20_000,
+        hookTimeout: 60_000,
       }),
       // Network namespaces, rules and links of the real kernel, a world for each file: needs root, takes seconds.
       project("network", ["packages/host-agent/tests/network/**/*.test.ts"], {

@@ -1,12 +1,15 @@
 import { duplexPair } from "node:stream";
-import { expect, onTestFinished, test } from "vitest";
-import { waitFor } from "@pandastack/platform";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { GuestClient } from "../../src/guest/client.ts";
 import { GuestConnection } from "../../src/guest/connection.ts";
 import { encodeJsonFrame, FrameParser, FrameType } from "../../src/guest/frames.ts";
 
 /** Longer than a time may be on its way. */
 const LATE_MS = 40;
+
+// Time passes as the guest says, and not while this process waits for its turn.
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] }));
+afterEach(() => void vi.useRealTimers());
 
 /** Answers whatever it is asked after so many milliseconds, one after the other; what it was asked, in order. */
 function guestThatTakes(delaysMs: readonly number[]): { client: GuestClient; asked: string[] } {
@@ -27,28 +30,25 @@ function guestThatTakes(delaysMs: readonly number[]): { client: GuestClient; ask
   return { client: new GuestClient(connection), asked };
 }
 
-const settled = async (asked: readonly string[], count: number): Promise<void> => {
-  await waitFor(() => asked.length >= count, { timeoutMs: 5_000, message: `not asked ${count} times` });
-  await new Promise((resolve) => setTimeout(resolve, 3 * LATE_MS));
-};
+const settled = () => vi.advanceTimersByTimeAsync(20 * LATE_MS);
 
 test("a time that was long on its way is told again, until one was not", async () => {
   const { client, asked } = guestThatTakes([LATE_MS, LATE_MS, 0]);
   client.tellTime();
-  await settled(asked, 3);
+  await settled();
   expect(asked).toEqual(["clock.set", "clock.set", "clock.set"]);
 });
 
 test("one that was heard at once is told once", async () => {
   const { client, asked } = guestThatTakes([0]);
   client.tellTime();
-  await settled(asked, 1);
+  await settled();
   expect(asked).toEqual(["clock.set"]);
 });
 
 test("a guest that is always late is let alone", async () => {
   const { client, asked } = guestThatTakes(Array.from({ length: 10 }, () => LATE_MS));
   client.tellTime();
-  await settled(asked, 4);
+  await settled();
   expect(asked).toHaveLength(4);
 });

@@ -99,12 +99,12 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
   it("makes slots again as they are taken, and leaves none of those that are given back", async () => {
     await openServer({ prepareCount: 2 });
     await waitFor(async () => (await server.call("readyCount")) === 2, {
-      timeoutMs: 5000,
+      timeoutMs: 15_000,
       message: "not prepared",
     });
     const slot = await server.call<NetworkSlot>("acquire");
     await waitFor(async () => (await server.call("readyCount")) === 2, {
-      timeoutMs: 5000,
+      timeoutMs: 15_000,
       message: "not refilled",
     });
     await server.call("release", slot.number);
@@ -139,7 +139,7 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
     expect(adopted).toEqual([slot]);
     expect(broken.map(({ number }) => number)).toEqual([9999]);
     await waitFor(async () => (await server.call("readyCount")) === 1, {
-      timeoutMs: 5000,
+      timeoutMs: 15_000,
       message: "not prepared",
     });
     expect(netnsOfServer(serverId)).toHaveLength(2);
@@ -304,10 +304,10 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
       const pids = (await inside(world.host, "ip", "netns", "pids", world.host)).split("\n").filter(Boolean);
       return pids.filter((pid) => commandOf(pid).startsWith("nft"));
     };
-    expect(await watchers()).toHaveLength(1);
+    await waitFor(async () => (await watchers()).length === 1, { timeoutMs: 15_000, message: "not one watcher" });
     await server.end("SIGKILL");
     await waitFor(async () => (await watchers()).length === 0, {
-      timeoutMs: 5000,
+      timeoutMs: 15_000,
       message: "nft monitor lives on",
     });
     await openServer({ id: serverId });

@@ -64,7 +64,7 @@ async function askByStream(port: number, packets: readonly Buffer[]): Promise<Bu
   const replies: Buffer[] = [];
   socket.on("data", (chunk) => replies.push(...reader.push(chunk)!));
   await waitFor(() => replies.length === packets.length || socket.destroyed, {
-    timeoutMs: 5000,
+    timeoutMs: 15_000,
     message: "no replies",
   });
   return replies;
@@ -183,7 +183,7 @@ describe("the resolver over UDP", () => {
     const asker = await openAsker(port);
     for (let id = 0; id < MAX_UDP_QUERIES_PER_SLOT + 40; id++) asker.send(query("silence.org", { id }));
     await waitFor(() => upstream.asked.length >= MAX_UDP_QUERIES_PER_SLOT, {
-      timeoutMs: 3000,
+      timeoutMs: 15_000,
       message: "too few",
     });
     asker.send(query("too-many.org"));
@@ -239,12 +239,12 @@ describe("the resolver over TCP", () => {
     const sockets: Socket[] = [];
     for (let index = 0; index < MAX_TCP_CONNECTIONS_PER_SLOT + 3; index++) sockets.push(await openStream(port));
     await waitFor(() => sockets.filter(({ destroyed }) => destroyed).length === 3, {
-      timeoutMs: 3000,
+      timeoutMs: 15_000,
       message: "no bound",
     });
     sockets.find(({ destroyed }) => !destroyed)!.destroy();
     await waitFor(async () => (await askByStream(port, [query("a.org")])).length === 1, {
-      timeoutMs: 3000,
+      timeoutMs: 15_000,
       message: "no way back in",
     });
   });
@@ -264,7 +264,7 @@ describe("the resolver over TCP", () => {
     const asker = await openAsker(port);
     asker.send(query("a.org"));
     void askByStream(port, [query("b.org")]).catch(() => undefined);
-    await waitFor(() => upstream.asked.length >= 2, { timeoutMs: 3000, message: "not asked" });
+    await waitFor(() => upstream.asked.length >= 2, { timeoutMs: 15_000, message: "not asked" });
     const close = cleanups.splice(1, 1)[0]!;
     await withTimeout(Promise.resolve(close()), 500, "it waits for its queries");
   });
