@@ -15,7 +15,8 @@ import type { Target } from "./suite/target.ts";
 import { World } from "./suite/world.ts";
 
 const run = promisify(execFile);
-const MAX_DEATH_MS = 1_000;
+/** Looked for four times a second, by this process, which may itself not have its turn for a while. */
+const MAX_DEATH_MS = 5_000;
 
 /** What gVisor promises of sandboxes with a disk, beside what every runtime does. */
 describe.skipIf(missingForMachines() !== undefined)("gVisor with disks holds", () => {
@@ -111,7 +112,7 @@ describe.skipIf(missingForMachines() !== undefined)("gVisor with disks holds", (
     }
   });
 
-  test("one whose gofer is killed is ended within a second, says why, and is started again from its disk", async () => {
+  test("one whose gofer is killed is ended, says why, and is started again from its disk", async () => {
     const box = await create();
     await box.text("mkdir /root/d; echo kept > /root/d/file; sync");
     // As one that was asleep, and one whose host agent is another: each has its gofer looked after.

@@ -12,8 +12,8 @@ import { readJournal, type JournalMachine } from "./records.ts";
 import { isAlive, killAndWait, parts, type Part } from "./server.ts";
 import type { Way } from "./ways.ts";
 
-/** A VMM's death is shown as `failed` by then. */
-const DEATH_SHOWN_MS = 2_000;
+/** A VMM's death is shown as `failed` by then, also where all else happens at the same time. */
+const DEATH_SHOWN_MS = 10_000;
 const REACHED_TIMEOUT_MS = 60_000;
 const KEPT_SANDBOXES = 3;
 const KEPT_SNAPSHOTS = 2;
