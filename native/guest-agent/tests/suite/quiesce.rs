@@ -1,13 +1,25 @@
-use crate::host::{is_process, Guest};
+use crate::host::{eventually, is_process, Guest};
 use pandastack_guest_agent::protocol::FrameType;
 use serde_json::json;
 use std::time::Duration;
+
+/// A command that says something and ends when the test lets it: not before the silence that it is to end in.
+fn gated(guest: &Guest) -> String {
+    let (gate, passed) = (guest.path("gate"), guest.path("passed"));
+    format!("until [ -e {gate} ]; do sleep 0.02; done; echo late; echo > {passed}; exit 5")
+}
+
+/// Lets it, and waits until it has said it.
+fn open_gate(guest: &Guest) {
+    std::fs::write(guest.path("gate"), "").unwrap();
+    eventually("it has passed the gate", || std::fs::metadata(guest.path("passed")).is_ok());
+}
 
 #[test]
 fn nothing_is_sent_between_quiesce_and_the_next_frame() {
     let guest = Guest::start();
     let mut host = guest.connect();
-    let ending = host.open("exec", json!({"shell": "sleep 0.2; echo late; exit 5"}));
+    let ending = host.open("exec", json!({"shell": gated(&guest)}));
     let talking = host.open("exec", json!({"shell": "while :; do echo x; sleep 0.01; done"}));
     host.next_event(ending);
     host.next_event(talking);
@@ -17,6 +29,7 @@ fn nothing_is_sent_between_quiesce_and_the_next_frame() {
         // What came before the RESULT of quiesce and belongs to others.
         host.next();
     }
+    open_gate(&guest);
     assert!(host.is_quiet(Duration::from_millis(400)));
     host.send(FrameType::Ping, 0, 0, b"go on");
     let outcome = host.finish(ending);
@@ -70,7 +83,7 @@ fn shutdown_ends_what_was_started_and_the_agent() {
     assert_eq!(host.finish(shutdown).ok(), &json!({}));
     assert!(begin.elapsed() > Duration::from_secs(4));
     assert!(!is_process(pid));
-    crate::host::eventually("the agent has ended", || !guest.is_alive());
+    eventually("the agent has ended", || !guest.is_alive());
 }
 
 /// Hangs up and waits until the agent has, too.
@@ -85,14 +98,14 @@ fn hang_up_of(mut host: crate::host::Host) -> crate::host::Host {
 fn who_hung_up_in_the_silence_may_come_back_and_go_on() {
     let guest = Guest::start();
     let mut host = guest.connect();
-    let ending = host.open("exec", json!({"shell": "sleep 0.1; echo late; exit 5"}));
+    let ending = host.open("exec", json!({"shell": gated(&guest)}));
     let asking = host.open("exec", json!({"shell": "read line; echo \"$line\"", "stdin": true}));
     host.next_event(ending);
     host.next_event(asking);
     host.call("quiesce", json!({"hang_up": true})).ok();
     let mut host = hang_up_of(host);
     // It ends while nobody is there.
-    std::thread::sleep(Duration::from_millis(300));
+    open_gate(&guest);
     host.socket = guest.connect_silently().socket;
     assert_eq!(host.hello(json!({"continues": true}))["continues"], true);
     let outcome = host.finish(ending);
@@ -127,7 +140,7 @@ fn commands_of_a_host_that_did_not_say_it_comes_back_are_held_up_by_nobody() {
     host.next_event(stream);
     host.call("quiesce", json!({})).ok();
     drop(host);
-    crate::host::eventually("the command has ended", || std::fs::metadata(&path).is_ok());
+    eventually("the command has ended", || std::fs::metadata(&path).is_ok());
 }
 
 #[test]
