@@ -119,11 +119,12 @@ describe("tokens", () => {
 
 describe("workspaces", () => {
   test("made once, listed, with tokens of their own", async () => {
-    expect(await server.api("POST", "/v1/workspaces", { slug: "team-a", name: "Team A" })).toMatchObject({
+    const slug = `team-${process.hrtime.bigint()}`;
+    expect(await server.api("POST", "/v1/workspaces", { slug, name: "Team A" })).toMatchObject({
       status: 201,
-      body: { slug: "team-a", name: "Team A" },
+      body: { slug, name: "Team A" },
     });
-    expect(await server.api("POST", "/v1/workspaces", { slug: "team-a" })).toMatchObject({
+    expect(await server.api("POST", "/v1/workspaces", { slug })).toMatchObject({
       status: 409,
       body: { code: "workspace.conflict" },
     });
@@ -133,14 +134,14 @@ describe("workspaces", () => {
     });
     expect(
       (await server.api("GET", "/v1/workspaces")).body.workspaces.map((workspace: { slug: string }) => workspace.slug),
-    ).toContain("team-a");
-    const token = await tokenFor("team-a", "member");
+    ).toContain(slug);
+    const token = await tokenFor(slug, "member");
     expect((await server.api("GET", "/v1/me", undefined, { token })).body).toMatchObject({
-      workspace: "team-a",
+      workspace: slug,
       role: "member",
     });
-    expect((await server.api("GET", "/v1/workspaces/team-a/tokens")).body.items).toHaveLength(1);
-    expect((await server.api("DELETE", `/v1/workspaces/team-a/tokens/${token.slice(0, 12)}`)).status).toBe(204);
+    expect((await server.api("GET", `/v1/workspaces/${slug}/tokens`)).body.items).toHaveLength(1);
+    expect((await server.api("DELETE", `/v1/workspaces/${slug}/tokens/${token.slice(0, 12)}`)).status).toBe(204);
     expect((await server.api("GET", "/v1/me", undefined, { token })).status).toBe(401);
     for (const [method, path] of [
       ["GET", "/v1/workspaces/none/tokens"],

@@ -43,7 +43,10 @@ const PROGRAM = `
   const token = await panda.tokens.create({ expiresInDays: 1 });
   const me = await new PandaStack({ apiKey: token.token }).tokens.me();
   await panda.tokens.revoke(token.prefix);
-  const audit = await panda.audit.list({ target: token.prefix }).toArray();
+  // The log is written behind the answers.
+  let audit = [];
+  for (const begun = performance.now(); audit.length === 0 && performance.now() - begun < 20_000; )
+    audit = await panda.audit.list({ target: token.prefix }).toArray();
   await sandbox.kill();
   console.log(JSON.stringify({ now: Date.now(), stdout, late, expiresAt, idle, linkExpiresAt: link.expires_at, opened, workspace: me.workspace, audit: audit.length }));
 `;

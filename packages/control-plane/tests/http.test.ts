@@ -60,7 +60,11 @@ describe("the envelope", () => {
   test("nothing internal is told: a bug is 'internal error'", async () => {
     server.host.state.info = () => ({ nonsense: true }) as never;
     try {
-      await new Promise((resolve) => setTimeout(resolve, 1200));
+      // What the host says of itself is asked every second.
+      await waitFor(async () => (await server.api("GET", "/v1/hosts")).status !== 200, {
+        timeoutMs: 15_000,
+        message: "nothing goes wrong",
+      });
       const reply = await server.api("GET", "/v1/hosts");
       expect(reply).toMatchObject({
         status: 500,
@@ -69,6 +73,10 @@ describe("the envelope", () => {
       expect(Object.keys(reply.body).toSorted()).toEqual(["code", "error", "request_id", "retryable"]);
     } finally {
       delete (server.host.state as { info?: unknown }).info;
+      await waitFor(async () => (await server.api("GET", "/v1/hosts")).status === 200, {
+        timeoutMs: 15_000,
+        message: "it goes wrong still",
+      });
     }
   });
 

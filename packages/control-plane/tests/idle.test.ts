@@ -139,10 +139,13 @@ describe("a hibernation that", () => {
     await until(id, "hibernated");
     const tries = server.host.arrivalsMs["hibernateSandbox"]!;
     const before = tries.length;
-    server.host.script("hibernateSandbox", ...Array(2).fill({ refuse: "capacity.insufficient_storage" }));
+    const { promise: after, resolve: go } = Promise.withResolvers<void>();
+    const noRoom = Array(2).fill({ refuse: "capacity.insufficient_storage" });
+    server.host.script("hibernateSandbox", ...noRoom, { after });
     const full = await create(IDLE);
-    await waitFor(() => tries.length === before + 2, { timeoutMs: 10_000, message: "it is not tried again" });
+    await waitFor(() => tries.length > before + 1, { timeoutMs: 10_000, message: "it is not tried again" });
     expect(await statusOf(full)).toBe("running");
+    go();
     await until(full, "hibernated");
     const [first, second, third] = tries.slice(before) as [number, number, number];
     expect(second - first).toBeGreaterThanOrEqual(1000);
@@ -150,14 +153,20 @@ describe("a hibernation that", () => {
   });
 
   test("meets a request is followed by a wake, and the request is answered", async () => {
+    const tries = () => server.host.arrivalsMs["hibernateSandbox"]?.length ?? 0;
+    const wakes = () => server.host.state.done["wakeSandbox"] ?? 0;
+    const [triedBefore, wokenBefore] = [tries(), wakes()];
+    const { promise: after, resolve: go } = Promise.withResolvers<void>();
+    server.host.script("hibernateSandbox", { after });
     const id = await create(IDLE);
-    server.host.script("hibernateSandbox", { delayMs: 600 });
-    await waitFor(() => server.host.requests.at(-1) === "POST /v1/operations", {
-      timeoutMs: 10_000,
-      message: "it is not hibernated",
-    });
-    const { status, body } = await server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "echo here" });
+    await waitFor(() => tries() > triedBefore, { timeoutMs: 10_000, message: "it is not hibernated" });
+    const asked = server.api("POST", `/v1/sandboxes/${id}/exec`, { cmd: "echo here" });
+    // The host goes on when the request is there: they have met.
+    const { activity } = server.controlPlane.parts;
+    await waitFor(() => activity.ongoing().includes(id), { timeoutMs: 10_000, message: "no request" }).finally(go);
+    const { status, body } = await asked;
     expect([status, body.stdout]).toEqual([200, "here\n"]);
+    expect(wakes()).toBe(wokenBefore + 1);
   });
 });
 

@@ -257,9 +257,9 @@ describe("on the wire", () => {
     expect((await call("list_sandboxes")).isError).toBe(false);
     const refused = await call("create_sandbox");
     expect(refused).toMatchObject({ isError: true, text: expect.stringContaining("(auth.forbidden)") });
-    const other = (await server.api("POST", "/v1/workspaces", { slug: "elsewhere" })).status;
-    expect(other).toBe(201);
-    const foreign = (await server.api("POST", "/v1/workspaces/elsewhere/tokens", { role: "member" })).body.token;
+    const slug = `elsewhere-${process.hrtime.bigint()}`;
+    expect((await server.api("POST", "/v1/workspaces", { slug })).status).toBe(201);
+    const foreign = (await server.api("POST", `/v1/workspaces/${slug}/tokens`, { role: "member" })).body.token;
     const { id } = (await server.api("POST", "/v1/sandboxes", {})).body;
     const there = await connected(newClient(), overHttp("/mcp", foreign));
     expect(await there("run_command", { sandbox_id: id, command: "id" })).toMatchObject({

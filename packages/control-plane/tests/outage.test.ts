@@ -97,7 +97,7 @@ describe("the database away for half a minute", () => {
         server.api("DELETE", `/v1/sandboxes/${kept}`),
       ]);
       for (const reply of replies) expectAway(reply);
-      expect(performance.now() - asked).toBeLessThan(5000);
+      expect(performance.now() - asked).toBeLessThan(15_000);
       await delay(1000);
     }
     await postgres.start();

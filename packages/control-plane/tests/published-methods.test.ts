@@ -212,9 +212,9 @@ describe("traps", () => {
   });
 
   test("12: lists are what it reads as lists, also empty ones", async () => {
-    const fresh = (await server.api("POST", "/v1/workspaces", { slug: "empty-lists" })).status;
-    expect(fresh).toBe(201);
-    const { token } = (await server.api("POST", "/v1/workspaces/empty-lists/tokens", { role: "admin" })).body;
+    const slug = `empty-${process.hrtime.bigint()}`;
+    expect((await server.api("POST", "/v1/workspaces", { slug })).status).toBe(201);
+    const { token } = (await server.api("POST", `/v1/workspaces/${slug}/tokens`, { role: "admin" })).body;
     const empty = new Client({ apiUrl: server.url, apiKey: token });
     expect(await empty.sandboxes.list()).toEqual([]);
     expect(await empty.snapshots.list()).toEqual([]);

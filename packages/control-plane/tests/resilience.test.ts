@@ -216,7 +216,7 @@ describe("the control plane", () => {
     await delay(200);
     const begun = performance.now();
     await stopping.controlPlane.stop();
-    expect(performance.now() - begun).toBeLessThan(5000);
+    expect(performance.now() - begun).toBeLessThan(15_000);
     expect((await short).body).toMatchObject({ stdout: "finished\n" });
     expect(await stream).toContain("the server is stopping");
   });

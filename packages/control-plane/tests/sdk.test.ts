@@ -248,7 +248,9 @@ describe("the rest", () => {
 
   test("time to live: changed, and begun anew", async () => {
     expect(await sandbox.setTtl(1234)).toMatchObject({ ttl_seconds: 1234 });
-    expect(await sandbox.keepAlive()).toMatchObject({ ttl_seconds: 1234, idle_seconds: 0 });
+    const kept = await sandbox.keepAlive();
+    expect(kept.ttl_seconds).toBe(1234);
+    expect(kept.idle_seconds).toBeLessThan(5);
     expect(await sandbox.metrics()).toMatchObject({ pid: expect.any(Number), host_rss_bytes: expect.any(Number) });
   });
 
@@ -263,16 +265,16 @@ describe("the rest", () => {
   });
 
   test("workspaces, and the audit log in pages", async () => {
-    expect(await panda.workspaces.create("sdk-other", { name: "Other" })).toMatchObject({ slug: "sdk-other" });
-    expect((await panda.workspaces.list().toArray()).map(({ slug }) => slug)).toContain("sdk-other");
-    const made = await panda.workspaces.tokens("sdk-other").create({ role: "member" });
+    const begun = new Date(Date.now() - 60_000);
+    const noted = async () => (await panda.audit.list({ since: begun, operation: "createWorkspace" }).toArray()).length;
+    const before = await noted();
+    const own = `sdk-${process.hrtime.bigint()}`;
+    expect(await panda.workspaces.create(own, { name: "Other" })).toMatchObject({ slug: own });
+    expect((await panda.workspaces.list().toArray()).map(({ slug }) => slug)).toContain(own);
+    const made = await panda.workspaces.tokens(own).create({ role: "member" });
     const other = new PandaStack({ baseUrl: server.url, apiKey: made.token });
     await expect(other.sandboxes.get(sandbox.id)).rejects.toBeInstanceOf(NotFoundError);
-    const begun = new Date(Date.now() - 60_000);
-    await waitFor(
-      async () => (await panda.audit.list({ since: begun, operation: "createWorkspace" }).toArray()).length === 1,
-      { ...WAIT, message: "the log does not have it" },
-    );
+    await waitFor(async () => (await noted()) === before + 1, { ...WAIT, message: "the log does not have it" });
     const ids: number[] = [];
     for await (const entry of panda.audit.list({ since: begun })) ids.push(entry.id);
     expect(ids).toEqual([...new Set(ids)].toSorted((a, b) => b - a));

@@ -66,7 +66,9 @@ describe("a proxy that cuts silent connections", () => {
 
   test("cuts what is more silent: the error says how to join the command again, and that works", async () => {
     const { sandbox, proxy } = await sandboxBehind(patient);
-    const failure = await sandbox.commands.run(SILENT).catch((error: unknown) => error);
+    // Silent until it is told to go on: it must not end before the cut.
+    const told = "until test -e /root/told; do sleep 0.1; done; echo late";
+    const failure = await sandbox.commands.run(told).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(ConnectionError);
     const { hint = "", details } = failure as ConnectionError;
     const [, id = ""] = /commands\.connect\("(\S+)"\)/.exec(hint) ?? [];
@@ -74,7 +76,9 @@ describe("a proxy that cuts silent connections", () => {
     expect(proxy.cuts).toBeGreaterThan(0);
     // Joined where nobody cuts: as a program would that has learned of it.
     const { panda } = patient;
-    const again = await (await panda.sandboxes.get(sandbox.id)).commands.connect(id);
+    const near = await panda.sandboxes.get(sandbox.id);
+    const again = await near.commands.connect(id);
+    await near.files.write("/root/told", "");
     expect(await again.wait()).toMatchObject({ exitCode: 0, stdout: "late\n" });
   }, 60_000);
 

@@ -124,15 +124,23 @@ describe("terminals", () => {
 describe("exec/ws", () => {
   test("many commands in flight, each with its own id", async () => {
     const socket = await new TestSocket(`${base}/exec/ws`).open();
-    socket.socket.send(JSON.stringify({ id: "a", cmd: "sleep 0.2; echo slow; exit 1" }));
+    const exits = (count: number) =>
+      socket.until(() => socket.json().filter((message) => "exit" in message).length === count, `${count} exits`);
+    socket.socket.send(JSON.stringify({ id: "a", cmd: "echo slow; sleep 60" }));
+    await socket.untilText("slow");
     socket.socket.send(JSON.stringify({ id: 2, cmd: "echo fast; stderr e" }));
-    await socket.until(() => socket.json().filter((message) => "exit" in message).length === 2, "two exits");
+    await exits(1);
+    socket.socket.send(JSON.stringify({ id: "c", cmd: "exit 1" }));
+    await exits(2);
+    socket.socket.send(JSON.stringify({ id: "a", cancel: true }));
+    await exits(3);
     expect(socket.json()).toEqual([
+      { id: "a", stream: "stdout", data: "slow\n" },
       { id: 2, stream: "stdout", data: "fast\n" },
       { id: 2, stream: "stderr", data: "e\n" },
       { id: 2, exit: 0, signal: null },
-      { id: "a", stream: "stdout", data: "slow\n" },
-      { id: "a", exit: 1, signal: null },
+      { id: "c", exit: 1, signal: null },
+      { id: "a", exit: 137, signal: "SIGKILL" },
     ]);
     socket.socket.close();
   });

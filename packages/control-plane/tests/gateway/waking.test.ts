@@ -1,6 +1,7 @@
 import { WebSocketServer } from "ws";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { waitFor } from "@pandastack/platform";
+import { freePort } from "../../../platform/tests/support/free-port.ts";
 import { ask, open } from "../support/http.ts";
 import { AUTHORISED, Inside } from "../support/inside.ts";
 import { startControlPlane } from "../support/server.ts";
@@ -128,9 +129,8 @@ describe("a restart of the control plane", () => {
       hostSocket: inside.server.host.socketPath,
     };
     inside.handle = (request, response) => setTimeout(() => response.end(request.url), 20);
-    let plane = await startControlPlane({ databaseUrl, hostSocket });
-    const { port } = new URL(plane.url);
-    const listen = { host: "127.0.0.1", port: Number(port) };
+    const listen = { host: "127.0.0.1", port: await freePort() };
+    let plane = await startControlPlane({ databaseUrl, hostSocket, listen });
     const outcomes = new Map<string, number>();
     const count = (name: string) => outcomes.set(name, (outcomes.get(name) ?? 0) + 1);
     let isOver = false;

@@ -1,6 +1,11 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** A proxy on the way, as many are: what is silent for longer than it likes, it cuts without a word. */
+const TICKS = 10;
+
+/**
+ * A proxy on the way, as many are: what is silent for longer than it likes, it cuts without a word. It counts that time in small
+ * parts: where this process stands still, so do the heartbeats of the server in it, and that is one part only.
+ */
 export class CuttingProxy {
   /** Connections that it has cut. */
   cuts = 0;
@@ -15,19 +20,21 @@ export class CuttingProxy {
         client.destroy();
         server.destroy();
       };
-      let timer = setTimeout(cut, idleMs);
+      let ticks = 0;
+      const timer = setInterval(() => {
+        if (++ticks < TICKS) return;
+        clearInterval(timer);
+        cut();
+      }, idleMs / TICKS);
       for (const [from, to] of [
         [client, server],
         [server, client],
       ] as const) {
         this.#sockets.add(from);
-        from.on("data", () => {
-          clearTimeout(timer);
-          timer = setTimeout(cut, idleMs);
-        });
+        from.on("data", () => (ticks = 0));
         from.on("error", () => to.destroy());
         from.on("close", () => {
-          clearTimeout(timer);
+          clearInterval(timer);
           to.destroy();
           this.#sockets.delete(from);
         });

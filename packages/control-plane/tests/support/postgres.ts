@@ -136,7 +136,7 @@ export class TestPostgres {
   }
 
   async query(database: string, text: string): Promise<pg.QueryResult> {
-    const client = new pg.Client({ connectionString: this.url(database), connectionTimeoutMillis: 3000 });
+    const client = new pg.Client({ connectionString: this.url(database), connectionTimeoutMillis: 30_000 });
     client.on("error", () => {});
     await client.connect();
     try {
