@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
+import { freePort } from "../../packages/platform/tests/support/free-port.ts";
 
 const RELAY = fileURLToPath(new URL("../../templates/browser/cdp-relay.ts", import.meta.url));
 
@@ -27,10 +28,7 @@ beforeAll(async () => {
     socket.on("message", (data) => socket.send(`${request.url}: ${(data as Buffer).toString()}`));
   });
   await new Promise<void>((resolve) => browser.listen(0, "127.0.0.1", resolve));
-  const free = createServer();
-  await new Promise<void>((resolve) => free.listen(0, "::", resolve));
-  port = portOf(free);
-  await new Promise<void>((resolve) => free.close(() => resolve()));
+  port = await freePort();
   relay = spawn(process.execPath, [RELAY, String(port), String(portOf(browser))], { stdio: "inherit" });
   for (let round = 0; round < 200; round++) {
     if (

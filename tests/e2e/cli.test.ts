@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { waitFor } from "@pandastack/platform";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Json, removeAfterTest, run, server } from "./support/api.ts";
 import { itWhen } from "./support/not-run.ts";
@@ -108,10 +109,13 @@ describe("pandastack", () => {
   });
 
   it("exec --timeout kills and exits with 124", async () => {
-    const ran = await cli("exec", id, "--timeout", "1", "--", "sleep 77");
+    const ran = await cli("exec", id, "--timeout", "3", "--", "sleep 77");
     expect(ran.exitCode).toBe(124);
     expect(ran.stderr).toMatch(/^error: .*time/);
-    expect((await run(id, "pgrep -f '^sleep 77' | wc -l")).stdout.trim()).toBe("0");
+    await waitFor(async () => (await run(id, "pgrep -f '^sleep 77' | wc -l")).stdout.trim() === "0", {
+      timeoutMs: 20_000,
+      message: "the command lives on",
+    });
   });
 
   it("exec -it and ssh give a terminal of this one's size", async () => {

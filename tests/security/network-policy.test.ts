@@ -63,7 +63,9 @@ describe("a network policy", () => {
       expect(refused).toContainEqual(expect.objectContaining({ destination: "b.example.com", reason: "dns" }));
       expect(refused).toContainEqual(expect.objectContaining({ destination: NOWHERE, protocol: "udp", port: 9 }));
       await expect
-        .poll(async () => (await api("GET", `/v1/sandboxes/${id}/metrics`)).json.network.refused_packets)
+        .poll(async () => (await api("GET", `/v1/sandboxes/${id}/metrics`)).json.network.refused_packets, {
+          timeout: 20_000,
+        })
         .toBeGreaterThan(0);
       await expect
         .poll(async () => (await api("GET", `/v1/sandboxes/${id}/events`)).text, { timeout: 20_000, interval: 500 })

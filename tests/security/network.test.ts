@@ -20,11 +20,14 @@ describe("network of a sandbox", () => {
     const { port } = listener.address() as { port: number };
     try {
       const id = await sandboxForTest();
-      const own = Object.values(networkInterfaces())
-        .flatMap((each) => each ?? [])
-        .filter(({ family, internal }) => family === "IPv4" && !internal)
-        .map(({ address }) => address);
-      for (const address of own) expect(await hostReaches(address, port), `control: ${address}`).toBe(true);
+      const own: string[] = [];
+      for (const address of ownAddresses()) {
+        const isReached = await hostReaches(address, port);
+        // That of another server's slot may go at any time.
+        if (!isReached && !ownAddresses().includes(address)) continue;
+        expect(isReached, `control: ${address}`).toBe(true);
+        own.push(address);
+      }
       const apiPort = Number(new URL(server.url).port);
       const hostSide = [...own, gatewayOf((await api("GET", `/v1/sandboxes/${id}`)).json.guest_ip), "169.254.100.1"];
       const targets = hostSide.flatMap((address) => [port, apiPort, 22].map((each) => ({ address, port: each })));
@@ -88,6 +91,12 @@ describe("network of a sandbox", () => {
     );
   }
 });
+
+const ownAddresses = (): string[] =>
+  Object.values(networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .filter(({ family, internal }) => family === "IPv4" && !internal)
+    .map(({ address }) => address);
 
 /** The host's side of a slot's /30: the address before the slot's own. */
 function gatewayOf(guestIp: string): string {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { waitFor } from "@pandastack/platform";
-import { describe, expect } from "vitest";
+import { describe, expect, vi } from "vitest";
 import { api, sandboxForTest, server } from "../e2e/support/api.ts";
 import { machineOf, machinesOf, placesOf, type MachineSeen } from "../e2e/support/machines.ts";
 import { itWhen } from "../e2e/support/not-run.ts";
@@ -13,44 +13,38 @@ const onOwnServer = itWhen(
 
 describe("privileges", () => {
   onOwnServer("no machine, no API process and no database runs as root", async () => {
-    await sandboxForTest();
-    const all = processes();
-    const vmms = all.filter((one) => machines().some(({ pid }) => pid === Number(one.pid)));
+    const own = machineOf(server.dataDir!, await sandboxForTest()).pid;
+    const ofOwn = processes().filter(({ pid }) => Number(pid) === own);
+    expect(ofOwn).toHaveLength(1);
+    ofOwn.forEach(expectNoRoot);
     // Another server on this host may be in the middle of its start.
     const code = join(placesOf(server.dataDir!).runDir, "code");
-    const apis = all.filter(({ command }) => command.includes(`${code}/packages/control-plane/src/main.ts`));
-    const databases = all.filter(({ command }) => /^(\S*\/)?postgres(:| )/.test(command));
-    expect(vmms.length).toBeGreaterThan(0);
-    expect(apis.length).toBeGreaterThan(0);
-    for (const { pid, command, status } of [...vmms, ...apis, ...databases]) {
-      const ids = `${field(status, "Uid")} ${field(status, "Gid")}`.split(/\s+/);
-      expect(ids, command).not.toContain("0");
-      // What a sentry may do it may do in a user namespace of its own, where nothing is the host's.
-      if (isSentry(pid)) expect(readlinkSync(`/proc/${pid}/ns/user`)).not.toBe(readlinkSync("/proc/self/ns/user"));
-      expect(field(status, "CapEff"), command).toMatch(isSentry(pid) ? SENTRY_CAPABILITIES : /^0+$/);
-      expect(field(status, "CapPrm"), command).toMatch(isSentry(pid) ? SENTRY_CAPABILITIES : /^0+$/);
-    }
+    await onceStarted(() => {
+      const all = processes();
+      const vmms = all.filter(({ pid }) => isMachine(pid));
+      const apis = all.filter(({ command }) => command.includes(`${code}/packages/control-plane/src/main.ts`));
+      const databases = all.filter(({ command }) => /^(\S*\/)?postgres(:| )/.test(command));
+      expect(vmms.length).toBeGreaterThan(0);
+      expect(apis.length).toBeGreaterThan(0);
+      [...vmms, ...apis, ...databases].forEach(expectNoRoot);
+    });
   });
 
   onOwnServer(
     "every machine is confined: seccomp, no new privileges, its own root, network and mounts, an empty environment",
     async () => {
       const own = machineOf(server.dataDir!, await sandboxForTest()).pid;
-      // One of gVisor's that waits for its guest gets its filter with it.
-      const vmms = processes().filter(({ pid }) => Number(pid) === own || (isMachine(pid) && !isSentry(pid)));
-      expect(vmms.length).toBeGreaterThan(0);
-      const uids = vmms.map(({ status }) => field(status, "Uid"));
-      expect(new Set(uids).size, "a user of its own each").toBe(uids.length);
-      for (const { pid, status } of vmms) {
-        expect(field(status, "Seccomp")).toBe("2");
-        expect(field(status, "NoNewPrivs")).toBe("1");
-        for (const namespace of ["net", "mnt"])
-          expect(readlinkSync(`/proc/${pid}/ns/${namespace}`)).not.toBe(readlinkSync(`/proc/self/ns/${namespace}`));
-        expect(readFileSync(`/proc/${pid}/environ`, "utf8").replaceAll("\0", "")).not.toMatch(
-          /PANDASTACK_|TOKEN|KEY|PASS/i,
-        );
-        expect(readdirSync(`/proc/${pid}/root`)).not.toContain("home");
-      }
+      const ofOwn = processes().filter(({ pid }) => Number(pid) === own);
+      expect(ofOwn).toHaveLength(1);
+      ofOwn.forEach(expectConfined);
+      await onceStarted(() => {
+        // One of gVisor's that waits for its guest gets its filter with it.
+        const vmms = processes().filter(({ pid }) => Number(pid) === own || (isMachine(pid) && !isSentry(pid)));
+        expect(vmms.length).toBeGreaterThan(0);
+        const uids = vmms.map(({ status }) => field(status, "Uid"));
+        expect(new Set(uids).size, "a user of its own each").toBe(uids.length);
+        vmms.forEach(expectConfined);
+      });
     },
   );
 });
@@ -90,6 +84,27 @@ interface Seen {
 
 /** What a sentry keeps: to serve a guest's files as whoever they belong to, and to trace its own helpers. */
 const SENTRY_CAPABILITIES = /^0+8001f$/;
+
+/** One that is just being started, to wait ahead, is the jailer's for a moment, or ends while it is looked at: then once more. */
+const onceStarted = (look: () => void): Promise<void> => vi.waitFor(look, { timeout: 20_000, interval: 100 });
+
+function expectNoRoot({ pid, command, status }: Seen): void {
+  const ids = `${field(status, "Uid")} ${field(status, "Gid")}`.split(/\s+/);
+  expect(ids, command).not.toContain("0");
+  // What a sentry may do it may do in a user namespace of its own, where nothing is the host's.
+  if (isSentry(pid)) expect(readlinkSync(`/proc/${pid}/ns/user`)).not.toBe(readlinkSync("/proc/self/ns/user"));
+  expect(field(status, "CapEff"), command).toMatch(isSentry(pid) ? SENTRY_CAPABILITIES : /^0+$/);
+  expect(field(status, "CapPrm"), command).toMatch(isSentry(pid) ? SENTRY_CAPABILITIES : /^0+$/);
+}
+
+function expectConfined({ pid, status }: Seen): void {
+  expect(field(status, "Seccomp")).toBe("2");
+  expect(field(status, "NoNewPrivs")).toBe("1");
+  for (const namespace of ["net", "mnt"])
+    expect(readlinkSync(`/proc/${pid}/ns/${namespace}`)).not.toBe(readlinkSync(`/proc/self/ns/${namespace}`));
+  expect(readFileSync(`/proc/${pid}/environ`, "utf8").replaceAll("\0", "")).not.toMatch(/PANDASTACK_|TOKEN|KEY|PASS/i);
+  expect(readdirSync(`/proc/${pid}/root`)).not.toContain("home");
+}
 
 const machines = (): MachineSeen[] => machinesOf(placesOf(server.dataDir!));
 const isMachine = (pid: string): boolean => machines().some((one) => one.pid === Number(pid));

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { RUN_ROOT } from "@pandastack/setup/supervisor/identity";
@@ -28,7 +28,7 @@ export function leftoversOf(dataDir: string): string[] {
       .split("\n")
       .filter(isOurs)
       .map((line) => `mount ${line}`),
-    ...lines("find", ["/sys/fs/cgroup", "-type", "d", "-path", "*pandastack_*"])
+    ...cgroups()
       .filter(isOurs)
       .map((line) => `cgroup ${line}`),
     ...runFolders()
@@ -69,12 +69,20 @@ function processes(): string[] {
     });
 }
 
+/** Also where `find` complains: another server's cgroup may go while it looks. */
+function cgroups(): string[] {
+  const args = ["/sys/fs/cgroup", "-type", "d", "-path", "*pandastack_*"];
+  const { error, signal, stdout } = spawnSync("find", args, { encoding: "utf8" });
+  if (error !== undefined || signal !== null) throw error ?? new Error(`find ended by ${signal}`);
+  return linesOf(stdout);
+}
+
 function runFolders(): string[] {
   return existsSync(RUN_ROOT) ? readdirSync(RUN_ROOT).map((name) => join(RUN_ROOT, name)) : [];
 }
 
 function lines(command: string, args: string[]): string[] {
-  return execFileSync(command, args, { encoding: "utf8" })
-    .split("\n")
-    .filter((line) => line !== "");
+  return linesOf(execFileSync(command, args, { encoding: "utf8" }));
 }
+
+const linesOf = (text: string): string[] => text.split("\n").filter((line) => line !== "");

@@ -34,9 +34,12 @@ export function treeOf(pid: number): ProcessSeen[] {
   return all.filter((each) => inside.has(each.pid));
 }
 
-/** The one process below `pid` whose command line matches, closest to it. */
+/** The one process below `pid` whose command line matches, closest to it: the order of pids says nothing once they begin anew. */
 export function findBelow(pid: number, command: RegExp): number {
-  const found = treeOf(pid).find((each) => each.pid !== pid && command.test(each.command));
+  const matching = treeOf(pid).filter((each) => each.pid !== pid && command.test(each.command));
+  const found =
+    matching.find(({ parent }) => parent === pid) ??
+    matching.find(({ parent }) => !matching.some((other) => other.pid === parent));
   if (found === undefined)
     throw new Error(
       `no process like ${command} below ${pid}:\n${treeOf(pid)
