@@ -154,5 +154,17 @@ describe("another control plane on the same database", () => {
     const idle = await create();
     await expectInTime(idle);
     expect((await running).body.stdout).toBe("spared\n");
+    expect(await exists(busy)).toBe(true);
+  });
+
+  test("spares what is busy here, too, when its TTL is made shorter there", async () => {
+    const busy = await create({ ttl_seconds: 600 });
+    const before = await expiresMs(busy);
+    const running = server.api("POST", `/v1/sandboxes/${busy}/exec`, { cmd: "sleep 8; echo spared" });
+    await waitFor(async () => (await expiresMs(busy)) > before, { timeoutMs: 10_000, message: "it does not run" });
+    const changed = await other.api("PATCH", `/v1/sandboxes/${busy}/lifecycle`, { ttl_seconds: 3 });
+    expect(changed.status).toBe(200);
+    expect((await running).body.stdout).toBe("spared\n");
+    expect(await exists(busy)).toBe(true);
   });
 });

@@ -5,8 +5,13 @@ import type { Database } from "../persistence/database.ts";
 
 /** How late the database learns of activity: far less than the second within which an expiry acts. */
 const FLUSH_MS = 200;
-/** How often a long stream is told to the database, so that no other control plane takes the sandbox for idle. */
-const LONGEST_RENEWAL_MS = 5000;
+/**
+ * How often a long stream is told to the database, so that no other control plane takes the sandbox for idle. The answer says
+ * the TTL, which may have become a short one through another control plane.
+ */
+const LONGEST_RENEWAL_MS = 1000;
+const renewalMs = (ttlSeconds: number): number =>
+  ttlSeconds > 0 ? Math.min(LONGEST_RENEWAL_MS, (ttlSeconds * 1000) / 4) : LONGEST_RENEWAL_MS;
 
 interface Ongoing {
   count: number;
@@ -32,11 +37,10 @@ export class Activity {
   }
 
   /** Something has begun in this sandbox; call what is returned when it is over (calling it twice is fine). */
-  begin(sandbox: { id: string; ttl_seconds: number }): () => void {
-    const { id } = sandbox;
+  begin({ id, ttl_seconds: ttlSeconds }: { id: string; ttl_seconds: number }): () => void {
     const ongoing = this.#ongoing.get(id) ?? { count: 0, renewalMs: LONGEST_RENEWAL_MS, renewedAt: performance.now() };
     ongoing.count += 1;
-    if (sandbox.ttl_seconds > 0) ongoing.renewalMs = Math.min(LONGEST_RENEWAL_MS, (sandbox.ttl_seconds * 1000) / 4);
+    ongoing.renewalMs = renewalMs(ttlSeconds);
     this.#ongoing.set(id, ongoing);
     this.#dirty.add(id);
     let isOver = false;
@@ -82,9 +86,13 @@ export class Activity {
       if (ongoing !== undefined) ongoing.renewedAt = now;
     }
     try {
-      await sql`update sandboxes set last_activity_ms = greatest(last_activity_ms, ${nowMs}) where id = any(${ids}) and wanted <> 'deleted'`.execute(
-        this.#db,
-      );
+      const { rows } = await sql<{ id: string; ttl_seconds: number }>`
+        update sandboxes set last_activity_ms = greatest(last_activity_ms, ${nowMs}) where id = any(${ids}) and wanted <> 'deleted'
+        returning id, ttl_seconds`.execute(this.#db);
+      for (const row of rows) {
+        const ongoing = this.#ongoing.get(row.id);
+        if (ongoing !== undefined) ongoing.renewalMs = renewalMs(Number(row.ttl_seconds));
+      }
     } catch (error) {
       for (const id of ids) this.#dirty.add(id);
       this.#log.debug({ err: error }, "activity could not be written; it will be");
