@@ -85,6 +85,8 @@ export function readForm(body: Readable, contentType: string | undefined, takeUp
       );
     };
     parser.on("file", (name, content, filename) => {
+      // A form that ends in the middle of a file breaks that file, whoever reads it.
+      content.on("error", end);
       const kind = UPLOADS.find((one) => one === name);
       const isContext = form.fields["dockerfile"] !== undefined || form.fields["recipe"] !== undefined;
       if (kind !== undefined && !isContext && taking === undefined) return take(kind, content, filename);
