@@ -5,10 +5,8 @@ let server: TestServer;
 beforeAll(async () => (server = await startTestServer()));
 afterAll(() => server.stop());
 
-const post = (body: string) =>
-  server.api("POST", "/v1/templates/build", body, {
-    headers: { "content-type": "multipart/form-data; boundary=B" },
-  });
+const post = (body: string, type = "multipart/form-data; boundary=B") =>
+  server.api("POST", "/v1/templates/build", body, { headers: { "content-type": type } });
 const part = (name: string, text: string, more = "") =>
   `--B\r\ncontent-disposition: form-data; name="${name}"${more}\r\n\r\n${text}`;
 const named = `${part("name", "mine")}\r\n`;
@@ -24,4 +22,11 @@ test.each([
 ])("a form that ends %s is refused, and the server goes on", async (_, body) => {
   expect(await post(body)).toMatchObject({ status: 400, body: { code: "validation.failed" } });
   expect((await server.api("GET", "/v1/me")).status).toBe(200);
+});
+
+test("a form that does not say its boundary is refused", async () => {
+  expect(await post(described, "multipart/form-data; charset=utf-8")).toMatchObject({
+    status: 400,
+    body: { code: "validation.failed" },
+  });
 });

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { Busboy } from "@fastify/busboy";
+import { Busboy, type BusboyInstance } from "@fastify/busboy";
 import { CONTEXT_FILES_LIMIT, CONTEXT_LIMIT_BYTES } from "@pandastack/contracts";
 import type { HostImage } from "@pandastack/contracts/host";
 import { Fault, Refusal } from "@pandastack/platform";
@@ -40,6 +40,7 @@ export function readForm(body: Readable, contentType: string | undefined, takeUp
       "body: multipart/form-data is needed, with `name`, and `dockerfile`, `recipe`, `image_ref`, or a file `rootfs` or `image`",
     );
   }
+  const parser = parserOf(contentType, body);
   return new Promise((resolve, reject) => {
     const form: { fields: Record<string, string>; files: BuildForm["files"]; upload?: BuildForm["upload"] } = {
       fields: {},
@@ -66,11 +67,6 @@ export function readForm(body: Readable, contentType: string | undefined, takeUp
     };
     const late = () => end(new Refusal("request.timeout", "the form did not arrive in time"));
     let timer = setTimeout(late, BODY_TIMEOUT_MS);
-    const parser = new Busboy({
-      headers: { "content-type": contentType },
-      preservePath: true,
-      limits: { fieldSize: FIELD_LIMIT_BYTES, fields: FIELDS_LIMIT, files: CONTEXT_FILES_LIMIT, fieldNameSize: 4_096 },
-    });
     parser.on("field", (name, value) => (form.fields[name] = value));
     const take = (kind: (typeof UPLOADS)[number], content: Readable, filename: string | undefined): void => {
       clearTimeout(timer);
@@ -120,4 +116,17 @@ export function readForm(body: Readable, contentType: string | undefined, takeUp
     body.once("error", (error) => end(error));
     body.pipe(parser);
   });
+}
+
+function parserOf(contentType: string, body: Readable): BusboyInstance {
+  try {
+    return new Busboy({
+      headers: { "content-type": contentType },
+      preservePath: true,
+      limits: { fieldSize: FIELD_LIMIT_BYTES, fields: FIELDS_LIMIT, files: CONTEXT_FILES_LIMIT, fieldNameSize: 4_096 },
+    });
+  } catch (error) {
+    body.resume();
+    throw new Refusal("validation.failed", "body: its content type does not say the form's boundary", { cause: error });
+  }
 }
