@@ -118,7 +118,8 @@ export class Builder {
     for await (const event of this.guest.exec(request, { signal, kill: true })) {
       if (event.kind === "stdout" || event.kind === "stderr") {
         log.add(decoders[event.kind].decode(event.data, { stream: true }));
-        void log.flush();
+        // What could not be written is written later: the build's end waits for all of it.
+        log.flush().catch(() => {});
       } else if (event.kind === "result") {
         const { exit_code, timed_out, signal: killedBy } = event.result;
         if (timed_out) throw new Refusal("exec.timeout", `it took longer than ${timeoutMs / 1000} s`);

@@ -158,9 +158,11 @@ export class BuildLog {
   readonly #buildId: string;
   readonly #hide: (text: string) => string;
   #pending = "";
-  #lines: string[] = [];
+  readonly #lines: string[] = [];
   #count = 0;
+  /** Of the write under way; never rejects. */
   #writing: Promise<void> = Promise.resolve();
+  #waiting: Promise<void> | undefined;
 
   /** `hide` blacks out what nobody may read. */
   constructor(db: Database, buildId: string, hide: (text: string) => string = (text) => text) {
@@ -183,17 +185,26 @@ export class BuildLog {
     }
   }
 
-  /** Writes down what there is; one after the other. */
+  /** Writes down what there is; one after the other. What could not be written is tried again with what comes next. */
   flush(): Promise<void> {
-    this.#writing = this.#writing.then(async () => {
-      const lines = this.#lines.splice(0);
-      if (lines.length === 0) return;
-      await this.#db
-        .insertInto("template_build_logs")
-        .values(lines.map((line) => ({ build_id: this.#buildId, line })))
-        .execute();
+    // One that waits for its turn takes what comes meanwhile: an end never waits for an attempt a line at a database that is away.
+    this.#waiting ??= this.#writing.then(() => {
+      this.#waiting = undefined;
+      const written = this.#write();
+      this.#writing = written.catch(() => {});
+      return written;
     });
-    return this.#writing;
+    return this.#waiting;
+  }
+
+  async #write(): Promise<void> {
+    const lines = [...this.#lines];
+    if (lines.length === 0) return;
+    await this.#db
+      .insertInto("template_build_logs")
+      .values(lines.map((line) => ({ build_id: this.#buildId, line })))
+      .execute();
+    this.#lines.splice(0, lines.length);
   }
 }
 

@@ -43,6 +43,8 @@ export class BuildWorld {
     await this.#database?.drop();
   }
 
+  readonly query = (text: string) => this.#database!.query(text);
+
   readonly api = (method: string, path: string, body?: unknown) => this.server.api(method, path, body);
 
   readonly post = async ({ name, dockerfile, recipe, files = {}, replace, more = {} }: GivenBuild) => {
