@@ -2,7 +2,7 @@ import { waitFor } from "@pandastack/platform";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Presence } from "../src/persistence/presence.ts";
-import { clockReading, type ClockReading } from "../src/persistence/steady-clock.ts";
+import { clockReading, SteadyClock, type ClockReading } from "../src/persistence/steady-clock.ts";
 import { claimUnfinished } from "../src/persistence/unfinished.ts";
 import { createTestDatabase } from "./support/database.ts";
 import { ADMIN_TOKEN, startControlPlane, type Api } from "./support/server.ts";
@@ -98,4 +98,17 @@ test("what is being made is not taken for abandoned when the clock is put forwar
   await look();
   const { rows } = await sql<{ steady: boolean }>`select ${presence.clock.isSteady()} as steady`.execute(db);
   expect(rows, "once it is taken out, it is judged again").toEqual([{ steady: true }]);
+});
+
+test("a reading that was heard long after it was made is no step of the next", async () => {
+  const { db, log } = planes[0]!.controlPlane.parts;
+  let stepped = 0;
+  const clock = new SteadyClock(db, log, () => (stepped += 1));
+  const askedAtMs = performance.now();
+  const { rows } = await sql<ClockReading>`select ${clockReading}`.execute(db);
+  // As if it had been made by then, and this process had stood still since.
+  const lateMs = 5_000;
+  await clock.heed({ ...rows[0]!, now_ms: rows[0]!.now_ms - lateMs }, askedAtMs - lateMs);
+  await clock.heed(rows[0]!, askedAtMs);
+  expect(stepped).toBe(0);
 });

@@ -24,8 +24,8 @@ export class SteadyClock {
   readonly #db: Database;
   readonly #log: Logger;
   readonly #stepped: () => void;
-  /** The database's time at a moment of this process's clock. */
-  #anchor: { databaseMs: number; atMs: number } | undefined;
+  /** The database's time at some moment of this process's clock between these two: either end may have waited for its turn. */
+  #anchor: { databaseMs: number; askedAtMs: number; heardAtMs: number } | undefined;
   #steps: number | undefined;
 
   constructor(db: Database, log: Logger, stepped: () => void) {
@@ -34,15 +34,16 @@ export class SteadyClock {
     this.#stepped = stepped;
   }
 
-  /** SQL: the database's clock shows about what it has to. False before the first reading. */
+  /** SQL: the database's clock shows about what it has to. False before the first reading, and until the next after a slow one. */
   isSteady(): RawBuilder<boolean> {
     if (this.#anchor === undefined) return sql`false`;
-    return sql`abs(${nowMs} - ${Math.round(this.#expectedMs(performance.now()))}::bigint) < ${sql.lit(STEP_MS)}`;
+    return sql`abs(${nowMs} - ${Math.round(this.#earliestMs(performance.now()))}::bigint) < ${sql.lit(STEP_MS)}`;
   }
 
   /** To be told regularly; `askedAtMs` is when the statement was sent, by `performance.now()`. */
   async heed(reading: ClockReading, askedAtMs: number): Promise<void> {
-    const stepMs = this.#stepMs(reading.now_ms, askedAtMs);
+    const heardAtMs = performance.now();
+    const stepMs = this.#stepMs(reading.now_ms, { askedAtMs, heardAtMs });
     const isKnown = reading.steps !== this.#steps;
     if (stepMs !== 0) {
       this.#log.warn({ stepMs }, "the database's clock was put to another time");
@@ -50,19 +51,25 @@ export class SteadyClock {
       // Another control plane has seen it first: it is taken out already.
       if (!isKnown) await this.#takeOut(stepMs, reading.steps);
     }
-    this.#anchor = { databaseMs: reading.now_ms, atMs: performance.now() };
+    this.#anchor = { databaseMs: reading.now_ms, askedAtMs, heardAtMs };
     this.#steps = stepMs !== 0 && !isKnown ? reading.steps + 1 : reading.steps;
   }
 
-  #expectedMs(atMs: number): number {
+  /** The least that the database's clock can show at a moment, if nobody has put it to another time. */
+  #earliestMs(atMs: number): number {
     const anchor = this.#anchor!;
-    return anchor.databaseMs + atMs - anchor.atMs;
+    return anchor.databaseMs + atMs - anchor.heardAtMs;
+  }
+
+  #latestMs(atMs: number): number {
+    const anchor = this.#anchor!;
+    return anchor.databaseMs + atMs - anchor.askedAtMs;
   }
 
   /** How far it is before or behind of any time that it can have been while the statement was under way. */
-  #stepMs(databaseMs: number, askedAtMs: number): number {
+  #stepMs(databaseMs: number, { askedAtMs, heardAtMs }: { askedAtMs: number; heardAtMs: number }): number {
     if (this.#anchor === undefined) return 0;
-    const [earliest, latest] = [this.#expectedMs(askedAtMs), this.#expectedMs(performance.now())];
+    const [earliest, latest] = [this.#earliestMs(askedAtMs), this.#latestMs(heardAtMs)];
     const offMs = databaseMs < earliest ? databaseMs - earliest : databaseMs > latest ? databaseMs - latest : 0;
     return Math.abs(offMs) < STEP_MS ? 0 : Math.round(offMs);
   }
@@ -72,7 +79,7 @@ export class SteadyClock {
    * forward it is later than the clock could be; after one back, only rows that are new are taken for it.
    */
   async #takeOut(stepMs: number, steps: number): Promise<void> {
-    const beforeMs = Math.round(this.#expectedMs(performance.now())) + STEP_MS;
+    const beforeMs = Math.round(this.#latestMs(performance.now())) + STEP_MS;
     const isOld =
       stepMs > 0
         ? sql`last_activity_ms <= ${beforeMs}::bigint`
