@@ -51,6 +51,8 @@ class StaleConnection extends Error {}
 
 function attemptExchange(outgoing: Outgoing): Promise<Incoming> {
   const { body, signal } = outgoing;
+  // Who left while the sandbox woke leaves no more: nothing that is begun now would learn of it.
+  signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<Incoming>();
   const upstream = httpRequest({
     agent: outgoing.agent,

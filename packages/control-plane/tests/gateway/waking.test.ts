@@ -2,9 +2,10 @@ import { WebSocketServer } from "ws";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { waitFor } from "@pandastack/platform";
 import { freePort } from "../../../platform/tests/support/free-port.ts";
-import { ask, open } from "../support/http.ts";
+import { ask, dial, open } from "../support/http.ts";
 import { AUTHORISED, Inside } from "../support/inside.ts";
 import { startControlPlane } from "../support/server.ts";
+import { ServerEnds } from "../support/server-ends.ts";
 import { TestSocket } from "../support/sockets.ts";
 
 let inside: Inside;
@@ -65,6 +66,26 @@ describe("wake on request", () => {
     const reply = await inside.get("/");
     expect([reply.status, reply.headers["retry-after"]]).toEqual([503, "1"]);
     expect(JSON.parse(reply.text)).toMatchObject({ code: "sandbox.waking", retryable: true });
+  });
+
+  test("a request whose caller leaves meanwhile is over with the wake, and asks nothing inside", async () => {
+    const { host, controlPlane } = inside.server;
+    const ends = new ServerEnds();
+    const { promise: after, resolve: go } = Promise.withResolvers<void>();
+    await hibernate();
+    host.script("wakeSandbox", { after });
+    const caller = await dial(inside.url);
+    caller.write(`GET ${inside.base}/ HTTP/1.1\r\nHost: x\r\nAuthorization: ${AUTHORISED.authorization}\r\n\r\n`);
+    await waitFor(() => host.arrivalsMs.wakeSandbox?.length === 1, { timeoutMs: 10_000, message: "nothing is woken" });
+    await ends.leave(caller);
+    ends.stop();
+    go();
+    await waitFor(() => controlPlane.parts.activity.ongoing().length === 0, {
+      timeoutMs: 10_000,
+      message: "it counts on",
+    });
+    expect(wakes()).toBe(1);
+    expect(host.ports.count).toBe(0);
   });
 
   test("a wake that fails is told as it is, and the next request tries again", async () => {
