@@ -35,11 +35,14 @@ export class OpenCalls {
     const prefix = request.principal?.tokenPrefix ?? "";
     const call: OpenCall = { controller, isLong, cut: () => connection.destroy() };
     this.#add(prefix, call);
-    connection.once("close", () => {
+    const close = () => {
       leave();
       this.#remove(prefix, call);
       if (request.ws || !reply.raw.writableFinished) controller.abort();
-    });
+    };
+    // It may have closed while the token was looked up, and says so only once.
+    if (connection.closed) close();
+    else connection.once("close", close);
     if (isLong && this.#isStopping) controller.abort();
     return controller.signal;
   }
