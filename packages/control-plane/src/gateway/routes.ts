@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import type { WebSocket } from "ws";
 import type { PreviewToken, PreviewTokenRequest } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
+import { whenAborted } from "../calls/aborted.ts";
 import type { Handlers } from "../calls/call.ts";
 import { CloseCode, bufferOf } from "../calls/sockets.ts";
 import type { SandboxRow } from "../persistence/tables.ts";
@@ -103,10 +104,17 @@ export function gatewayHandlers(
       return { status: 204 };
     }),
 
-    connectPort: onSandbox(parts, "connectPort", async ({ params }, row) => {
+    connectPort: onSandbox(parts, "connectPort", async ({ params, signal }, row) => {
       const tunnel = await parts.host.openTunnel(row.id, params.port);
       tunnel.pause();
-      return { status: 101, connect: (socket) => carry(socket, tunnel) };
+      const stay = whenAborted(signal, () => tunnel.destroy());
+      return {
+        status: 101,
+        connect: (socket) => {
+          stay();
+          carry(socket, tunnel);
+        },
+      };
     }),
   };
 }

@@ -1,4 +1,5 @@
 import { operations, type OperationName } from "@pandastack/contracts";
+import { whenAborted } from "../calls/aborted.ts";
 import type { Answer, Call, Handler, Principal } from "../calls/call.ts";
 import type { SandboxRow } from "../persistence/tables.ts";
 import type { SandboxParts } from "./parts.ts";
@@ -64,7 +65,7 @@ function endsWith<A extends object>(answer: A, call: { signal: AbortSignal }, en
   }
   if ("connect" in answer) {
     // The connection may be gone before it has become a WebSocket.
-    call.signal.addEventListener("abort", end, { once: true });
+    whenAborted(call.signal, end);
     const connect = answer.connect as (socket: { once(event: "close", listener: () => void): void }) => void;
     return {
       ...answer,

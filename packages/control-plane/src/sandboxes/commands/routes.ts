@@ -1,5 +1,6 @@
 import { isOn } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
+import { whenAborted } from "../../calls/aborted.ts";
 import type { Call, Handlers, SocketAnswer } from "../../calls/call.ts";
 import { eventStream } from "../../calls/server-sent-events.ts";
 import { onSandbox } from "../entry.ts";
@@ -38,13 +39,11 @@ export function commandHandlers(parts: SandboxParts): Pick<Handlers, Operations>
       keep: isOn(call.query.keep),
     });
     // A caller may go away before it has its WebSocket.
-    const abandon = () => terminal.socket.close();
-    if (call.signal.aborted) abandon();
-    call.signal.addEventListener("abort", abandon, { once: true });
+    const stay = whenAborted(call.signal, () => terminal.socket.close());
     return {
       status: 101,
       connect: (client) => {
-        call.signal.removeEventListener("abort", abandon);
+        stay();
         joinTerminal(client, terminal, { exitMessage });
       },
     };
@@ -95,12 +94,11 @@ export function commandHandlers(parts: SandboxParts): Pick<Handlers, Operations>
       const process = await guestOf(row).processSocket({
         attach: { id, replay: query.replay === undefined || isOn(query.replay) },
       });
-      const abandon = () => process.socket.close();
-      signal.addEventListener("abort", abandon, { once: true });
+      const stay = whenAborted(signal, () => process.socket.close());
       return {
         status: 101,
         connect: (client) => {
-          signal.removeEventListener("abort", abandon);
+          stay();
           joinProcess(client, process);
         },
       };
