@@ -234,6 +234,7 @@ export class StandInHost {
       this.state.operations.set(operation.operationId, result);
     }
     const value = await result;
+    await script?.answerAfter;
     if (script?.loseAnswer === true) return void response.destroy();
     response.writeHead(200, { "content-type": "application/json" });
     response.end(JSON.stringify({ result: value }));

@@ -8,6 +8,8 @@ export interface Script {
   readonly delayMs?: number;
   /** Wait for this before doing it. */
   readonly after?: Promise<unknown>;
+  /** Do it, then wait for this before answering. */
+  readonly answerAfter?: Promise<unknown>;
   /** Do it, then lose the connection without an answer. */
   readonly loseAnswer?: boolean;
   /** Neither do it nor answer. */
