@@ -20,7 +20,7 @@ import { sendEndless } from "./endless.ts";
 import { serveProcess } from "./process-socket.ts";
 import { entryOf, fileOperation, listFiles, readFile, writeFile } from "./files.ts";
 import { StandInPorts } from "./ports.ts";
-import type { Script } from "./script.ts";
+import { type Script, waitOrRefuse } from "./script.ts";
 import { StandInState, type StandInSandbox } from "./state.ts";
 
 /** The host agent's HTTP API on a Unix socket, with nothing behind it. It can be stopped and started: its state is its journal. */
@@ -220,14 +220,7 @@ export class StandInHost {
     (this.arrivalsMs[operation.command.name] ??= []).push(performance.now());
     const script = this.#scripts.get(operation.command.name)?.shift();
     if (script?.hang === true) return;
-    if (script?.delayMs !== undefined) await delay(script.delayMs);
-    await script?.after;
-    if (script?.refuse !== undefined)
-      throw new Refusal(
-        script.refuse,
-        `scripted: ${script.refuse}`,
-        script.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: script.retryAfterSeconds },
-      );
+    if (script !== undefined) await waitOrRefuse(script);
     let result = this.state.operations.get(operation.operationId);
     if (result === undefined) {
       result = (async () => this.state.execute(operation.command))();

@@ -1,4 +1,6 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { ErrorCode } from "@pandastack/contracts";
+import { Refusal } from "@pandastack/platform";
 
 /** What should go wrong with the next command of a name. */
 export interface Script {
@@ -14,4 +16,12 @@ export interface Script {
   readonly loseAnswer?: boolean;
   /** Neither do it nor answer. */
   readonly hang?: boolean;
+}
+
+/** What a script says of the time before the command is done. */
+export async function waitOrRefuse({ delayMs = 0, after, refuse, retryAfterSeconds }: Script): Promise<void> {
+  if (delayMs > 0) await delay(delayMs);
+  await after;
+  if (refuse !== undefined)
+    throw new Refusal(refuse, `scripted: ${refuse}`, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
 }
