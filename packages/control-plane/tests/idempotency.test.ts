@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { waitFor } from "@pandastack/platform";
 import { startTestServer, type TestServer } from "./support/server.ts";
 
 let server: TestServer;
@@ -94,6 +95,50 @@ describe("Idempotency-Key", () => {
     const again = await post("/v1/sandboxes", "undone");
     expect(again.status).toBe(201);
     expect(again.body.id).not.toBe(first.body.id);
+  });
+
+  describe("with a database that takes no notes when the work is done", () => {
+    const refuse = (what: "update" | "delete") =>
+      server.database.query(`
+        create or replace function take_no_notes() returns trigger language plpgsql as
+          $$ begin raise exception 'shutting down' using errcode = '57P01'; end $$;
+        create trigger no_notes before ${what} on idempotency_keys for each row execute function take_no_notes()`);
+    const allow = () => server.database.query("drop trigger no_notes on idempotency_keys");
+    const noted = async (key: string): Promise<unknown> =>
+      (await server.database.query(`select status from idempotency_keys where key = '${key}'`)).rows[0]?.["status"];
+
+    test("the answer is given, written down when that can be done, and given again to who repeats meanwhile", async () => {
+      await refuse("update");
+      const first = await post("/v1/sandboxes", "noted-late");
+      const again = post("/v1/sandboxes", "noted-late");
+      expect(first.status).toBe(201);
+      expect(await noted("noted-late")).toBeNull();
+      const done = server.host.state.done["createSandbox"];
+      await allow();
+      expect(await again).toMatchObject({ status: 201, body: first.body });
+      expect(await noted("noted-late")).toBe(201);
+      expect(server.host.state.done["createSandbox"]).toBe(done);
+    });
+
+    test("… also when nobody repeats it", async () => {
+      await refuse("update");
+      expect((await post("/v1/sandboxes", "noted-alone")).status).toBe(201);
+      await allow();
+      await waitFor(async () => (await noted("noted-alone")) === 201, {
+        timeoutMs: 5_000,
+        message: "not written down",
+      });
+    });
+
+    test("a failure's key is free when that can be written", async () => {
+      await refuse("delete");
+      server.host.script("createSandbox", { refuse: "capacity.unavailable" });
+      expect((await post("/v1/sandboxes", "freed-late")).status).toBe(429);
+      expect(await noted("freed-late")).toBeNull();
+      await allow();
+      await waitFor(async () => (await noted("freed-late")) === undefined, { timeoutMs: 5_000, message: "not freed" });
+      expect((await post("/v1/sandboxes", "freed-late")).status).toBe(201);
+    });
   });
 
   test.each(["", "with space", "ü".normalize("NFC"), "a".repeat(256)])("refuses the key %j", async (key) => {

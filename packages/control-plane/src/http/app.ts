@@ -29,6 +29,7 @@ import { allowAnyOrigin } from "./cors.ts";
 import { chooseSubprotocol } from "./credentials.ts";
 import { serveDocs } from "./docs.ts";
 import { sendError } from "./errors.ts";
+import type { IdempotencyKeys } from "./idempotency.ts";
 import { InsideDoor } from "./inside.ts";
 import { mcpHandlers, refuseOtherMethods } from "./mcp.ts";
 import type { ServerMetrics } from "./metrics.ts";
@@ -41,6 +42,7 @@ export interface AppOptions {
   readonly parts: SandboxParts;
   readonly builds: TemplateBuilds;
   readonly audit: AuditLog;
+  readonly keys: IdempotencyKeys;
   readonly gateway: GatewaySettings;
   readonly metrics: ServerMetrics;
   readonly log: Logger;
@@ -167,8 +169,7 @@ export async function buildApp(
   await app.register(async (api) => {
     bindOperations(api, {
       db: parts.db,
-      presence: parts.presence,
-      keysInUse: new Set(),
+      keys: options.keys,
       audit: options.audit,
       limits: parts.settings.limits,
       heartbeatMs: parts.settings.heartbeatSeconds * 1000,

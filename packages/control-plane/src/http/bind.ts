@@ -9,20 +9,17 @@ import type { AuditLog } from "../accounts/audit.ts";
 import { callContext } from "../calls/context.ts";
 import type { Call, HandledOperation, Handlers, Principal, SocketAnswer, StreamAnswer } from "../calls/call.ts";
 import type { Database } from "../persistence/database.ts";
-import type { Presence } from "../persistence/presence.ts";
 import { CloseCode, keepAlive } from "../calls/sockets.ts";
 import { recordCall } from "./audit-record.ts";
 import { readJsonBody } from "./body.ts";
 import { tokenOf } from "./credentials.ts";
-import { once } from "./idempotency.ts";
+import type { IdempotencyKeys } from "./idempotency.ts";
 import type { OpenCalls } from "./open-calls.ts";
 import { validate } from "./validation.ts";
 
 export interface BindOptions {
   readonly db: Database;
-  readonly presence: Presence;
-  /** Workspaces and idempotency keys that a request works under. */
-  readonly keysInUse: Set<string>;
+  readonly keys: IdempotencyKeys;
   readonly handlers: Handlers;
   readonly openCalls: OpenCalls;
   readonly audit: AuditLog;
@@ -115,8 +112,7 @@ function bindOperation(app: FastifyInstance, name: HandledOperation, options: Bi
     const key = request.headers["idempotency-key"];
     if (!operation.idempotent || key === undefined) return run(randomBytes(16).toString("hex"));
     const fingerprint = { name, params: call.params, query: call.query, body: call.body };
-    return once(
-      { ...options, log: call.log },
+    return options.keys.once(
       { workspace: request.principal!.workspace, key: String(key), fingerprint },
       (seed) => run(seed) as Promise<{ status: number; body: unknown }>,
     );

@@ -4,6 +4,7 @@ import { sql } from "kysely";
 import { crashPoint, Refusal, type Logger } from "@pandastack/platform";
 import type { Database } from "../persistence/database.ts";
 import type { Presence } from "../persistence/presence.ts";
+import { KeyNotes } from "./key-notes.ts";
 
 /** Below the 30 s at which clients give up. */
 const WAIT_LIMIT_MS = 25_000;
@@ -22,68 +23,68 @@ export interface IdempotentRequest {
   readonly fingerprint: unknown;
 }
 
-export interface IdempotencyParts {
-  readonly db: Database;
-  readonly presence: Presence;
-  readonly log: Logger;
-  /** Workspaces and keys that a request of this process works under. */
-  readonly keysInUse: Set<string>;
-}
-
 /**
  * Does a request once however often it is sent. The second sender waits for the first; when the first one's control plane
  * has died, the second goes on in its place with the same seed, so that what was half made is finished. Failures are not
  * remembered: the key is free again.
  */
-export async function once(
-  parts: IdempotencyParts,
-  request: IdempotentRequest,
-  run: (seed: string) => Promise<Remembered>,
-): Promise<Remembered & { isReplay: boolean }> {
-  if (!KEY.test(request.key))
-    throw new Refusal("validation.failed", "Idempotency-Key: 1 to 255 visible ASCII characters", {
-      details: { field: "Idempotency-Key" },
-    });
-  const end = performance.now() + WAIT_LIMIT_MS;
-  const name = `${request.workspace} ${request.key}`;
-  while (parts.keysInUse.has(name)) await waitABit(end);
-  parts.keysInUse.add(name);
-  try {
-    return await claimAndRun(parts, request, run, end);
-  } finally {
-    parts.keysInUse.delete(name);
-  }
-}
+export class IdempotencyKeys {
+  readonly #db: Database;
+  readonly #presence: Presence;
+  readonly #notes: KeyNotes;
+  /** Workspaces and keys that a request of this process works under, or whose outcome is still to be written down. */
+  readonly #inUse = new Set<string>();
 
-/** The only one in this process that works under the key. */
-async function claimAndRun(
-  parts: IdempotencyParts,
-  request: IdempotentRequest,
-  run: (seed: string) => Promise<Remembered>,
-  end: number,
-): Promise<Remembered & { isReplay: boolean }> {
-  const seed = await claim(parts, request, end);
-  if (typeof seed !== "string") return { ...seed, isReplay: true };
-  const { workspace, key } = request;
-  crashPoint("control.idempotency.claimed");
-  let answer: Remembered;
-  try {
-    answer = await run(seed);
-    crashPoint("control.idempotency.done");
-  } catch (error) {
-    // Where this fails, the next one under the key takes it over, with its seed.
-    await sql`delete from idempotency_keys where workspace = ${workspace} and key = ${key} and owner = ${parts.presence.id} and status is null`
-      .execute(parts.db)
-      .catch(() => {});
-    throw error;
+  constructor({ db, presence, log }: { db: Database; presence: Presence; log: Logger }) {
+    this.#db = db;
+    this.#presence = presence;
+    this.#notes = new KeyNotes(db, log);
   }
-  // The work is done: a lost note of it must not make it a failure. A repetition finds it under the same seed.
-  await sql`update idempotency_keys set status = ${answer.status}, reply = ${JSON.stringify(answer.body)}::jsonb
-    where workspace = ${workspace} and key = ${key} and owner = ${parts.presence.id}`
-    .execute(parts.db)
-    .catch((error: unknown) => parts.log.warn({ err: error }, "an answer could not be written down under its key"));
-  crashPoint("control.idempotency.remembered");
-  return { ...answer, isReplay: false };
+
+  async once(
+    request: IdempotentRequest,
+    run: (seed: string) => Promise<Remembered>,
+  ): Promise<Remembered & { isReplay: boolean }> {
+    const { workspace, key } = request;
+    if (!KEY.test(key))
+      throw new Refusal("validation.failed", "Idempotency-Key: 1 to 255 visible ASCII characters", {
+        details: { field: "Idempotency-Key" },
+      });
+    const end = performance.now() + WAIT_LIMIT_MS;
+    const name = `${workspace} ${key}`;
+    while (this.#inUse.has(name)) await waitABit(end);
+    this.#inUse.add(name);
+    const release = () => void this.#inUse.delete(name);
+    const claimed = await claim(this.#db, this.#presence, request, end).catch((error: unknown) => {
+      release();
+      throw error;
+    });
+    if (typeof claimed !== "string") {
+      release();
+      return { ...claimed, isReplay: true };
+    }
+    crashPoint("control.idempotency.claimed");
+    const owner = this.#presence.id;
+    let answer: Remembered;
+    try {
+      answer = await run(claimed);
+      crashPoint("control.idempotency.done");
+    } catch (error) {
+      const forget = sql`delete from idempotency_keys
+        where workspace = ${workspace} and key = ${key} and owner = ${owner} and status is null`;
+      await this.#notes.write(name, forget, release);
+      throw error;
+    }
+    const remember = sql`update idempotency_keys set status = ${answer.status}, reply = ${JSON.stringify(answer.body)}::jsonb
+      where workspace = ${workspace} and key = ${key} and owner = ${owner}`;
+    await this.#notes.write(name, remember, release);
+    crashPoint("control.idempotency.remembered");
+    return { ...answer, isReplay: false };
+  }
+
+  stop(): Promise<void> {
+    return this.#notes.stop();
+  }
 }
 
 async function waitABit(end: number): Promise<void> {
@@ -98,8 +99,12 @@ async function waitABit(end: number): Promise<void> {
 }
 
 /** The seed to work with, or the answer that was given before. */
-async function claim(parts: IdempotencyParts, request: IdempotentRequest, end: number): Promise<string | Remembered> {
-  const { db, presence } = parts;
+async function claim(
+  db: Database,
+  presence: Presence,
+  request: IdempotentRequest,
+  end: number,
+): Promise<string | Remembered> {
   const { workspace, key } = request;
   const hash = createHash("sha256").update(JSON.stringify(request.fingerprint)).digest();
   for (;;) {
@@ -124,7 +129,7 @@ async function claim(parts: IdempotencyParts, request: IdempotentRequest, end: n
       });
     }
     if (row.status !== null) return { status: row.status, body: row.reply };
-    // Ours, and nobody here works on it: its answer or its failure could not be written down.
+    // Ours, and nobody here works on it: the answer to its claim was lost, or what became of it could not be kept.
     if (row.owner === presence.id) return row.seed;
     const { rows } = await sql<{ seed: string }>`
       update idempotency_keys set owner = ${presence.id}

@@ -13,6 +13,7 @@ import { loadHttpClient } from "../hosts/load-client.ts";
 import { HostWatch } from "../hosts/watch.ts";
 import { WorkQueue } from "../hosts/work-queue.ts";
 import { buildApp } from "../http/app.ts";
+import { IdempotencyKeys } from "../http/idempotency.ts";
 import { ServerMetrics } from "../http/metrics.ts";
 import { TokenWatch } from "../http/token-watch.ts";
 import { openDatabase } from "../persistence/database.ts";
@@ -106,6 +107,7 @@ export async function makeControlPlane(
     log,
   };
   const audit = new AuditLog(db, log);
+  const keys = new IdempotencyKeys(parts);
   const reaper = new Reaper(parts);
   const idle = new IdleWatch(parts);
   const reconciler = new Reconciler(parts);
@@ -116,6 +118,7 @@ export async function makeControlPlane(
     parts,
     builds,
     audit,
+    keys,
     gateway: settings.gateway,
     metrics,
     log,
@@ -182,7 +185,7 @@ export async function makeControlPlane(
       await up;
       await builds.stop();
       await Promise.all([reaper.stop(), idle.stop(), reconciler.stop(), feed.stop(), tokens.stop()]);
-      await Promise.allSettled([activity.stop(), presence.stop(), audit.stop()]);
+      await Promise.allSettled([activity.stop(), presence.stop(), audit.stop(), keys.stop()]);
       await host.close();
       await database.close();
       log.info("stopped");
