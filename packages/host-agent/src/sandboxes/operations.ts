@@ -9,7 +9,7 @@ import type { Answering, Commit } from "./commit.ts";
  * again, and nothing is done twice. Only successes are remembered: a refused command may be tried again under its id.
  */
 export class Operations {
-  readonly #underWay = new Map<string, { hash: string; result: Promise<unknown> }>();
+  readonly #underWay = new Map<string, { hash: string; command: HostCommand; result: Promise<unknown> }>();
   readonly #journal: Journal;
   readonly #commit: Commit;
 
@@ -45,13 +45,47 @@ export class Operations {
       return result;
     };
     const result = work(command, answering);
-    this.#underWay.set(operationId, { hash, result });
+    this.#underWay.set(operationId, { hash, command, result });
     try {
       return await result;
     } finally {
       this.#underWay.delete(operationId);
     }
   }
+
+  /**
+   * Resolves when whatever is about to make what `command` deletes has ended: a fork or a snapshot waits in its sandbox's turn, not
+   * in that of what it makes. Answered before, "there is none" would be the last that anyone asks of it.
+   */
+  async untilMade(command: HostCommand): Promise<void> {
+    const id = deletedBy(command);
+    if (id === undefined) return;
+    const makers = [...this.#underWay.values()].filter((one) => madeBeside(one.command).includes(id));
+    await Promise.allSettled(makers.map(({ result }) => result));
+  }
+}
+
+function deletedBy(command: HostCommand): string | undefined {
+  switch (command.name) {
+    case "deleteSandbox":
+      return command.sandboxId;
+    case "deleteSnapshot":
+      return command.snapshotId;
+    case "deleteVolume":
+      return command.volumeId;
+    default:
+      return undefined;
+  }
+}
+
+/** Ids of what a command makes beside the sandbox in whose turn it is done. */
+function madeBeside(command: HostCommand): string[] {
+  if (command.name === "createSnapshot") return [command.snapshotId];
+  if (command.name !== "forkSandbox") return [];
+  return command.children.flatMap(({ sandboxId, volumes }) => [
+    sandboxId,
+    ...(Array.isArray(volumes) ? volumes.map(({ volumeId }) => volumeId) : []),
+  ]);
 }
 
 function requireSame(operationId: string, hash: string, known: string): void {

@@ -216,7 +216,9 @@ class LocalSandboxHost implements SandboxHost {
     const result = await this.#operations.run(operation, (command, answering) => {
       const key =
         "sandboxId" in command ? command.sandboxId : "snapshotId" in command ? command.snapshotId : command.volumeId;
-      return this.#queue.run(key, () => perform(this.#context, command, answering));
+      return this.#queue.run(key, () =>
+        this.#operations.untilMade(command).then(() => perform(this.#context, command, answering)),
+      );
     });
     return result as HostResults[C["name"]];
   }

@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { newSandboxId } from "@pandastack/platform";
 import { expect } from "vitest";
 import { area } from "../case.ts";
 import { refused } from "../refusal.ts";
@@ -87,4 +89,17 @@ alone("commands that run while a snapshot is taken end as they should", async ({
   const snapshotIds = await Promise.all([world.snapshot(box), world.snapshot(box)]);
   expect(await Promise.all(commands)).toEqual(["0", "1", "2", "3", "4", "5"]);
   expect(new Set(snapshotIds).size).toBe(2);
+});
+
+alone("what is deleted while it is being made is gone once both have ended", async ({ box, world }) => {
+  const snapshotId = randomUUID();
+  const child = { sandboxId: newSandboxId(), env: {}, persistent: false };
+  await Promise.all([
+    world.execute({ name: "createSnapshot", sandboxId: box.id, snapshotId }),
+    world.deleteSnapshot(snapshotId),
+    world.execute({ name: "forkSandbox", sandboxId: box.id, children: [child] }),
+    world.delete(child.sandboxId),
+  ]);
+  expect(world.target.host.snapshots().map((snapshot) => snapshot.id)).not.toContain(snapshotId);
+  expect(world.target.host.sandboxes().map((sandbox) => sandbox.id)).not.toContain(child.sandboxId);
 });
