@@ -46,6 +46,19 @@ export function isAlive(pid: number, startTime: string): boolean {
   return stat !== undefined && stat.startTime === startTime && stat.state !== "Z" && stat.state !== "X";
 }
 
+/**
+ * Also of one that still has its number and answers nothing any more: with its end a process lets go of its memory first, then of
+ * its files, and of much memory that takes a while.
+ */
+export function isEnding(pid: number, startTime: string): boolean {
+  if (!isAlive(pid, startTime)) return true;
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`).length === 0;
+  } catch {
+    return true;
+  }
+}
+
 export function killProcess(pid: number, signal: NodeJS.Signals = "SIGKILL"): void {
   try {
     process.kill(pid, signal);

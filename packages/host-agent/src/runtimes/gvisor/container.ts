@@ -2,7 +2,7 @@ import { closeSync, readFileSync } from "node:fs";
 import { crashPoint, Fault, waitFor } from "@pandastack/platform";
 import type { MachineCgroup } from "../../cgroups/index.ts";
 import { hostBootId } from "../../files/host-boot.ts";
-import { isAlive, killProcess, processStat } from "../../processes/proc.ts";
+import { isAlive, isEnding, killProcess, processStat } from "../../processes/proc.ts";
 import type { MachinePlan, MachineRecord } from "../runtime.ts";
 import { Console, openConsole } from "./console.ts";
 import { findGofer, type Gofer } from "./gofer.ts";
@@ -89,7 +89,7 @@ export async function toLiving({ record }: Container, asked: () => Promise<void>
   try {
     await asked();
   } catch (error) {
-    if (isAlive(record.pid, record.pidStartTime)) throw error;
+    if (!isEnding(record.pid, record.pidStartTime)) throw error;
     throw new Fault("sandbox.guest_unreachable", "the sandbox's process has ended", { cause: error });
   }
 }

@@ -3,7 +3,7 @@ import { chmod, copyFile, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { waitFor, crashPoint } from "@pandastack/platform";
-import { isAlive, ownMemoryBytes, processStat } from "../../processes/proc.ts";
+import { isAlive, isEnding, ownMemoryBytes, processStat } from "../../processes/proc.ts";
 import type { ConsoleText, ExitReason, Machine, MachineRecord, SnapshotOptions, SnapshotOutcome } from "../runtime.ts";
 import { noteChanges } from "./changes.ts";
 import { rootDisk } from "./command-line.ts";
@@ -74,7 +74,7 @@ export class QemuMachine implements Machine {
     } catch (error) {
       // Whichever part of it noticed first: its memory, its files or its control socket.
       const { pid, pidStartTime } = this.record;
-      throw isAlive(pid, pidStartTime) ? error : vmmEnded(error);
+      throw isEnding(pid, pidStartTime) ? vmmEnded(error) : error;
     }
   }
 
