@@ -127,8 +127,11 @@ export class Model {
     });
   }
 
-  /** Compares what the server shows with what it has acknowledged, and makes certain what was not. */
-  async settle(): Promise<void> {
+  /**
+   * Compares what the server shows with what it has acknowledged. At the last look, with all at rest, it makes certain what was not:
+   * before, rows may be behind what the host has done for a request whose answer was lost.
+   */
+  async settle({ isLast }: { isLast: boolean }): Promise<void> {
     const shown = new Map<string, Json>(
       ((await untilDone(this.server, { method: "GET", path: "/v1/sandboxes" })) as Json[]).map((one) => [one.id, one]),
     );
@@ -138,17 +141,17 @@ export class Model {
         throw new Error(
           `sandbox ${id} is ${state} (${shown.get(id)?.reason ?? ""}), not ${[...known.states].join(" or ")}`,
         );
-      known.states = new Set([state]);
+      if (isLast) known.states = new Set([state]);
       known.persistent = shown.get(id)?.persistent ?? false;
-      if (state === "gone") this.sandboxes.delete(id);
+      if (isLast && state === "gone") this.sandboxes.delete(id);
       shown.delete(id);
     }
     this.#settleLost(shown);
-    await this.#settleSnapshots();
-    await this.#settleVolumes();
+    await this.#settleSnapshots(isLast);
+    await this.#settleVolumes(isLast);
   }
 
-  async #settleVolumes(): Promise<void> {
+  async #settleVolumes(isLast: boolean): Promise<void> {
     const rows: Json[] = await untilDone(this.server, { method: "GET", path: "/v1/volumes" });
     const shown = new Map(rows.map((row): [string, Json] => [row.name, row]));
     for (const [name, known] of this.volumes) {
@@ -156,14 +159,14 @@ export class Model {
       const state = row === undefined ? "gone" : "there";
       if (!known.states.has(state))
         throw new Error(`volume ${name} is ${state}, not ${[...known.states].join(" or ")}`);
-      known.states = new Set([state]);
+      if (isLast) known.states = new Set([state]);
       if (row === undefined) {
-        this.volumes.delete(name);
+        if (isLast) this.volumes.delete(name);
         continue;
       }
       if (!known.sizesMb.has(row.size_mb))
         throw new Error(`volume ${name} has ${row.size_mb} MiB, not ${[...known.sizesMb].join(" or ")}`);
-      known.sizesMb = new Set([row.size_mb]);
+      if (isLast) known.sizesMb = new Set([row.size_mb]);
       shown.delete(name);
     }
     if (shown.size > 0) throw new Error(`volumes that nobody has asked for: ${[...shown.keys()].join()}`);
@@ -188,7 +191,7 @@ export class Model {
     if (shown.size > 0) throw new Error(`sandboxes that nobody has asked for: ${JSON.stringify([...shown.values()])}`);
   }
 
-  async #settleSnapshots(): Promise<void> {
+  async #settleSnapshots(isLast: boolean): Promise<void> {
     const { snapshots: shown }: { snapshots: Json[] } = await untilDone(this.server, {
       method: "GET",
       path: "/v1/snapshots",
@@ -198,7 +201,7 @@ export class Model {
       if (!found.has(id)) {
         if (certainty === "there") throw new Error(`the acknowledged snapshot ${id} is gone`);
         this.snapshots.delete(id);
-      } else this.snapshots.set(id, "there");
+      } else if (isLast) this.snapshots.set(id, "there");
       found.delete(id);
     }
     if (found.size > this.#lostSnapshots) throw new Error(`snapshots that nobody has asked for: ${[...found].join()}`);
@@ -208,7 +211,7 @@ export class Model {
       const of = this.sandboxes.get(one.sandbox_id);
       this.marks.set(id, of?.memory === "whole" ? of.mark : undefined);
     }
-    this.#lostSnapshots = 0;
+    if (isLast) this.#lostSnapshots = 0;
   }
 
   /** Those that run must have all that they were given: on disk, on their volume, in memory, and the process. */

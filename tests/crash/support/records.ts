@@ -22,6 +22,7 @@ export interface JournalSandbox {
   runtime: "qemu" | "gvisor" | "fake";
   state: string;
   reason: string | null;
+  persistent: boolean;
   restartDue?: boolean;
   volumes?: { drive: number; readOnly: boolean }[];
   machine: JournalMachine | null;

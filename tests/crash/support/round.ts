@@ -5,6 +5,7 @@ import { waitFor, type CrashPoint } from "@pandastack/platform";
 import { untilNothingIsNoOnes } from "./belongings/index.ts";
 import { attempt, untilDone } from "./client.ts";
 import { deeds, type DeedContext, type DeedName } from "./deeds.ts";
+import { untilCommandsAreOver } from "./host-turns.ts";
 import { provide } from "./needs.ts";
 import type { Known, Model, State } from "./model.ts";
 import { COMMANDERS, killCommand, vitalProcesses } from "./machine-processes.ts";
@@ -76,10 +77,11 @@ export async function playRound(
   }
   server.disarm();
   await server.untilUp();
+  await untilCommandsAreOver(server);
   await model.untilDeathsAreOver();
-  await model.settle();
+  await model.settle({ isLast: false });
   await untilNothingIsNoOnes(server, model.keysGivenUp);
-  await model.settle();
+  await model.settle({ isLast: true });
   await makeSure(model);
   await model.verify(model.in("running"));
   await tidyUp(context);
@@ -139,9 +141,10 @@ async function walk(context: DeedContext, way: Exclude<Way, "templates" | "build
   }
 }
 
-/** A persistent one is started again from its disk, where its runtime gives it one. */
+/** A persistent one is started again from its disk, where its runtime gives it one. Its row may be behind by a comparison. */
 function expectDeath({ server }: Model, known: Known): void {
-  const comesBack = known.persistent && existsSync(join(server.poolDir, "sandboxes", known.id, "disk"));
+  const isPersistent = readJournal(server).sandboxes.find(({ id }) => id === known.id)?.persistent === true;
+  const comesBack = isPersistent && existsSync(join(server.poolDir, "sandboxes", known.id, "disk"));
   known.states = new Set([comesBack ? "running" : "failed"]);
   known.memory = "lost";
   known.deaths += 1;
