@@ -6,7 +6,8 @@ export default defineConfig({
     name: "crash",
     root: new URL("../..", import.meta.url).pathname,
     include: ["tests/crash/**/*.test.ts"],
-    testTimeout: 120_000,
+    // Above what a round's own waits come to (all up again, restarts, all at rest): those say what is missing.
+    testTimeout: 300_000,
     hookTimeout: 300_000,
     fileParallelism: false,
   },
