@@ -16,6 +16,8 @@ import type { Way } from "./ways.ts";
 /** A VMM's death is shown as `failed` by then, also where all else happens at the same time. */
 const DEATH_SHOWN_MS = 10_000;
 const REACHED_TIMEOUT_MS = 60_000;
+/** A cold boot beside everything else, after the pauses that a host makes between two of them. */
+const STARTED_AGAIN_TIMEOUT_MS = 120_000;
 const KEPT_SANDBOXES = 3;
 const KEPT_SNAPSHOTS = 2;
 const KEPT_VOLUMES = 1;
@@ -179,7 +181,11 @@ async function untilStartedAgain({ server }: Model, { id }: Known): Promise<void
       const outcome = await attempt(server, { method: "GET", path: `/v1/sandboxes/${id}` });
       return outcome.is === "done" && outcome.body.status === "running" && outcome.body.boot_mode === "cold";
     },
-    { timeoutMs: REACHED_TIMEOUT_MS, intervalMs: 50, message: `${id}, whose machine has died, is not started again` },
+    {
+      timeoutMs: STARTED_AGAIN_TIMEOUT_MS,
+      intervalMs: 50,
+      message: `${id}, whose machine has died, is not started again`,
+    },
   );
 }
 
