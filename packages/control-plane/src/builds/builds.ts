@@ -21,10 +21,12 @@ import { startOf } from "./start.ts";
 import { hideIn, NO_SECRETS, type BuildSecrets } from "./secrets.ts";
 import {
   BuildLog,
+  buildsOf,
   changeBuild,
   countRunning,
   failOrphans,
   insertBuild,
+  isMade,
   newBuildId,
   runningBuild,
   STOPPED,
@@ -85,6 +87,8 @@ export class TemplateBuilds {
   readonly #parts: SandboxParts;
   readonly #waiting: BuildJob[] = [];
   readonly #running = new Map<string, Promise<void>>();
+  /** All that is in hand, from before it is written down until nothing more is done about it. */
+  readonly #own = new Set<string>();
   readonly #stop = new AbortController();
   readonly #loop: Loop;
 
@@ -168,8 +172,10 @@ export class TemplateBuilds {
       );
     await this.#requireRoom(principal, request.name);
     const of = { workspace: principal.workspace, isGlobal: request.isGlobal, name: request.name };
+    const id = newBuildId();
+    this.#own.add(id);
     const build = await insertBuild(db, {
-      id: newBuildId(),
+      id,
       name: request.name,
       workspace: principal.workspace,
       is_global: request.isGlobal,
@@ -179,8 +185,13 @@ export class TemplateBuilds {
       memory_mb: job.memoryMb,
       size_mb: job.diskMb,
       owner: this.#parts.presence.id,
+    }).catch((error: unknown) => {
+      // It may be there all the same: then it is the sweep's.
+      this.#own.delete(id);
+      throw error;
     });
     if (build === undefined) {
+      this.#own.delete(id);
       const running = await runningBuild(db, of);
       if (running?.recipe_key === recipeKey) return { build: running, isQueued: false };
       throw new Refusal("template.exists", `name: another build of ${JSON.stringify(request.name)} is under way`);
@@ -288,6 +299,7 @@ export class TemplateBuilds {
       if (job === undefined) return;
       const work = this.#run(job).finally(() => {
         this.#running.delete(job.row.id);
+        this.#own.delete(job.row.id);
         this.#next();
       });
       this.#running.set(job.row.id, work);
@@ -305,6 +317,10 @@ export class TemplateBuilds {
       await log.flush();
       await changeBuild(db, id, { status: "done", ended_at: new Date(), owner: null });
     } catch (error) {
+      if (await isMade(db, id).catch(() => true)) {
+        logger.warn({ err: error, buildId: id }, "a build's end is left to the sweep");
+        return;
+      }
       const isStopped = this.#stop.signal.aborted;
       const why = isStopped ? STOPPED : hideIn(job.secrets ?? NO_SECRETS)(toErrorResponse(error).body.error);
       logger.info({ err: error, buildId: id }, "a template's build failed");
@@ -319,8 +335,11 @@ export class TemplateBuilds {
   }
 
   async #sweep(): Promise<void> {
+    const { db, presence } = this.#parts;
+    // Asked for first: what is begun after that is in hand before it is in the database.
+    const lost = (await buildsOf(db, presence.id)).filter((id) => !this.#own.has(id));
     // A baked sandbox's key is its root's, which nobody else will ever ask for.
-    for (const key of await failOrphans(this.#parts.db, this.#parts.presence)) await forgetRoot(this.#parts, key);
+    for (const key of await failOrphans(db, presence, lost)) await forgetRoot(this.#parts, key);
     await sweep(this.#parts);
   }
 }

@@ -139,8 +139,8 @@ export async function recentFailure(db: Database, name: string, minutes: number)
   return rows[0]?.status === "failed" ? rows[0] : undefined;
 }
 
-/** Builds whose control plane is gone have failed, but for those whose template is there already. Answers the keys of what the others were making. */
-export async function failOrphans(db: Database, presence: Presence): Promise<string[]> {
+/** Builds whose control plane is gone, and those that it has `lost` itself, have failed, but for those whose template is there already. Answers the keys of what the others were making. */
+export async function failOrphans(db: Database, presence: Presence, lost: readonly string[]): Promise<string[]> {
   const ownerless = presence.mayJudge ? presence.ownerIsDead("owner") : ownerHasLeft("owner");
   const { rows } = await sql<{ recipe_key: string; is_made: boolean }>`
     update template_builds set
@@ -148,8 +148,26 @@ export async function failOrphans(db: Database, presence: Presence): Promise<str
       error = case when is_made then null else ${INTERRUPTED} end,
       ended_at = clock_timestamp(), owner = null
     from (select id as made_id, exists (select from template_versions where id = template_builds.id) as is_made from template_builds) as made
-    where id = made_id and status in ('queued', 'building') and ${ownerless} returning recipe_key, is_made`.execute(db);
+    where id = made_id and status in ('queued', 'building') and (${ownerless} or id = any(${lost})) returning recipe_key, is_made`.execute(
+    db,
+  );
   return rows.filter((row) => !row.is_made).map((row) => row.recipe_key);
+}
+
+/** Whether a build has published its template: whatever goes wrong after that, it is done. */
+export async function isMade(db: Database, id: string): Promise<boolean> {
+  return (await db.selectFrom("template_versions").select("id").where("id", "=", id).executeTakeFirst()) !== undefined;
+}
+
+/** Builds that the database has as this control plane's. */
+export async function buildsOf(db: Database, owner: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom("template_builds")
+    .select("id")
+    .where("owner", "=", owner)
+    .where("status", "in", ["queued", "building"])
+    .execute();
+  return rows.map((row) => row.id);
 }
 
 /** A build's log as it grows: whole lines, in order, bounded. */
