@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "kysely";
-import { crashPoint, Refusal, type Logger } from "@pandastack/platform";
+import { crashPoint, Fault, Refusal, type Logger } from "@pandastack/platform";
 import type { Database } from "../persistence/database.ts";
-import type { Presence } from "../persistence/presence.ts";
+import { ownerHasLeft, type Presence } from "../persistence/presence.ts";
 import { KeyNotes } from "./key-notes.ts";
 
 /** Below the 30 s at which clients give up. */
@@ -55,8 +55,14 @@ export class IdempotencyKeys {
     while (this.#inUse.has(name)) await waitABit(end);
     this.#inUse.add(name);
     const release = () => void this.#inUse.delete(name);
-    const claimed = await claim(this.#db, this.#presence, request, end).catch((error: unknown) => {
-      release();
+    const seed = randomUUID();
+    const claimed = await claim(this.#db, this.#presence, request, { seed, end }).catch((error: unknown) => {
+      // It may be written down all the same: a lost answer is not a lost statement. What was begun before under another seed
+      // stays for whoever goes on with it.
+      const forget = sql`delete from idempotency_keys
+        where workspace = ${workspace} and key = ${key} and seed = ${seed}::uuid and status is null`;
+      if (error instanceof Fault) void this.#notes.write(name, forget, release);
+      else release();
       throw error;
     });
     if (typeof claimed !== "string") {
@@ -103,12 +109,11 @@ async function claim(
   db: Database,
   presence: Presence,
   request: IdempotentRequest,
-  end: number,
+  { seed, end }: { seed: string; end: number },
 ): Promise<string | Remembered> {
   const { workspace, key } = request;
   const hash = createHash("sha256").update(JSON.stringify(request.fingerprint)).digest();
   for (;;) {
-    const seed = randomUUID();
     const inserted = await db
       .insertInto("idempotency_keys")
       .values({ workspace, key, request_hash: hash, seed, owner: presence.id, status: null, reply: null })
@@ -131,9 +136,11 @@ async function claim(
     if (row.status !== null) return { status: row.status, body: row.reply };
     // Ours, and nobody here works on it: the answer to its claim was lost, or what became of it could not be kept.
     if (row.owner === presence.id) return row.seed;
+    // After the database was away everybody has been silent.
+    const isDead = presence.mayJudge ? presence.ownerIsDead("owner") : ownerHasLeft("owner");
     const { rows } = await sql<{ seed: string }>`
       update idempotency_keys set owner = ${presence.id}
-      where workspace = ${workspace} and key = ${key} and status is null and owner <> ${presence.id} and ${presence.ownerIsDead("owner")}
+      where workspace = ${workspace} and key = ${key} and status is null and owner <> ${presence.id} and ${isDead}
       returning seed`.execute(db);
     if (rows[0] !== undefined) return rows[0].seed;
     await waitABit(end);
