@@ -8,7 +8,7 @@ import { IDEMPOTENCY_HOURS } from "@pandastack/contracts";
 import { claimUnfinished, type UnfinishedTable } from "../persistence/unfinished.ts";
 import type { SandboxRow } from "../persistence/tables.ts";
 import { removeSnapshot } from "../snapshots/delete-snapshot.ts";
-import { removeVolume } from "../volumes/service.ts";
+import { finishDeletion } from "../volumes/service.ts";
 import { noteGrowth } from "../volumes/store.ts";
 import type { SandboxParts } from "./parts.ts";
 import { removeFromHost } from "./service/remove.ts";
@@ -93,7 +93,7 @@ export class Reconciler {
     const now = performance.now();
     await this.#finish("sandboxes", removeFromHost);
     await this.#finish("snapshots", removeSnapshot);
-    await this.#finish("volumes", removeVolume);
+    await this.#finish("volumes", finishDeletion);
     this.#parts.abandoned.forgetOld();
     if (now >= this.#compareAt && this.#parts.watch.current !== undefined) await this.#compare();
     if (now >= this.#pruneAt) {

@@ -16,6 +16,9 @@ type Operations =
 export function volumeHandlers(parts: VolumeParts): Pick<Handlers, Operations> {
   const { db } = parts;
   const show = async (row: VolumeRow) => volumeInfo(row, await volumeHolders(db, row.workspace));
+  /** One that has just been made is there, whether or not it can be looked up who has it: nobody, but where it is a repetition. */
+  const showMade = async (row: VolumeRow) =>
+    volumeInfo(row, await volumeHolders(db, row.workspace).catch(() => new Map<string, never>()));
   const copy = async (
     {
       principal,
@@ -25,13 +28,16 @@ export function volumeHandlers(parts: VolumeParts): Pick<Handlers, Operations> {
     }: { principal: { workspace: string }; seed: string; params: { name: string }; body: { name: string } },
     isSnapshot: boolean,
   ) =>
-    show(
+    showMade(
       await copyVolume(parts, { workspace: principal.workspace, seed, of: params.name, name: body.name, isSnapshot }),
     );
   return {
     createVolume: async ({ principal: { workspace }, seed, body }) => {
       const sizeMb = body.size_mb ?? DEFAULT_VOLUME_MB;
-      return { status: 201, body: await show(await createVolume(parts, { workspace, seed, name: body.name, sizeMb })) };
+      return {
+        status: 201,
+        body: await showMade(await createVolume(parts, { workspace, seed, name: body.name, sizeMb })),
+      };
     },
     listVolumes: async ({ principal: { workspace } }) => {
       const [rows, holders] = await Promise.all([listVolumes(db, workspace), volumeHolders(db, workspace)]);

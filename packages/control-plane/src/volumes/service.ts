@@ -15,6 +15,7 @@ import {
   MIB,
   unwantVolume,
   volumeHolders,
+  wantHeldVolumeAgain,
   wantVolumeAgain,
 } from "./store.ts";
 
@@ -182,6 +183,16 @@ export async function removeVolume(parts: Pick<VolumeParts, "db" | "host">, id: 
   }
   crashPoint("control.volume-delete.removed");
   await buryVolume(parts.db, id);
+}
+
+/** The rest of a deletion that its control plane did not come to. */
+export async function finishDeletion(parts: Pick<VolumeParts, "db" | "host">, id: string): Promise<void> {
+  try {
+    await removeVolume(parts, id);
+  } catch (error) {
+    if (error instanceof Refusal && error.code === "volume.in_use") await wantHeldVolumeAgain(parts.db, id);
+    throw error;
+  }
 }
 
 /** What a create asks for, as the host knows it. */

@@ -130,6 +130,20 @@ export async function wantVolumeAgain(db: Database, id: string): Promise<void> {
   );
 }
 
+/**
+ * As `wantVolumeAgain`, for one whose deletion has lost its control plane, so that nobody heard of the refusal: if a sandbox
+ * that is wanted has it. One that only waits for its sandboxes' own deletion goes with them.
+ */
+export async function wantHeldVolumeAgain(db: Database, id: string): Promise<void> {
+  const held = JSON.stringify([{ volumeId: id }]);
+  await sql`update volumes set wanted = 'ready' where id = ${id} and deleted_at is null and status = 'ready' and exists (
+      select from sandboxes where sandboxes.workspace = volumes.workspace and sandboxes.wanted <> 'deleted' and sandboxes.volumes @> ${held}::jsonb)
+    and not exists (
+      select from volumes other where other.workspace = volumes.workspace and other.name = volumes.name and other.wanted <> 'deleted')`.execute(
+    db,
+  );
+}
+
 export async function buryVolume(db: Database, id: string): Promise<void> {
   await db.updateTable("volumes").set({ deleted_at: new Date(), owner: null }).where("id", "=", id).execute();
 }
