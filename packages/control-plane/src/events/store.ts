@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { EVENTS_KEPT, type Event } from "@pandastack/contracts";
 import type { HostEvent } from "@pandastack/contracts/host";
+import type { Logger } from "@pandastack/platform";
 import type { Database } from "../persistence/database.ts";
 import type { EventRow } from "../persistence/tables.ts";
 
@@ -82,6 +83,16 @@ export async function storeOwnEvent(
       time: new Date(),
     })
     .execute();
+}
+
+/** As `storeOwnEvent`, where what it tells of is done: a database that is away at this moment must not make that a failure. */
+export async function tellOwnEvent(
+  { db, log }: { db: Database; log: Logger },
+  ...[sandboxId, type, payload]: [sandboxId: string, type: string, payload: Record<string, unknown>]
+): Promise<void> {
+  await storeOwnEvent(db, sandboxId, type, payload).catch((error: unknown) =>
+    log.warn({ err: error, sandbox: sandboxId, type, payload }, "an event could not be stored"),
+  );
 }
 
 /** The newest `tail` events after `since`, oldest first. */

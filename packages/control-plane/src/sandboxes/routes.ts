@@ -18,7 +18,7 @@ import { createSnapshot } from "./service/snapshot.ts";
 import { findWithNow, listSandboxes } from "./store.ts";
 import { deriveUuid } from "../calls/ids.ts";
 import { snapshotInfo } from "../snapshots/store.ts";
-import { storeOwnEvent } from "../events/store.ts";
+import { tellOwnEvent } from "../events/store.ts";
 import type { WithTemplates } from "../templates/resolve.ts";
 
 type Operations =
@@ -163,7 +163,7 @@ function lifeHandlers(parts: SandboxParts, withTemplates: WithTemplates): Pick<H
         signal,
       });
       crashPoint("control.tree.forked");
-      await storeOwnEvent(db, row.id, "fork_tree.completed", {
+      await tellOwnEvent(parts, row.id, "fork_tree.completed", {
         tree_id: treeId,
         children: children.map((child) => child.id),
         failed: errors.length,

@@ -1,6 +1,6 @@
 import type { PromoteReply } from "@pandastack/contracts";
 import { Refusal, crashPoint } from "@pandastack/platform";
-import { storeOwnEvent } from "../../events/store.ts";
+import { tellOwnEvent } from "../../events/store.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import type { SandboxParts } from "../parts.ts";
 import { listTree } from "../store.ts";
@@ -47,6 +47,6 @@ export async function promote(
   };
   await Promise.all(Array.from({ length: DELETES_AT_ONCE }, worker));
   crashPoint("control.promote.deleted");
-  await storeOwnEvent(parts.db, winner.id, "fork_tree.promoted", { tree_id: treeId, deleted });
+  await tellOwnEvent(parts, winner.id, "fork_tree.promoted", { tree_id: treeId, deleted });
   return { winner: winner.id, tree_id: treeId, deleted, failures };
 }
