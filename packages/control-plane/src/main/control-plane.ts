@@ -136,6 +136,7 @@ export async function makeControlPlane(
         await migrate(db, log);
         await bootstrap(db, { apiKey: settings.apiKey, file: settings.bootstrapFile }, log);
         await gateway.secret.load(db);
+        await presence.start();
         break;
       } catch (error) {
         if (isFirst) log.warn({ err: error }, "database: not ready yet; trying on");
@@ -144,7 +145,6 @@ export async function makeControlPlane(
       }
     }
     if (stopping.signal.aborted) return;
-    await presence.start();
     activity.start();
     feed.start();
     gateway.start();
