@@ -23,15 +23,20 @@ export interface ClaimOptions {
 export async function claimUnfinished(db: Database, table: UnfinishedTable, options: ClaimOptions): Promise<string[]> {
   const { presence } = options;
   const ownerless = presence.mayJudge ? presence.ownerIsDead("owner") : ownerHasLeft("owner");
-  const abandoned = sql<boolean>`(status = 'creating' and (${ownerless} or id = any(${options.abandoned})))`;
   // Whatever a host says of a sandbox from before this is out of date.
   const outdate = table === "sandboxes" ? sql`, generation = generation + 1` : sql``;
+  // In whatever state: the database may have done the last write of their making, and gone before it could say so. All of
+  // them now, for they are not kept in mind for ever; they are taken on as many at a time as others.
+  if (options.abandoned.length > 0)
+    await sql`
+      update ${sql.table(table)} set wanted = 'deleted'${outdate}
+      where id = any(${options.abandoned}) and deleted_at is null and wanted <> 'deleted'`.execute(db);
   const { rows } = await sql<{ id: string }>`
     update ${sql.table(table)} set attempted_at = clock_timestamp(), wanted = 'deleted'${outdate}
     where id in (
       select id from ${sql.table(table)}
       where deleted_at is null and attempted_at < clock_timestamp() - make_interval(secs => ${sql.lit(options.retrySeconds)})
-        and (wanted = 'deleted' or ${abandoned})
+        and (wanted = 'deleted' or (status = 'creating' and ${ownerless}))
       order by attempted_at limit ${sql.lit(CLAIM_LIMIT)} for update skip locked)
     returning id`.execute(db);
   return rows.map((row) => row.id);

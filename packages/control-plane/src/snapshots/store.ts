@@ -133,7 +133,11 @@ export async function unwantSnapshot(
 }
 
 export async function burySnapshot(db: Database, id: string): Promise<void> {
-  await db.updateTable("snapshots").set({ deleted_at: new Date(), owner: null }).where("id", "=", id).execute();
+  await db
+    .updateTable("snapshots")
+    .set({ wanted: "deleted", deleted_at: new Date(), owner: null })
+    .where("id", "=", id)
+    .execute();
 }
 
 export { unknownSnapshot };

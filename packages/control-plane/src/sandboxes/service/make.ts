@@ -36,6 +36,7 @@ export async function begin(
       parts.abandoned.add(ids);
       throw error;
     }
+    parts.abandoned.remove(ids);
     if (inserted.length === planned.length) return { rows: inOrder(planned, inserted), isDone: false };
     const existing = await existingRows(parts, planned);
     if (existing.length === 0) {
@@ -48,7 +49,6 @@ export async function begin(
       throw await noRoom(parts.db, workspace, parts.settings.limits, lacking ?? "sandboxes");
     }
     if (existing.some((row) => row.wanted === "deleted")) continue;
-    parts.abandoned.remove(ids);
     const taken = await takeOver(parts.db, ids, parts.presence.id);
     // Somebody has deleted them at this very moment.
     if (taken.length < existing.length) continue;

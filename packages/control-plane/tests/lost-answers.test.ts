@@ -1,0 +1,194 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { waitFor } from "@pandastack/platform";
+import { breakDatabase } from "./support/break-database.ts";
+import { makeControlPlane } from "../src/main/control-plane.ts";
+import {
+  startControlPlane,
+  startTestServer,
+  TEST_SETTINGS,
+  testLogger,
+  type Json,
+  type TestServer,
+} from "./support/server.ts";
+
+let server: TestServer;
+beforeAll(async () => (server = await startTestServer()));
+afterAll(() => server.stop());
+afterEach(() => vi.restoreAllMocks());
+
+/** Longer than the reconciler waits before it takes a row on. */
+const SETTLED = { timeoutMs: 15_000 };
+
+const breakNow = (at: Parameters<typeof breakDatabase>[1]): void => breakDatabase(server.controlPlane, at);
+const withKey = (key: string) => ({ headers: { "idempotency-key": key } });
+const rows = async (text: string) => (await server.database.query(text)).rows as Json[];
+
+describe("what was made when the database went away before that could be answered", () => {
+  const FINISHED = /^update "(sandboxes|volumes|snapshots)" set "status"/;
+
+  test("a volume: its name is free again, and a repetition makes it", async () => {
+    breakNow({ at: FINISHED, isDone: true, awayMs: 1000 });
+    const body = { name: "lost-finish" };
+    expect((await server.api("POST", "/v1/volumes", body, withKey("volume"))).status).toBe(503);
+    await waitFor(async () => (await server.api("POST", "/v1/volumes", body, withKey("volume"))).status === 201, {
+      ...SETTLED,
+      intervalMs: 500,
+      message: "its name stays taken",
+    });
+    await waitFor(() => server.host.state.volumes.volumes.size === 1, { ...SETTLED, message: "one too many" });
+  }, 40_000);
+
+  test("a snapshot goes", async () => {
+    const { id } = (await server.api("POST", "/v1/sandboxes")).body;
+    breakNow({ at: FINISHED, isDone: true, awayMs: 1000 });
+    expect((await server.api("POST", `/v1/sandboxes/${id}/snapshots`)).status).toBe(503);
+    await waitFor(async () => (await rows("select from snapshots where deleted_at is null")).length === 0, {
+      ...SETTLED,
+      message: "a snapshot of nobody's",
+    });
+    expect(server.host.state.snapshots.size).toBe(0);
+  }, 40_000);
+
+  test("a snapshot that was refused, and could only be buried, counts no more", async () => {
+    const { id } = (await server.api("POST", "/v1/sandboxes")).body;
+    server.host.script("createSnapshot", { refuse: "sandbox.conflict" });
+    breakNow({ at: /^update "snapshots" set "wanted"/, isDone: false, awayMs: 0 });
+    expect((await server.api("POST", `/v1/sandboxes/${id}/snapshots`)).status).toBe(409);
+    await waitFor(async () => (await rows("select from snapshots where wanted <> 'deleted'")).length === 0, {
+      ...SETTLED,
+      message: "it counts for a day",
+    });
+  }, 30_000);
+
+  test("a fork whose first child was finished: none stays", async () => {
+    const { id } = (await server.api("POST", "/v1/sandboxes")).body;
+    breakNow({ at: FINISHED, after: 1, isDone: false, awayMs: 1000 });
+    expect((await server.api("POST", `/v1/sandboxes/${id}/fork`, { count: 3 })).status).toBe(503);
+    await waitFor(
+      async () =>
+        (await rows(`select from sandboxes where deleted_at is null and metadata ->> 'forked_from' = '${id}'`))
+          .length === 0,
+      { ...SETTLED, message: "a child of nobody's" },
+    );
+  }, 40_000);
+
+  test("a volume that was made, and only its answer could not be read: 201", async () => {
+    breakNow({ at: /volumes <> '\[\]'/, isDone: false, awayMs: 0 });
+    const body = { name: "lost-show" };
+    const first = await server.api("POST", "/v1/volumes", body, withKey("show"));
+    const again = await server.api("POST", "/v1/volumes", body, withKey("show"));
+    expect([first.status, again.status]).toEqual([201, 201]);
+  });
+
+  test("a tree that was made, and only its event was not stored, is made once", async () => {
+    const { id } = (await server.api("POST", "/v1/sandboxes")).body;
+    breakNow({ at: /^insert into "events"/, isDone: false, awayMs: 0 });
+    const first = await server.api("POST", `/v1/sandboxes/${id}/fork-tree`, { count: 2 }, withKey("tree"));
+    const again = await server.api("POST", `/v1/sandboxes/${id}/fork-tree`, { count: 2 }, withKey("tree"));
+    expect(again.status).toBe(201);
+    await delay(7000);
+    expect(
+      (await rows(`select from sandboxes where wanted <> 'deleted' and metadata ->> 'forked_from' = '${id}'`)).length,
+      `first: ${first.status}`,
+    ).toBe(2);
+  }, 30_000);
+});
+
+test("more than one pass takes on, abandoned long ago, are all undone", async () => {
+  const { parts } = server.controlPlane;
+  const { id } = (await server.api("POST", "/v1/sandboxes")).body;
+  const made = (await server.api("POST", `/v1/sandboxes/${id}/fork`, { count: 16 })).body.children as Json[];
+  made.push(...((await server.api("POST", `/v1/sandboxes/${id}/fork`, { count: 14 })).body.children as Json[]));
+  const ids = made.map((child) => child.id as string);
+  const now = performance.now();
+  await server.database.query(
+    `update sandboxes set status = 'creating', owner = '${parts.presence.id}', attempted_at = now() - interval '70 seconds' where id in (${ids.map((one) => `'${one}'`).join()})`,
+  );
+  const clock = vi.spyOn(performance, "now").mockReturnValue(now - 70_000);
+  parts.abandoned.add(ids);
+  clock.mockRestore();
+  await waitFor(
+    async () => (await rows("select from sandboxes where status = 'creating' and deleted_at is null")).length === 0,
+    {
+      timeoutMs: 30_000,
+      message: "some are still being created",
+    },
+  );
+}, 60_000);
+
+test("a server whose database goes away as it takes its place comes up when that is back", async () => {
+  const late = await makeControlPlane(
+    { ...TEST_SETTINGS, databaseUrl: server.database.url, hostSocket: server.host.socketPath, serverId: "late" },
+    testLogger(),
+  );
+  breakDatabase(late, { at: /^delete from control_planes where place/, isDone: false, awayMs: 300 });
+  const rejections: unknown[] = [];
+  const note = (error: unknown) => void rejections.push(error);
+  process.on("unhandledRejection", note);
+  try {
+    await late.start();
+    await Promise.race([late.started, delay(5000)]);
+    expect(rejections).toEqual([]);
+    await late.started;
+  } finally {
+    await late.stop().catch(() => {});
+    process.off("unhandledRejection", note);
+  }
+}, 20_000);
+
+describe("an idempotency key", () => {
+  test("is not taken from a control plane that was silent because the database was away", async () => {
+    const { promise: after, resolve: go } = Promise.withResolvers<void>();
+    const commands = () => server.host.requests.filter((one) => one === "POST /v1/operations").length;
+    const before = commands();
+    server.host.script("createSandbox", { after });
+    const first = server.api("POST", "/v1/sandboxes", {}, withKey("silent"));
+    await waitFor(() => commands() > before, { ...SETTLED, message: "not begun" });
+    const other = await startControlPlane({ databaseUrl: server.database.url, hostSocket: server.host.socketPath });
+    try {
+      await server.database.query(
+        `update control_planes set seen_at = now() - interval '30 seconds' where id = '${server.controlPlane.parts.presence.id}'`,
+      );
+      const second = other.api("POST", "/v1/sandboxes", {}, withKey("silent"));
+      await delay(1000);
+      expect(await rows("select owner from idempotency_keys where key = 'silent'")).toEqual([
+        { owner: server.controlPlane.parts.presence.id },
+      ]);
+      go();
+      expect((await second).body).toEqual((await first).body);
+    } finally {
+      go();
+      await other.controlPlane.stop();
+    }
+  }, 30_000);
+
+  test("whose claim was written and not answered is not left open", async () => {
+    breakNow({ at: /^insert into "idempotency_keys"/, isDone: true, awayMs: 500 });
+    expect((await server.api("POST", "/v1/sandboxes", {}, withKey("lost-claim"))).status).toBe(503);
+    await waitFor(
+      async () => (await rows("select from idempotency_keys where key = 'lost-claim' and status is null")).length === 0,
+      {
+        ...SETTLED,
+        message: "it is open",
+      },
+    );
+  }, 30_000);
+});
+
+test("a volume that came to be attached while its deletion lost its control plane is wanted again", async () => {
+  await server.api("POST", "/v1/volumes", { name: "held" });
+  const { id } = (await server.api("POST", "/v1/sandboxes", { volumes: [{ name: "held" }] })).body;
+  // As a control plane leaves it that died between the two, where the sandbox was made just before.
+  await server.database.query(
+    "update volumes set wanted = 'deleted', attempted_at = now() - interval '1 minute' where name = 'held'",
+  );
+  await waitFor(
+    async () => (await rows("select from volumes where name = 'held' and wanted = 'deleted'")).length === 0,
+    {
+      timeoutMs: 15_000,
+      message: "wanted deleted for ever",
+    },
+  );
+  expect((await server.api("GET", "/v1/volumes/held")).body.attached_to).toMatchObject([{ sandbox_id: id }]);
+}, 30_000);
