@@ -58,3 +58,10 @@ export function fromHostReply(status: number, body: string, retryAfter: string |
     ...(retryAfter !== undefined && Number.isFinite(seconds) ? { retryAfterSeconds: seconds } : {}),
   });
 }
+
+/**
+ * The host has done something under this operation's id that was another command: what a repeated request means may have changed
+ * since its first time. A refusal that says that something is there, and not that nothing is.
+ */
+export const isAnother = (error: unknown): boolean =>
+  error instanceof Refusal && error.code === "host.operation_conflict";

@@ -4,6 +4,7 @@ import { errorRegistry, type VolumeMount } from "@pandastack/contracts";
 import { Refusal, crashPoint } from "@pandastack/platform";
 import { deriveUuid } from "../calls/ids.ts";
 import type { HostClient } from "../hosts/client.ts";
+import { isAnother } from "../hosts/failures.ts";
 import type { Database } from "../persistence/database.ts";
 import type { VolumeRow } from "../persistence/tables.ts";
 import {
@@ -121,7 +122,9 @@ export async function undoVolumes(parts: VolumeParts, ids: readonly string[], er
   if (ids.length === 0) return;
   try {
     const isRefused =
-      error instanceof Refusal && (errorRegistry[error.code].status < 500 || error.code.startsWith("capacity."));
+      error instanceof Refusal &&
+      !isAnother(error) &&
+      (errorRegistry[error.code].status < 500 || error.code.startsWith("capacity."));
     if (isRefused) await forgetVolumes(parts.db, ids);
     else for (const id of ids) await unwantVolume(parts.db, id);
   } catch {

@@ -2,6 +2,7 @@ import { errorRegistry } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import { noRoom } from "../../accounts/limits.ts";
+import { isAnother } from "../../hosts/failures.ts";
 import type { SandboxParts } from "../parts.ts";
 import { forget, insertSandboxes, lackingRoom, readSandbox, takeOver, unwant, type NewSandbox } from "../store.ts";
 import { removeFromHost } from "./remove.ts";
@@ -85,7 +86,7 @@ export async function undo(parts: SandboxParts, rows: readonly SandboxRow[], err
 }
 
 async function undoRows(parts: SandboxParts, ids: readonly string[], error: unknown): Promise<void> {
-  if (error instanceof Refusal && errorRegistry[error.code].status < 500) {
+  if (error instanceof Refusal && errorRegistry[error.code].status < 500 && !isAnother(error)) {
     await forget(parts.db, ids);
     return;
   }

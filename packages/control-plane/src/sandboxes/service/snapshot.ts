@@ -1,6 +1,7 @@
 import { Refusal, crashPoint } from "@pandastack/platform";
 import { deriveUuid } from "../../calls/ids.ts";
 import { noRoom } from "../../accounts/limits.ts";
+import { isAnother } from "../../hosts/failures.ts";
 import type { SandboxRow, SnapshotRow } from "../../persistence/tables.ts";
 import { removeSnapshot } from "../../snapshots/delete-snapshot.ts";
 import { beginSnapshot, burySnapshot, finishSnapshot, unwantSnapshot } from "../../snapshots/store.ts";
@@ -77,7 +78,7 @@ async function take(parts: SandboxParts, sandbox: SandboxRow, row: SnapshotRow):
   } catch (error) {
     await unwantSnapshot(parts.db, row.id).catch(() => parts.abandoned.add([row.id]));
     // A refusal says that there is nothing on the host; otherwise the reconciler sees to it.
-    if (error instanceof Refusal) await burySnapshot(parts.db, row.id).catch(() => {});
+    if (error instanceof Refusal && !isAnother(error)) await burySnapshot(parts.db, row.id).catch(() => {});
     throw error;
   }
   await removeSnapshot(parts, row.id);
