@@ -17,6 +17,7 @@ import { hash, makePlan, type Plan } from "./plan.ts";
 import { beginningOf, planStages } from "./stages.ts";
 import { forgetRoot } from "./roots.ts";
 import { runBuild, type BuildJob } from "./run-build.ts";
+import { resolveAsImage } from "./parent-image.ts";
 import { startOf } from "./start.ts";
 import { hideIn, NO_SECRETS, type BuildSecrets } from "./secrets.ts";
 import {
@@ -54,32 +55,6 @@ export interface BuildRequest {
   /** For the registries of its images: of this one build, and kept nowhere. */
   readonly credentials?: RegistryCredentials;
   readonly secrets?: BuildSecrets;
-}
-
-/** What Dockerfiles say for nothing at all. */
-const NOTHING = "scratch";
-
-/** A name of which there is no template, as `error` says. */
-async function resolveAsImage(
-  images: BuildImages,
-  name: string,
-  needsShell: boolean,
-  error: Refusal,
-): Promise<ResolvedTemplate> {
-  if (name === NOTHING)
-    throw new Refusal(
-      "template.bad_image",
-      `from: a sandbox needs /bin/sh, and ${NOTHING} has nothing; begin with a template or an image that has one`,
-    );
-  const image = images.named(name);
-  if (image === undefined) throw error;
-  try {
-    return await images.resolve(image, needsShell);
-  } catch (failure) {
-    if (image === name || !(failure instanceof Refusal)) throw failure;
-    // Both are said: the name may be one or the other.
-    throw new Refusal(error.code, `${error.message}. As an image: ${failure.message}`, { details: error.details });
-  }
 }
 
 /** Builds of templates: begun by calls, run in the background, one after the other where there are many. */
