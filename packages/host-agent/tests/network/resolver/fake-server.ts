@@ -1,6 +1,6 @@
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { frame, FrameReader } from "../../../src/network/resolver/tcp-frames.ts";
 
 export interface Asked {
@@ -28,7 +28,7 @@ export async function startFakeServer(reply: Reply, at: { address?: string; port
     const replies = reply(one);
     return replies === undefined ? [] : Buffer.isBuffer(replies) ? [replies] : replies;
   };
-  const tcp = createServer((socket) => {
+  const takeConnection = (socket: Socket): void => {
     const reader = new FrameReader(65_535);
     socket.on("error", () => undefined);
     socket.on("data", (chunk) => {
@@ -36,20 +36,38 @@ export async function startFakeServer(reply: Reply, at: { address?: string; port
         for (const bytes of serve({ packet, over: "tcp", port: socket.remotePort ?? 0 })) socket.write(frame(bytes));
       }
     });
-  });
-  tcp.listen(at.port ?? 0, address);
-  await once(tcp, "listening");
-  const { port } = tcp.address() as AddressInfo;
-  const udp = createSocket("udp4");
+  };
+  const { tcp, udp } = await listenOnBoth(address, at.port ?? 0);
+  const { port } = udp.address();
+  tcp.on("connection", takeConnection);
   udp.on("message", (packet, from) => {
     for (const bytes of serve({ packet, over: "udp", port: from.port })) udp.send(bytes, from.port, from.address);
   });
-  udp.bind(port, address);
-  await once(udp, "listening");
   const close = async (): Promise<void> => {
     udp.close();
     tcp.close();
     await once(tcp, "close");
   };
   return { address, port, asked, close };
+}
+
+const TRIES = 20;
+
+/** One port of an address over both. A free one, for 0: the kernel gives one that is free over TCP, and may be taken over UDP. */
+async function listenOnBoth(address: string, wanted: number): Promise<{ tcp: Server; udp: UdpSocket }> {
+  for (let tries = 1; ; tries++) {
+    const tcp = createServer().listen(wanted, address);
+    await once(tcp, "listening");
+    const udp = createSocket("udp4");
+    try {
+      udp.bind((tcp.address() as AddressInfo).port, address);
+      await once(udp, "listening");
+      return { tcp, udp };
+    } catch (error) {
+      udp.close();
+      tcp.close();
+      await once(tcp, "close");
+      if (wanted !== 0 || tries === TRIES || (error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    }
+  }
 }
