@@ -60,6 +60,10 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
     return server;
   }
 
+  /** Whoever dies while it makes one leaves commands that go on, and make it when the next one has looked. */
+  const isPrepared = (count: number): Promise<unknown> =>
+    waitFor(async () => (await server.call("readyCount")) === count, { timeoutMs: 15_000, message: "not prepared" });
+
   async function addGuest(slot: NetworkSlot, role: string): Promise<Program> {
     const netns = await world.addNetns(role);
     await plugGuest(slot, netns);
@@ -98,15 +102,9 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
 
   it("makes slots again as they are taken, and leaves none of those that are given back", async () => {
     await openServer({ prepareCount: 2 });
-    await waitFor(async () => (await server.call("readyCount")) === 2, {
-      timeoutMs: 15_000,
-      message: "not prepared",
-    });
+    await isPrepared(2);
     const slot = await server.call<NetworkSlot>("acquire");
-    await waitFor(async () => (await server.call("readyCount")) === 2, {
-      timeoutMs: 15_000,
-      message: "not refilled",
-    });
+    await isPrepared(2);
     await server.call("release", slot.number);
     await server.call("release", slot.number);
     expect(netnsOfServer(serverId)).not.toContain(slot.netns);
@@ -131,6 +129,7 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
     const lost = await server.call<NetworkSlot>("acquire");
     const guest = await addGuest(slot, "adopt");
     await guest.call("hold", 1, REACHED[0]);
+    await isPrepared(2);
     await server.end("SIGKILL");
     expect(await guest.call("talk", 1)).toBe("alive");
 
@@ -138,10 +137,7 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
     const { adopted, broken } = await server.call<Adoption>("adopt", [slot.number, 9999]);
     expect(adopted).toEqual([slot]);
     expect(broken.map(({ number }) => number)).toEqual([9999]);
-    await waitFor(async () => (await server.call("readyCount")) === 1, {
-      timeoutMs: 15_000,
-      message: "not prepared",
-    });
+    await isPrepared(1);
     expect(netnsOfServer(serverId)).toHaveLength(2);
     expect(netnsOfServer(serverId)).not.toContain(lost.netns);
     expect(await guest.call("talk", 1)).toBe("alive");
@@ -189,7 +185,7 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
     const guest = await addGuest(guestSlot, "two");
     await one.call("close", "remove");
     expect(await forwarding()).toBe("1");
-    expect(await guest.call("dialAll", REACHED)).toEqual(["reached"]);
+    expect(await guest.call("answersOf", REACHED)).toEqual(["reached"]);
     await other.call("close", "remove");
   });
 
@@ -206,6 +202,7 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
       const dying = await openServer({ dataDir });
       ids.push(serverId);
       await dying.call("acquire");
+      await isPrepared(1);
       await dying.end("SIGKILL");
     }
     rmSync(dataDirs[0]!, { recursive: true });
@@ -226,6 +223,7 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
     const slot = await dying.call<NetworkSlot>("acquire");
     const orphan = world.start("peer", slot.netns);
     await orphan.call("dialAll", []);
+    await isPrepared(1);
     await dying.end("SIGKILL");
     rmSync(dataDir, { recursive: true });
     const second = await openServer();
@@ -254,7 +252,8 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
     const before = await inside(world.host, "nft", "list", "ruleset");
     await openServer();
     const guest = await addGuest(await server.call<NetworkSlot>("acquire"), "fw");
-    expect(await guest.call("dialAll", REACHED)).toEqual(["reached"]);
+    expect(await guest.call("answersOf", REACHED)).toEqual(["reached"]);
+    await isPrepared(1);
     // Another life of the same server finds its rules there already.
     await server.end("SIGKILL");
     await openServer({ id: serverId });
@@ -292,7 +291,7 @@ describe.skipIf(missing)("the network of a host", { timeout: TIMEOUT_MS }, () =>
       intervalMs: 50,
       message: "Docker's table got no accept",
     });
-    expect(await guest.call("dialAll", REACHED)).toEqual(["reached"]);
+    expect(await guest.call("answersOf", REACHED)).toEqual(["reached"]);
     expect(await server.call("warnings")).toHaveLength(4);
     await server.call("close", "remove");
     await nft(world.host, "delete table ip filter\n");

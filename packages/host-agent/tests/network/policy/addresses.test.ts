@@ -26,7 +26,7 @@ describe.skipIf(missing)("a policy by address", { timeout: TIMEOUT_MS }, () => {
     expect(await it_.dial(tcp(NAMED), udp(NAMED))).toEqual([REFUSED, expect.not.stringContaining("reached")]);
     await expect(it_.guest.call("lookup", GATEWAY_IP, "example.org", "A")).rejects.toThrow();
     expect(await it_.sent()).toBe(0);
-    expect(await it_.host.call("dialAll", [tcp(slot.hostIp)])).toEqual(["reached"]);
+    expect(await it_.host.call("answersOf", [tcp(slot.hostIp)])).toEqual(["reached"]);
     expect(world.host).toBeTruthy();
   });
 
@@ -35,7 +35,7 @@ describe.skipIf(missing)("a policy by address", { timeout: TIMEOUT_MS }, () => {
     const carried = async () => Number(await it_.server().call<string>("carried", it_.slot.number));
     await it_.allow({ allow: [NAMED] });
     const before = await carried();
-    expect(await it_.dial(tcp(NAMED))).toEqual(["reached"]);
+    expect(await it_.answers(tcp(NAMED))).toEqual(["reached"]);
     expect((await carried()) - before).toBeGreaterThan(4);
     // The other end would repeat a goodbye that the policy keeps from it.
     const isOver = async () => (await it_.outside.call<number>("unfinished")) === 0;
@@ -48,12 +48,12 @@ describe.skipIf(missing)("a policy by address", { timeout: TIMEOUT_MS }, () => {
 
   it("of a list reaches what is on it and nothing else", async () => {
     await it_.allow({ allow: [NAMED] });
-    expect(await it_.dial(tcp(NAMED), udp(NAMED), tcp(NAMED, 443))).toEqual(["reached", "reached", "reached"]);
-    expect(await it_.dial(tcp(OTHER))).toEqual([REFUSED]);
+    expect(await it_.answers(tcp(NAMED), udp(NAMED), tcp(NAMED, 443))).toEqual(["reached", "reached", "reached"]);
+    expect(await it_.answers(tcp(OTHER))).toEqual([REFUSED]);
     await it_.allow({ allow: [`${INTERNET}.0/24`], deny: [NAMED] });
-    expect(await it_.dial(tcp(NAMED), tcp(OTHER))).toEqual([REFUSED, "reached"]);
+    expect(await it_.answers(tcp(NAMED), tcp(OTHER))).toEqual([REFUSED, "reached"]);
     await it_.allow({ deny: [OTHER] });
-    expect(await it_.dial(tcp(NAMED), tcp(OTHER))).toEqual(["reached", REFUSED]);
+    expect(await it_.answers(tcp(NAMED), tcp(OTHER))).toEqual(["reached", REFUSED]);
     expect(await it_.guest.call("lookup", GATEWAY_IP, "example.org", "A")).toEqual([NAMED]);
   });
 
@@ -72,7 +72,7 @@ describe.skipIf(missing)("a policy by address", { timeout: TIMEOUT_MS }, () => {
     expect(await it_.dial(tcp(NAMED), udp(OTHER), tcp(NAMED, 443))).not.toContain("reached");
     await expect(it_.guest.call("lookup", GATEWAY_IP, "example.org", "A")).rejects.toThrow();
     expect(await it_.sent()).toBe(0);
-    expect(await it_.host.call("dialAll", [tcp(it_.slot.hostIp)])).toEqual(["reached"]);
+    expect(await it_.host.call("answersOf", [tcp(it_.slot.hostIp)])).toEqual(["reached"]);
     await it_.guest.call("drop");
   });
 
@@ -96,14 +96,14 @@ describe.skipIf(missing)("a policy by address", { timeout: TIMEOUT_MS }, () => {
       tcp("192.0.2.2"),
     ];
     expect(await it_.dial(...targets, tcp(it_.slot.hostIp))).not.toContain("reached");
-    expect(await it_.dial(tcp(NAMED))).toEqual(["reached"]);
+    expect(await it_.answers(tcp(NAMED))).toEqual(["reached"]);
   });
 
   it("opens the private networks that it names, as far as the operator lets it", async () => {
     await it_.allow({ allow: [], allowPrivate: ["10.0.0.0/8", "10.99.0.0/24", "192.168.77.0/24"] });
     expect(await it_.dial(tcp("10.99.0.2"))).not.toContain("reached");
     await it_.allow({ allow: [NAMED], allowPrivate: ["10.99.0.0/25", "192.168.77.0/24"] });
-    expect(await it_.dial(tcp("10.99.0.2"), tcp(NAMED))).toEqual(["reached", "reached"]);
+    expect(await it_.answers(tcp("10.99.0.2"), tcp(NAMED))).toEqual(["reached", "reached"]);
     // Beyond the operator's list; the host's own address in it; other slots, whatever the operator says.
     expect(await it_.dial(tcp("192.168.77.2"), tcp("10.99.0.1"), tcp("10.200.0.1"))).not.toContain("reached");
   });
@@ -112,7 +112,7 @@ describe.skipIf(missing)("a policy by address", { timeout: TIMEOUT_MS }, () => {
     const shaping = async (): Promise<string> => await inside(it_.slot.netns, "tc", "qdisc", "show", "dev", "up0");
     await it_.allow("open", 5);
     expect(await shaping()).toMatch(/tbf .*rate 5Mbit/);
-    expect(await it_.dial(tcp(NAMED))).toEqual(["reached"]);
+    expect(await it_.answers(tcp(NAMED))).toEqual(["reached"]);
     await it_.allow("open", 0.25);
     expect(await shaping()).toMatch(/rate 250Kbit/);
     await it_.allow("open");
@@ -163,13 +163,13 @@ describe.skipIf(missing)("a policy by address", { timeout: TIMEOUT_MS }, () => {
     expect(await it_.sent()).toBe(0);
     expect(await server.call("warnings")).not.toContainEqual(expect.stringContaining("rules were not"));
     await it_.allow("open");
-    expect(await it_.dial(tcp(NAMED))).toEqual(["reached"]);
+    expect(await it_.answers(tcp(NAMED))).toEqual(["reached"]);
   });
 
   it("is put right by an agent whose journal wants another", async () => {
     await it_.allow("open");
     const server = await it_.restart({ egress: { allow: [OTHER] }, egressMbps: null });
     expect(await server.call("warnings")).toContainEqual(expect.stringContaining("rules were not"));
-    expect(await it_.dial(tcp(NAMED), tcp(OTHER))).toEqual([REFUSED, "reached"]);
+    expect(await it_.answers(tcp(NAMED), tcp(OTHER))).toEqual([REFUSED, "reached"]);
   });
 });

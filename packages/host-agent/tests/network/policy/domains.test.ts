@@ -23,15 +23,16 @@ describe.skipIf(missing)("a policy by name", { timeout: TIMEOUT_MS }, () => {
   /** The server outside sends back what it gets: seen again, the hello has reached it. */
   const greet = (address: string, options: HelloOptions): Promise<string> =>
     it_.guest.call("exchange", address, 443, clientHello(options).toString("hex"));
-  const get = (address: string, text: string): Promise<string> => it_.guest.call("converse", address, 80, text);
+  const get = (address: string, text: string, last?: string): Promise<string> =>
+    it_.guest.call("converse", address, 80, text, last);
   const request = (host: string, more = "Connection: close\r\n"): string =>
     `GET /x HTTP/1.1\r\nHost: ${host}\r\n${more}\r\n`;
 
   it("resolves its names, and what they lead to is reached while the answer lives", async () => {
     await it_.allow({ allow: ["allowed.example.org"] });
-    expect(await it_.dial(tcp(NAMED))).toEqual([REFUSED]);
+    expect(await it_.answers(tcp(NAMED))).toEqual([REFUSED]);
     expect(await lookup("allowed.example.org")).toEqual([NAMED]);
-    expect(await it_.dial(tcp(NAMED), udp(NAMED), tcp(OTHER))).toEqual(["reached", "reached", REFUSED]);
+    expect(await it_.answers(tcp(NAMED), udp(NAMED), tcp(OTHER))).toEqual(["reached", "reached", REFUSED]);
   });
 
   it("takes capitals and a dot at the end for the same name, and knows no other", async () => {
@@ -56,7 +57,7 @@ describe.skipIf(missing)("a policy by name", { timeout: TIMEOUT_MS }, () => {
     await expect(lookup("circle.example.org")).rejects.toThrow();
     await it_.allow({ allow: ["alias.example.org"], deny: ["step.example.net"] });
     await expect(lookup("alias.example.org")).rejects.toThrow();
-    expect(await it_.dial(tcp(NAMED))).toEqual([REFUSED]);
+    expect(await it_.answers(tcp(NAMED))).toEqual([REFUSED]);
   });
 
   it("drops private addresses from answers", async () => {
@@ -109,6 +110,7 @@ describe.skipIf(missing)("a policy by name", { timeout: TIMEOUT_MS }, () => {
     const upgraded = await get(
       NAMED,
       request("allowed.example.org", "Connection: Upgrade\r\nUpgrade: echo\r\n") + "ping",
+      "ping",
     );
     expect(upgraded).toMatch(/101 Switching Protocols.*ping/s);
   });
@@ -124,7 +126,7 @@ describe.skipIf(missing)("a policy by name", { timeout: TIMEOUT_MS }, () => {
     await it_.allow({ deny: ["bad.example.org"] });
     expect(await lookup("good.example.org")).toEqual([NAMED]);
     await expect(lookup("bad.example.org")).rejects.toThrow(/REFUSED/);
-    expect(await it_.dial(tcp(NAMED), tcp(OTHER))).toEqual(["reached", "reached"]);
+    expect(await it_.answers(tcp(NAMED), tcp(OTHER))).toEqual(["reached", "reached"]);
     expect(await greet(NAMED, { name: "good.example.org" })).not.toBe(DENIED);
     expect(await greet(NAMED, { name: "bad.example.org" })).toBe(DENIED);
     expect(await get(NAMED, request("good.example.org"))).toMatch(/200 OK/);
@@ -135,7 +137,7 @@ describe.skipIf(missing)("a policy by name", { timeout: TIMEOUT_MS }, () => {
   it("beside one by address leaves that one alone", async () => {
     await it_.allow({ allow: ["allowed.example.org", OTHER] });
     // No name is asked for on the way to an address that is allowed.
-    expect(await it_.dial(tcp(OTHER, 443), tcp(OTHER))).toEqual(["reached", "reached"]);
+    expect(await it_.answers(tcp(OTHER, 443), tcp(OTHER))).toEqual(["reached", "reached"]);
     expect(await greet(NAMED, { name: "other.example.org" })).toBe(DENIED);
   });
 
@@ -161,7 +163,7 @@ describe.skipIf(missing)("a policy by name", { timeout: TIMEOUT_MS }, () => {
     const server = await it_.restart(wanted);
     expect(await server.call("warnings")).not.toContainEqual(expect.stringContaining("rules were not"));
     expect(await it_.guest.call("talk", 3)).toBe("alive");
-    expect(await it_.dial(tcp(NAMED), tcp(OTHER))).toEqual(["reached", REFUSED]);
+    expect(await it_.answers(tcp(NAMED), tcp(OTHER))).toEqual(["reached", REFUSED]);
     expect(await lookup("allowed.example.org")).toEqual([NAMED]);
     expect(await greet(NAMED, { name: "other.example.org" })).toBe(DENIED);
     await it_.guest.call("drop");
@@ -187,7 +189,7 @@ describe.skipIf(missing)("a policy by name", { timeout: TIMEOUT_MS }, () => {
     for (let round = 0; round < 10; round++) {
       const egress = round % 2 === 0 ? { allow: [`${INTERNET}.0/24`] } : { allow: ["allowed.example.org"] };
       times.push(await it_.server().call<number>("timeConfigure", it_.slot.number, { ...OPEN_NETWORK, egress }));
-      expect(await it_.dial(tcp(OTHER))).toEqual([round % 2 === 0 ? "reached" : REFUSED]);
+      expect(await it_.answers(tcp(OTHER))).toEqual([round % 2 === 0 ? "reached" : REFUSED]);
     }
     console.log(`a change of policy took ${times.map((ms) => ms.toFixed(1)).join(", ")} ms`);
   });

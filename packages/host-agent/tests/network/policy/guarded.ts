@@ -24,6 +24,8 @@ export interface Guarded {
   restart(wanted: HostNetwork): Promise<Program>;
   allow(egress: Egress, egressMbps?: number | null): Promise<void>;
   dial(...targets: Target[]): Promise<string[]>;
+  /** Where each must answer, if only with a refusal. */
+  answers(...targets: Target[]): Promise<string[]>;
   figures(): Promise<HostNetworkFigures>;
   /** Packets that have come from the slot to the host since it was asked the last time, whatever became of them there. */
   sent(): Promise<number>;
@@ -78,6 +80,7 @@ export async function makeGuarded(options: { allowPrivate?: string } = {}): Prom
     allow: (egress, egressMbps = null) =>
       server.call("configure", slot.number, { ...OPEN_NETWORK, egress, egressMbps }),
     dial: (...targets) => guest!.call("dialAll", targets),
+    answers: (...targets) => guest!.call("answersOf", targets),
     figures: () => server.call("figures", slot.number),
     sent: async () => {
       const { stdout } = await run("nsenter", [

@@ -16,7 +16,10 @@ export interface Target {
   readonly from?: string;
 }
 
+/** Where no answer may be what is wanted: that long is no answer. */
 const DIAL_TIMEOUT_MS = 1_500;
+/** Where one must come: whoever gives it, or waits for it, may not have its turn for seconds. Less than a call may take. */
+const ANSWER_TIMEOUT_MS = 20_000;
 const heard: string[] = [];
 const held = new Map<number, { socket: Socket; ended: Promise<string>; received: () => number }>();
 
@@ -38,11 +41,11 @@ async function listen(port: number): Promise<void> {
 }
 
 /** "reached" when an echo came back, else why not. */
-function dial(target: Target): Promise<string> {
-  return target.over === "tcp" ? dialTcp(target) : dialUdp(target);
+function dial(target: Target, timeoutMs: number): Promise<string> {
+  return target.over === "tcp" ? dialTcp(target, timeoutMs) : dialUdp(target, timeoutMs);
 }
 
-function dialTcp({ address, port, from }: Target): Promise<string> {
+function dialTcp({ address, port, from }: Target, timeoutMs: number): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({
       host: address,
@@ -53,7 +56,7 @@ function dialTcp({ address, port, from }: Target): Promise<string> {
       socket.destroy();
       resolve(result);
     };
-    socket.setTimeout(DIAL_TIMEOUT_MS, () => finish("timeout"));
+    socket.setTimeout(timeoutMs, () => finish("timeout"));
     socket.on("error", (error) => finish((error as NodeJS.ErrnoException).code ?? error.message));
     socket.on("close", () => finish("closed"));
     socket.on("data", () => finish("reached"));
@@ -61,10 +64,10 @@ function dialTcp({ address, port, from }: Target): Promise<string> {
   });
 }
 
-async function dialUdp({ address, port, from }: Target): Promise<string> {
+async function dialUdp({ address, port, from }: Target, timeoutMs: number): Promise<string> {
   const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
   const result = new Promise<string>((resolve) => {
-    const timer = setTimeout(() => resolve("timeout"), DIAL_TIMEOUT_MS);
+    const timer = setTimeout(() => resolve("timeout"), timeoutMs);
     timer.unref();
     socket.on("message", () => resolve("reached"));
     socket.on("error", (error) => resolve((error as NodeJS.ErrnoException).code ?? error.message));
@@ -86,7 +89,7 @@ function exchange(address: string, port: number, hex: string): Promise<string> {
       socket.destroy();
       resolve(result);
     };
-    socket.setTimeout(2 * DIAL_TIMEOUT_MS, () => finish("timeout"));
+    socket.setTimeout(ANSWER_TIMEOUT_MS, () => finish("timeout"));
     socket.on("error", (error) => finish((error as NodeJS.ErrnoException).code ?? error.message));
     socket.on("close", () => finish("closed"));
     socket.on("data", (data) => finish(data.toString("hex")));
@@ -145,22 +148,25 @@ async function serveHttp(port: number): Promise<void> {
   await once(server, "listening");
 }
 
-/** All that comes back for some bytes until the other side ends. */
-function converse(address: string, port: number, text: string): Promise<string> {
+/** All that comes back for some bytes until the other side ends, or has said this. */
+function converse(address: string, port: number, text: string, last?: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port });
     let received = "";
     const finish = (): void => resolve(received);
-    socket.setTimeout(3 * DIAL_TIMEOUT_MS, () => socket.destroy());
+    socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy());
     socket.on("error", (error) => (received += (error as NodeJS.ErrnoException).code ?? error.message));
     socket.on("close", finish);
-    socket.on("data", (data) => (received += data.toString("latin1")));
+    socket.on("data", (data) => {
+      received += data.toString("latin1");
+      if (last !== undefined && received.includes(last)) socket.destroy();
+    });
     socket.write(text);
   });
 }
 
 /** A connection that stays, like one in the memory of a snapshot. */
-async function hold(id: number, target: Target): Promise<void> {
+async function hold(id: number, target: Target, timeoutMs: number = ANSWER_TIMEOUT_MS): Promise<void> {
   const socket = connect({ host: target.address, port: target.port });
   let received = 0;
   socket.on("data", () => received++);
@@ -168,7 +174,7 @@ async function hold(id: number, target: Target): Promise<void> {
     socket.on("error", (error) => resolve((error as NodeJS.ErrnoException).code ?? error.message));
     socket.on("close", () => resolve("closed"));
   });
-  await withTimeout(once(socket, "connect"), DIAL_TIMEOUT_MS, "no connection");
+  await withTimeout(once(socket, "connect"), timeoutMs, "no connection");
   held.set(id, { socket, ended, received: () => received });
 }
 
@@ -190,7 +196,9 @@ function unfinished(): number {
 serveMethods({
   listen,
   unfinished,
-  dialAll: (targets: Target[]) => Promise.all(targets.map(dial)),
+  dialAll: (targets: Target[]) => Promise.all(targets.map((target) => dial(target, DIAL_TIMEOUT_MS))),
+  /** Of targets that all answer, if only with a refusal. */
+  answersOf: (targets: Target[]) => Promise.all(targets.map((target) => dial(target, ANSWER_TIMEOUT_MS))),
   heard: () => heard.splice(0),
   exchange,
   serveHttp,
@@ -209,7 +217,7 @@ serveMethods({
     const { socket } = held.get(id)!;
     const echoed = once(socket, "data");
     socket.write(Buffer.from(hex, "hex"));
-    await withTimeout(echoed, DIAL_TIMEOUT_MS * 2, "no echo");
+    await withTimeout(echoed, ANSWER_TIMEOUT_MS, "no echo");
   },
   /** Writes on a held connection: "alive" when the other side echoes, else how it ended. */
   talk: async (id: number) => {
@@ -217,7 +225,7 @@ serveMethods({
     const before = received();
     const echoed = new Promise<string>((resolve) => socket.once("data", () => resolve("alive")));
     socket.write("again");
-    const timeout = new Promise<string>((resolve) => setTimeout(() => resolve("timeout"), 4_000).unref());
+    const timeout = new Promise<string>((resolve) => setTimeout(() => resolve("timeout"), ANSWER_TIMEOUT_MS).unref());
     return received() > before ? "alive" : Promise.race([echoed, ended, timeout]);
   },
   lookup: async (server: string, name: string, type: "A" | "TXT") => {
