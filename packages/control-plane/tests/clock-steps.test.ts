@@ -86,7 +86,8 @@ test("what is being made is not taken for abandoned when the clock is put forwar
   const judge = { mayJudge: true, ownerIsDead: (column: string) => presence.ownerIsDead(column) };
   const claim = () => claimUnfinished(db, "sandboxes", { presence: judge, retrySeconds: 0, abandoned: [] });
   await look();
-  host.script("createSandbox", { delayMs: 1_500 });
+  const { promise: after, resolve: go } = Promise.withResolvers<void>();
+  host.script("createSandbox", { after });
   const making = api("POST", "/v1/sandboxes", {});
   await waitFor(
     async () => (await database.query("select from sandboxes where status = 'creating'")).rows.length === 1,
@@ -94,6 +95,7 @@ test("what is being made is not taken for abandoned when the clock is put forwar
   );
   await database.query(`update steps.step set ms = ms + ${HOURS_MS}`);
   expect(await claim()).toEqual([]);
+  go();
   expect((await making).status).toBe(201);
   await look();
   const { rows } = await sql<{ steady: boolean }>`select ${presence.clock.isSteady()} as steady`.execute(db);

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { waitFor } from "@pandastack/platform";
@@ -22,10 +23,40 @@ async function waitUntilReady({ api }: Pick<TestServer, "api">): Promise<void> {
   });
 }
 
+/** Resolves when so many more have knocked at the host agent's door in vain. */
+async function knockedInVain(times: number): Promise<void> {
+  let knocks = 0;
+  const note = (message: unknown) => {
+    if ((message as { connectParams: { hostname: string } }).connectParams.hostname === "host-agent") knocks += 1;
+  };
+  subscribe("undici:client:connectError", note);
+  try {
+    await waitFor(() => knocks >= times, { timeoutMs: 10_000, intervalMs: 10, message: "nobody asks the host" });
+  } finally {
+    unsubscribe("undici:client:connectError", note);
+  }
+}
+
 describe("the host agent", () => {
   let server: TestServer;
   beforeEach(async () => (server = await startTestServer()));
   afterEach(() => server.stop());
+
+  /** A create that the host has begun; `go` lets it do it. */
+  async function createUnderWay() {
+    const { promise: after, resolve: go } = Promise.withResolvers<void>();
+    server.host.script("createSandbox", { after });
+    const create = server.api("POST", "/v1/sandboxes");
+    await waitFor(() => server.host.arrivalsMs.createSandbox?.length === 1, {
+      timeoutMs: 10_000,
+      intervalMs: 10,
+      message: "it does not come to the host",
+    });
+    return { create, go };
+  }
+  /** Done by the host, which can tell nobody. */
+  const isDone = () =>
+    waitFor(() => server.host.state.sandboxes.size === 1, { timeoutMs: 10_000, intervalMs: 10, message: "not done" });
 
   test("away: creates and commands are 503 and retriable, what needs only the database works, readyz says so", async () => {
     const { body } = await server.api("POST", "/v1/sandboxes");
@@ -55,17 +86,21 @@ describe("the host agent", () => {
   test("restarted within moments: nobody notices", async () => {
     await server.host.kill();
     const create = server.api("POST", "/v1/sandboxes");
-    await delay(800);
+    await waitFor(() => server.controlPlane.parts.work.inFlight === 1, {
+      timeoutMs: 10_000,
+      intervalMs: 10,
+      message: "not begun",
+    });
+    await knockedInVain(3);
     await server.host.start();
     expect((await create).status).toBe(201);
   });
 
   test("killed while it creates, and back: one sandbox, one answer", async () => {
-    server.host.script("createSandbox", { delayMs: 300 });
-    const create = server.api("POST", "/v1/sandboxes");
-    await delay(100);
+    const { create, go } = await createUnderWay();
     await server.host.kill();
-    await delay(500);
+    go();
+    await isDone();
     await server.host.start();
     const reply = await create;
     expect(reply.status).toBe(201);
@@ -74,10 +109,10 @@ describe("the host agent", () => {
   });
 
   test("killed while it creates, and gone: a clear answer, and in the end nothing on either side", async () => {
-    server.host.script("createSandbox", { delayMs: 300 });
-    const create = server.api("POST", "/v1/sandboxes");
-    await delay(100);
+    const { create, go } = await createUnderWay();
     await server.host.kill();
+    go();
+    await isDone();
     expect(await create).toMatchObject({ status: 503, body: { code: "host.unavailable", retryable: true } });
     expect((await server.api("GET", "/v1/sandboxes")).body).toEqual([]);
     await server.host.start();

@@ -49,21 +49,24 @@ describe("wake on request", () => {
 
   test("a browser that would wait too long gets a page that looks again; the wake goes on", async () => {
     await hibernate();
-    inside.server.host.script("wakeSandbox", { delayMs: 3000 });
+    const { promise: after, resolve: go } = Promise.withResolvers<void>();
+    inside.server.host.script("wakeSandbox", { after });
     const page = await inside.get("/", { headers: BROWSER });
     expect(page).toMatchObject({
       status: 503,
       headers: { "content-type": "text/html; charset=utf-8", refresh: "1", "retry-after": "1" },
     });
     expect(page.headers["x-pandastack-gateway"]).toBe("sandbox.waking");
+    go();
     expect((await inside.get("/")).text).toBe("from inside");
     expect(wakes()).toBe(1);
   });
 
   test("a program is asked to come again", async () => {
     await hibernate();
-    inside.server.host.script("wakeSandbox", { delayMs: 7000 });
-    const reply = await inside.get("/");
+    const { promise: after, resolve: go } = Promise.withResolvers<void>();
+    inside.server.host.script("wakeSandbox", { after });
+    const reply = await inside.get("/").finally(go);
     expect([reply.status, reply.headers["retry-after"]]).toEqual([503, "1"]);
     expect(JSON.parse(reply.text)).toMatchObject({ code: "sandbox.waking", retryable: true });
   });
