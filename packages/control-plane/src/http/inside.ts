@@ -1,5 +1,12 @@
 import { once } from "node:events";
-import { Agent, createServer, type IncomingMessage, request, type RequestListener } from "node:http";
+import {
+  Agent,
+  type ClientRequest,
+  createServer,
+  type IncomingMessage,
+  request,
+  type RequestListener,
+} from "node:http";
 import { duplexPair, Readable, type Duplex } from "node:stream";
 
 const NO_BODY = new Set([204, 205, 304]);
@@ -59,11 +66,18 @@ class PairAgent extends Agent {
 }
 
 /** What the SDK sends: text, bytes, or a stream of them. */
-function send(body: RequestInit["body"], outgoing: NodeJS.WritableStream): void {
+function send(body: RequestInit["body"], outgoing: ClientRequest): void {
   if (body === undefined || body === null) outgoing.end();
   else if (typeof body === "string" || body instanceof Uint8Array) outgoing.end(body);
-  else if (body instanceof ReadableStream) Readable.fromWeb(body as never).pipe(outgoing);
+  else if (body instanceof ReadableStream) sendStream(Readable.fromWeb(body as never), outgoing);
   else throw new TypeError("a body of this kind is not sent from inside");
+}
+
+/** `pipe` alone tells neither side of the other's end. Nor may a refusal, which can come first, be lost with the request. */
+function sendStream(body: Readable, outgoing: ClientRequest): void {
+  body.once("error", (error) => outgoing.destroy(error));
+  outgoing.once("close", () => body.destroy());
+  body.pipe(outgoing);
 }
 
 function toResponse(answer: IncomingMessage): Response {
