@@ -22,6 +22,13 @@ export async function loopDevicesOf(image: string): Promise<string[]> {
 }
 
 /**
+ * Looks once more with the lock: a killed opener may have left a shell that gets it only now. --find takes a free device and
+ * attaches it in one go, trying the next when another process was quicker.
+ */
+const ATTACH =
+  'losetup --noheadings --output NAME --associated "$1" | grep . || exec losetup --find --show --direct-io="$2" "$1"';
+
+/**
  * A loop device over the image: the one that is there, or a new one. Direct I/O where the file system below can do it, else
  * every page of the pool would be in memory twice.
  */
@@ -30,8 +37,8 @@ export async function attachLoop(image: string): Promise<string> {
   if (existing !== undefined) return existing;
   await ensureNode();
   const attach = async (direct: string): Promise<string> => {
-    // --find takes a free device and attaches it in one go, trying the next when another process was quicker.
-    return (await runWithImage(image, "losetup", ["--find", "--show", `--direct-io=${direct}`, image])).trim();
+    const [device = ""] = (await runWithImage(image, "sh", ["-c", ATTACH, "sh", image, direct])).trim().split("\n");
+    return device.trim();
   };
   return attach("on").catch(() => attach("off"));
 }

@@ -43,7 +43,10 @@ export async function openPool(options: { dataDir: string; log: PoolLog; env?: N
     await makePoolImage({ image, unfinished, sizeBytes });
   }
   const device = await attachLoop(image);
-  await runWithImage(image, "mount", ["-t", "xfs", "-o", MOUNT_OPTIONS, device, dir]);
+  await runWithImage(image, "mount", ["-t", "xfs", "-o", MOUNT_OPTIONS, device, dir]).catch((error: unknown) => {
+    // What a killed opener had left may have been quicker.
+    if (mountAt(dir)?.source !== device) throw error;
+  });
   log.info({ dir, device }, "pool: mounted");
   const setting = env["PANDASTACK_POOL_GB"];
   // Also finishes a growth that was interrupted after the file had been made longer.
