@@ -10,8 +10,11 @@ import { expect, it, onTestFinished } from "vitest";
 /** PANDASTACK_LARGE_FILE_MB=2048 for the largest that anybody has asked for. */
 const SIZE_MB = Number(process.env["PANDASTACK_LARGE_FILE_MB"] ?? 256);
 const MB = 1024 * 1024;
-/** Buffers on the way, and what the collector lets lie before it takes it up, which is 64 MB: half of the file, or a small part. */
-const GROWTH_LIMIT_MB = 128;
+/**
+ * Buffers on the way, whatever the size: what the collector lets lie, which is its own affair and grows with a busy machine, is
+ * taken up before it is counted.
+ */
+const GROWTH_LIMIT_MB = 32;
 const TIMEOUT_MS = 60_000 + SIZE_MB * 200;
 
 it(
@@ -36,16 +39,32 @@ it(
         await files.upload(name, "/root/" + name, { onProgress: ({ bytes }) => (heard = bytes) });
         await files.download("/root/" + name, name + "-back");
       };
+      // Twice: what the first finds is given back while it goes on.
+      const held = () => {
+        gc();
+        gc();
+        const { heapUsed, external } = process.memoryUsage();
+        return heapUsed + external;
+      };
       await round("warm");
-      const before = process.memoryUsage().rss;
+      const before = held();
       let peak = before;
-      const timer = setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 20);
+      let timer;
+      const look = () => {
+        peak = Math.max(peak, held());
+        timer = setTimeout(look, 100);
+      };
+      look();
       await round("large");
-      clearInterval(timer);
-      console.log(JSON.stringify({ grownMb: (Math.max(peak, process.memoryUsage().rss) - before) / ${MB}, heard }));`;
-    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program], {
-      cwd: folder,
-    });
+      clearTimeout(timer);
+      console.log(JSON.stringify({ grownMb: (Math.max(peak, held()) - before) / ${MB}, heard }));`;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ["--expose-gc", "--input-type=module", "-e", program],
+      {
+        cwd: folder,
+      },
+    );
     const { grownMb, heard } = JSON.parse(stdout);
     expect(taken.get("/root/large")).toBe(SIZE_MB * MB);
     expect(statSync(join(folder, "large-back")).size).toBe(SIZE_MB * MB);
