@@ -248,9 +248,10 @@ describe("the rest", () => {
 
   test("time to live: changed, and begun anew", async () => {
     expect(await sandbox.setTtl(1234)).toMatchObject({ ttl_seconds: 1234 });
+    const begun = performance.now();
     const kept = await sandbox.keepAlive();
     expect(kept.ttl_seconds).toBe(1234);
-    expect(kept.idle_seconds).toBeLessThan(5);
+    expect(kept.idle_seconds).toBeLessThanOrEqual(Math.ceil((performance.now() - begun) / 1000));
     expect(await sandbox.metrics()).toMatchObject({ pid: expect.any(Number), host_rss_bytes: expect.any(Number) });
   });
 
