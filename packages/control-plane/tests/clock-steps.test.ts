@@ -83,7 +83,7 @@ test("what is being made is not taken for abandoned when the clock is put forwar
     const { rows } = await sql<ClockReading>`select ${clockReading}`.execute(db);
     await presence.clock.heed(rows[0]!, askedAtMs);
   };
-  const judge = { mayJudge: true, ownerIsDead: (column: string) => presence.ownerIsDead(column) };
+  const judge = { id: presence.id, mayJudge: true, ownerIsDead: (column: string) => presence.ownerIsDead(column) };
   const claim = () => claimUnfinished(db, "sandboxes", { presence: judge, retrySeconds: 0, abandoned: [] });
   await look();
   const { promise: after, resolve: go } = Promise.withResolvers<void>();

@@ -55,14 +55,8 @@ export class IdempotencyKeys {
     while (this.#inUse.has(name)) await waitABit(end);
     this.#inUse.add(name);
     const release = () => void this.#inUse.delete(name);
-    const seed = randomUUID();
-    const claimed = await claim(this.#db, this.#presence, request, { seed, end }).catch((error: unknown) => {
-      // It may be written down all the same: a lost answer is not a lost statement. What was begun before under another seed
-      // stays for whoever goes on with it.
-      const forget = sql`delete from idempotency_keys
-        where workspace = ${workspace} and key = ${key} and seed = ${seed}::uuid and status is null`;
-      if (error instanceof Fault) void this.#notes.write(name, forget, release);
-      else release();
+    const claimed = await claim(this.#db, this.#presence, request, end).catch((error: unknown) => {
+      release();
       throw error;
     });
     if (typeof claimed !== "string") {
@@ -76,6 +70,11 @@ export class IdempotencyKeys {
       answer = await run(claimed);
       crashPoint("control.idempotency.done");
     } catch (error) {
+      if (isOfDatabase(error)) {
+        // Nobody knows how far it came, nor what of it could be undone: who repeats it goes on under the same seed.
+        release();
+        throw error;
+      }
       const forget = sql`delete from idempotency_keys
         where workspace = ${workspace} and key = ${key} and owner = ${owner} and status is null`;
       await this.#notes.write(name, forget, release);
@@ -93,6 +92,9 @@ export class IdempotencyKeys {
   }
 }
 
+const isOfDatabase = (error: unknown): boolean =>
+  error instanceof Fault && (error.code === "internal.database" || error.code === "internal.database_full");
+
 async function waitABit(end: number): Promise<void> {
   if (performance.now() > end) {
     throw new Refusal(
@@ -109,11 +111,12 @@ async function claim(
   db: Database,
   presence: Presence,
   request: IdempotentRequest,
-  { seed, end }: { seed: string; end: number },
+  end: number,
 ): Promise<string | Remembered> {
   const { workspace, key } = request;
   const hash = createHash("sha256").update(JSON.stringify(request.fingerprint)).digest();
   for (;;) {
+    const seed = randomUUID();
     const inserted = await db
       .insertInto("idempotency_keys")
       .values({ workspace, key, request_hash: hash, seed, owner: presence.id, status: null, reply: null })
@@ -134,7 +137,7 @@ async function claim(
       });
     }
     if (row.status !== null) return { status: row.status, body: row.reply };
-    // Ours, and nobody here works on it: the answer to its claim was lost, or what became of it could not be kept.
+    // Ours, and nobody here works on it: the database went away in the middle of it, perhaps of its claim.
     if (row.owner === presence.id) return row.seed;
     // After the database was away everybody has been silent.
     const isDead = presence.mayJudge ? presence.ownerIsDead("owner") : ownerHasLeft("owner");

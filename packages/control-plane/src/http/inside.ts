@@ -75,7 +75,12 @@ function send(body: RequestInit["body"], outgoing: ClientRequest): void {
 
 /** `pipe` alone tells neither side of the other's end. Nor may a refusal, which can come first, be lost with the request. */
 function sendStream(body: Readable, outgoing: ClientRequest): void {
-  body.once("error", (error) => outgoing.destroy(error));
+  let answer: IncomingMessage | undefined;
+  outgoing.once("response", (response) => (answer = response));
+  body.once("error", (error) => {
+    if (answer === undefined || answer.complete) outgoing.destroy(error);
+    else answer.once("end", () => outgoing.destroy());
+  });
   outgoing.once("close", () => body.destroy());
   body.pipe(outgoing);
 }

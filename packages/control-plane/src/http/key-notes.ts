@@ -72,7 +72,9 @@ export class KeyNotes {
       try {
         await note.execute(this.#db);
       } catch (error) {
-        if (error instanceof Fault) return;
+        if (error instanceof Fault && error.code === "internal.database") return;
+        // Of a full disk: others may need no room.
+        if (error instanceof Fault) continue;
         this.#log.warn({ err: error }, "what became of a request is not written down under its key");
       }
       this.#waiting.delete(name);

@@ -9,7 +9,7 @@ export type UnfinishedTable = "sandboxes" | "snapshots" | "volumes";
 
 export interface ClaimOptions {
   /** Who may be taken for dead. */
-  readonly presence: Pick<Presence, "mayJudge" | "ownerIsDead">;
+  readonly presence: Pick<Presence, "id" | "mayJudge" | "ownerIsDead">;
   /** Between two attempts at the same row. */
   readonly retrySeconds: number;
   /** Ids that this process began, could not finish, and could not undo. */
@@ -25,12 +25,13 @@ export async function claimUnfinished(db: Database, table: UnfinishedTable, opti
   const ownerless = presence.mayJudge ? presence.ownerIsDead("owner") : ownerHasLeft("owner");
   // Whatever a host says of a sandbox from before this is out of date.
   const outdate = table === "sandboxes" ? sql`, generation = generation + 1` : sql``;
-  // In whatever state: the database may have done the last write of their making, and gone before it could say so. All of
-  // them now, for they are not kept in mind for ever; they are taken on as many at a time as others.
+  // All of them now, for they are not kept in mind for ever; they are taken on as many at a time as others. Not what is finished,
+  // or another's by now: a repetition may have been answered with it.
   if (options.abandoned.length > 0)
     await sql`
       update ${sql.table(table)} set wanted = 'deleted'${outdate}
-      where id = any(${options.abandoned}) and deleted_at is null and wanted <> 'deleted'`.execute(db);
+      where id = any(${options.abandoned}) and status = 'creating' and owner = ${presence.id}::uuid
+        and deleted_at is null and wanted <> 'deleted'`.execute(db);
   const { rows } = await sql<{ id: string }>`
     update ${sql.table(table)} set attempted_at = clock_timestamp(), wanted = 'deleted'${outdate}
     where id in (

@@ -8,18 +8,24 @@ const KEPT_MS = 60_000;
  */
 export class Abandoned {
   readonly #since = new Map<string, number>();
+  #pass: { ids: ReadonlySet<string>; claimed: Promise<unknown> } | undefined;
 
   add(ids: Iterable<string>): void {
     for (const id of ids) this.#since.set(id, performance.now());
   }
 
-  /** Somebody works on them again: the request was repeated. */
-  remove(ids: Iterable<string>): void {
+  /** Somebody works on them again: the request was repeated. Once this resolves, no pass undoes them any more. */
+  async reclaim(ids: readonly string[]): Promise<void> {
     for (const id of ids) this.#since.delete(id);
+    if (ids.some((id) => this.#pass?.ids.has(id))) await this.#pass?.claimed.catch(() => {});
   }
 
-  ids(): string[] {
-    return [...this.#since.keys()];
+  /** One pass over one table; there is one at a time. */
+  undo<T>(claim: (ids: readonly string[]) => Promise<T>): Promise<T> {
+    const ids = [...this.#since.keys()];
+    const claimed = claim(ids);
+    this.#pass = { ids: new Set(ids), claimed };
+    return claimed;
   }
 
   /** The database has answered: what was added long before has been seen to, or never was in it. */

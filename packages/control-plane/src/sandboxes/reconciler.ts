@@ -121,11 +121,9 @@ export class Reconciler {
 
   async #finish(table: UnfinishedTable, remove: (parts: SandboxParts, id: string) => Promise<unknown>): Promise<void> {
     const { db, presence, log, abandoned } = this.#parts;
-    const ids = await claimUnfinished(db, table, {
-      presence,
-      retrySeconds: RETRY_SECONDS,
-      abandoned: abandoned.ids(),
-    });
+    const ids = await abandoned.undo((given) =>
+      claimUnfinished(db, table, { presence, retrySeconds: RETRY_SECONDS, abandoned: given }),
+    );
     if (table === "sandboxes" && ids.length > 0) crashPoint("control.reconciler.claimed");
     await Promise.all(
       ids.map((id) =>

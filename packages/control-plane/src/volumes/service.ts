@@ -24,7 +24,7 @@ export interface VolumeParts {
   readonly db: Database;
   readonly host: HostClient;
   readonly presence: { readonly id: string };
-  readonly abandoned: { add(ids: Iterable<string>): void; remove(ids: Iterable<string>): void };
+  readonly abandoned: { add(ids: Iterable<string>): void; reclaim(ids: readonly string[]): Promise<void> };
 }
 
 interface Making {
@@ -86,15 +86,12 @@ async function begin(
 ): Promise<VolumeRow> {
   const id = deriveUuid(given.seed, `volume ${round}`);
   const operationId = deriveUuid(given.seed, `volume operation ${round}`);
-  const row = await beginVolume(parts.db, { ...given, id, operationId, owner: parts.presence.id }).catch(
-    (error: unknown) => {
-      // The row may be there all the same: a lost answer is not a lost statement.
-      if (!(error instanceof Refusal)) parts.abandoned.add([id]);
-      throw error;
-    },
-  );
-  parts.abandoned.remove([id]);
-  return row;
+  await parts.abandoned.reclaim([id]);
+  return beginVolume(parts.db, { ...given, id, operationId, owner: parts.presence.id }).catch((error: unknown) => {
+    // The row may be there all the same: a lost answer is not a lost statement.
+    if (!(error instanceof Refusal)) parts.abandoned.add([id]);
+    throw error;
+  });
 }
 
 async function finish(

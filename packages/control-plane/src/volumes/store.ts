@@ -137,7 +137,8 @@ export async function wantVolumeAgain(db: Database, id: string): Promise<void> {
 export async function wantHeldVolumeAgain(db: Database, id: string): Promise<void> {
   const held = JSON.stringify([{ volumeId: id }]);
   await sql`update volumes set wanted = 'ready' where id = ${id} and deleted_at is null and status = 'ready' and exists (
-      select from sandboxes where sandboxes.workspace = volumes.workspace and sandboxes.wanted <> 'deleted' and sandboxes.volumes @> ${held}::jsonb)
+      select from sandboxes where sandboxes.workspace = volumes.workspace and sandboxes.wanted <> 'deleted' and sandboxes.status <> 'failed'
+        and sandboxes.volumes @> ${held}::jsonb)
     and not exists (
       select from volumes other where other.workspace = volumes.workspace and other.name = volumes.name and other.wanted <> 'deleted')`.execute(
     db,

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { isAlive, isEnding, killProcess, processStat } from "../../src/processes/proc.ts";
 
@@ -13,4 +14,11 @@ test("a process is ending from the moment on that it has let go of its memory, a
   killProcess(child.pid!);
   await ended;
   expect([isAlive(child.pid!, startTime), isEnding(child.pid!, startTime)]).toEqual([false, true]);
+});
+
+test("one that runs and has no memory is ending: the kernel's own threads look like that", async (test) => {
+  const stat = processStat(2);
+  if (stat === undefined || readFileSync("/proc/2/cmdline").length > 0)
+    test.skip("not run: no thread of the kernel's is shown here");
+  expect([isAlive(2, stat!.startTime), isEnding(2, stat!.startTime)]).toEqual([true, true]);
 });

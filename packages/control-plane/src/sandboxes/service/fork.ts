@@ -96,18 +96,27 @@ async function make(parts: SandboxParts, parent: SandboxRow, options: ForkOption
 }
 
 async function settle(parts: SandboxParts, rows: readonly SandboxRow[], result: ForkResult): Promise<Forked> {
-  const settled = await Promise.all(
-    rows.map(async (row, index) => {
+  // All of them or none: what is undone because one could not be finished is undone as a whole.
+  const finished = await parts.db.transaction().execute(async (transaction) => {
+    const made: (SandboxRow | undefined)[] = [];
+    for (const index of rows.keys()) {
       const child = result.children[index];
       if (child === undefined)
         throw new Fault("internal.error", "internal error", {
           operatorMessage: "the host's fork result lacks children",
         });
+      made.push(child.ok ? await finishCreating(transaction, child.sandbox) : undefined);
+      crashPoint("control.fork.finished-one");
+    }
+    return made;
+  });
+  const settled = await Promise.all(
+    rows.map(async (row, index) => {
+      const child = result.children[index]!;
       if (!child.ok) {
         return { index, error: child.error, err: child.error, code: child.code };
       }
-      const made = await finishCreating(parts.db, child.sandbox);
-      crashPoint("control.fork.finished-one");
+      const made = finished[index];
       if (made !== undefined) return made;
       // Somebody deleted it while it was being made.
       await removeFromHost(parts, row.id);

@@ -29,15 +29,13 @@ export async function begin(
   for (let round = 0; round < ROUNDS_LIMIT; round++) {
     const planned = plan(round);
     const ids = planned.map((sandbox) => sandbox.id);
-    let inserted: SandboxRow[];
-    try {
-      inserted = await insertSandboxes(parts.db, workspace, planned, parts.settings.limits);
-    } catch (error) {
-      // The rows may be there all the same: a lost answer is not a lost statement.
+    // The rows may be there, or ours, all the same: a lost answer is not a lost statement.
+    const abandon = (error: unknown): never => {
       parts.abandoned.add(ids);
       throw error;
-    }
-    parts.abandoned.remove(ids);
+    };
+    await parts.abandoned.reclaim(ids);
+    const inserted = await insertSandboxes(parts.db, workspace, planned, parts.settings.limits).catch(abandon);
     if (inserted.length === planned.length) return { rows: inOrder(planned, inserted), isDone: false };
     const existing = await existingRows(parts, planned);
     if (existing.length === 0) {
@@ -50,7 +48,7 @@ export async function begin(
       throw await noRoom(parts.db, workspace, parts.settings.limits, lacking ?? "sandboxes");
     }
     if (existing.some((row) => row.wanted === "deleted")) continue;
-    const taken = await takeOver(parts.db, ids, parts.presence.id);
+    const taken = await takeOver(parts.db, ids, parts.presence.id).catch(abandon);
     // Somebody has deleted them at this very moment.
     if (taken.length < existing.length) continue;
     return { rows: inOrder(planned, taken), isDone: taken.every((row) => row.status !== "creating") };

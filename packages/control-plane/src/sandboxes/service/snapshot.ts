@@ -36,6 +36,7 @@ async function begin(
 ): Promise<SnapshotRow> {
   const id = deriveUuid(seed, `snapshot ${round}`);
   const { limits } = parts.settings;
+  await parts.abandoned.reclaim([id]);
   const row = await beginSnapshot(
     parts.db,
     {
@@ -59,7 +60,6 @@ async function begin(
     throw error;
   });
   if (row === undefined) throw await noRoom(parts.db, sandbox.workspace, limits, "snapshots");
-  parts.abandoned.remove([id]);
   return row;
 }
 
