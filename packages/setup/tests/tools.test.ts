@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { processStat } from "../../host-agent/src/processes/proc.ts";
 import { closePool, openPool } from "../../host-agent/src/pool/index.ts";
 import { lock, tryLock } from "../src/tools/file-lock.ts";
@@ -18,6 +18,8 @@ const node = (script: string, env: Record<string, string>): ReturnType<typeof sp
 /** Sleeps of this run alone: others' tests may run on the same machine. */
 const SLEEP = `sleep ${987_000_000 + process.pid}`;
 const WAIT_MS = 15_000;
+// Above what a case waits for, which says what is missing.
+vi.setConfig({ testTimeout: 60_000 });
 async function sleepers(): Promise<number[]> {
   const listing = await runTool("ps", ["-eo", "pid=,args="], { life: "plain" });
   const lines = listing.split("\n").filter((line) => line.trim().endsWith(SLEEP) && !line.includes("sh -c"));

@@ -158,7 +158,7 @@ describe("doctor", () => {
     expect(findPlace({}, "/nowhere").settings.dataDir).toMatch(/\.pandastack$/);
   });
 
-  it("looks at this machine without changing it, each thing once", async () => {
+  it("looks at this machine without changing it, each thing once", { timeout: 60_000 }, async () => {
     const folder = temporaryFolder();
     const place = findPlace({ PANDASTACK_DATA_DIR: join(folder, "none"), PANDASTACK_CACHE_DIR: join(folder, "cache") });
     const findings = await examineHost({ ...place, runRoot: join(folder, "run") });
