@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ConnectionError, PandaStack, PandaStackError, TimeoutError } from "../src/index.ts";
+import { freePort } from "../../platform/tests/support/free-port.ts";
 import { parseRetryAfter } from "../src/errors/errors.ts";
 import { connectionError } from "../src/transport/http.ts";
 import { fakeServer, sendJson } from "./support.ts";
@@ -27,10 +28,7 @@ async function listening(server: ReturnType<typeof createServer>): Promise<numbe
 
 describe("where the server is", () => {
   it("nobody listens", async () => {
-    const server = createServer();
-    const port = await listening(server);
-    await new Promise((resolve) => server.close(resolve));
-    expect(await failureOf(`http://127.0.0.1:${port}`)).toMatchObject({
+    expect(await failureOf(`http://127.0.0.1:${await freePort()}`)).toMatchObject({
       code: "client.connection",
       hint: expect.stringContaining("is the server running"),
     });

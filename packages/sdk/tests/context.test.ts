@@ -83,23 +83,19 @@ describe("an image's layout", () => {
     mkdirSync(join(folder, "blobs/sha256"), { recursive: true });
     writeFileSync(join(folder, "blobs/sha256", "a".repeat(64)), "y".repeat(1_000));
     writeFileSync(join(folder, "index.json"), "{}");
-    const archive = join(folder, "../layout.tar");
-    writeFileSync(archive, new Uint8Array(await (await layoutFile(folder)).arrayBuffer()));
-    try {
-      const said = execFileSync("tar", ["--list", "--verbose", "--file", archive], { encoding: "utf8" });
-      expect(
-        said
-          .trimEnd()
-          .split("\n")
-          .map((line) => line.replace(/^.* (\d+) \S+ \S+ (\S+)$/, "$1 $2"))
-          .toSorted(),
-      ).toEqual(["1 src/run", `1000 blobs/sha256/${"a".repeat(64)}`, "2 index.json"]);
-      expect(
-        execFileSync("tar", ["--extract", "--to-stdout", "--file", archive, "index.json"], { encoding: "utf8" }),
-      ).toBe("{}");
-    } finally {
-      rmSync(archive);
-    }
+    const bytes = new Uint8Array(await (await layoutFile(folder)).arrayBuffer());
+    const archive = join(folder, "layout.tar");
+    writeFileSync(archive, bytes);
+    const said = execFileSync("tar", ["--list", "--verbose", "--file", archive], { encoding: "utf8" });
+    expect(
+      said
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.replace(/^.* (\d+) \S+ \S+ (\S+)$/, "$1 $2"))
+        .toSorted(),
+    ).toEqual(["1 src/run", `1000 blobs/sha256/${"a".repeat(64)}`, "2 index.json"]);
+    const extract = ["--extract", "--to-stdout", "--file", archive, "index.json"];
+    expect(execFileSync("tar", extract, { encoding: "utf8" })).toBe("{}");
   });
   test("that is not there", async () => {
     await expect(layoutFile(join(folder, "none"))).rejects.toThrow(/no such file or folder/);

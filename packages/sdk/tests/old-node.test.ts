@@ -50,7 +50,7 @@ itOnOldNode(
       import { Sandbox } from "@pandastack/sdk";
       const via = { baseUrl: ${JSON.stringify(url)}, apiKey: "pds_x" };
       const sandbox = await Sandbox.create({}, via);
-      const { stdout } = await sandbox.commands.run("x", { timeoutMs: 5000 });
+      const { stdout } = await sandbox.commands.run("x", { timeoutMs: 60_000 });
       const ids = await Sandbox.list({}, via).toArray();
       // Loaded when it is asked for.
       await sandbox.files.upload("/nonexistent", "/root/x").catch((error) => {
@@ -63,4 +63,5 @@ itOnOldNode(
     const { stdout } = await run(oldNode!, ["--input-type=module", "-e", program], { cwd: project() });
     expect(stdout).toBe("out 1 deleted\n");
   },
+  60_000,
 );

@@ -50,7 +50,7 @@ it("gives the reason at once when the server asks for more patience than there i
     sendJson(response, 429, { error: "full", code: "capacity.unavailable", retryable: true }, { "retry-after": "30" }),
   );
   const begun = performance.now();
-  const asked = new PandaStack({ baseUrl: url }).sandboxes.create({ timeoutMs: 5_000 });
+  const asked = new PandaStack({ baseUrl: url }).sandboxes.create({ timeoutMs: 15_000 });
   await expect(asked).rejects.toMatchObject({ code: "capacity.unavailable", retryAfterMs: 30_000 });
   expect(performance.now() - begun).toBeLessThan(20_000);
   expect(seen).toHaveLength(1);
