@@ -41,8 +41,10 @@ describe("what was made when the database went away before that could be answere
     breakNow({ at: FINISHED, isDone: true, awayMs: 1000 });
     const body = { name: "lost-finish" };
     expect((await server.api("POST", "/v1/volumes", body, withKey("volume"))).status).toBe(503);
+    const made = [...server.host.state.volumes.volumes.keys()];
+    expect(made).toHaveLength(1);
     expect((await repeat("/v1/volumes", "volume", body)).status).toBe(201);
-    expect(server.host.state.volumes.volumes.size).toBe(1);
+    expect([...server.host.state.volumes.volumes.keys()]).toEqual(made);
   }, 40_000);
 
   test("a volume that was not finished, too", async () => {
@@ -50,10 +52,13 @@ describe("what was made when the database went away before that could be answere
     const body = { name: "lost-unfinished" };
     expect((await server.api("POST", "/v1/volumes", body, withKey("unfinished"))).status).toBe(503);
     expect((await repeat("/v1/volumes", "unfinished", body)).status).toBe(201);
-    await waitFor(async () => (await rows("select from volumes where status = 'creating'")).length === 0, {
-      ...SETTLED,
-      message: "one is being made for ever",
-    });
+    await waitFor(
+      async () => (await rows("select from volumes where status = 'creating' and deleted_at is null")).length === 0,
+      {
+        ...SETTLED,
+        message: "one is being made for ever",
+      },
+    );
     expect((await server.api("GET", "/v1/volumes/lost-unfinished")).status).toBe(200);
   }, 40_000);
 
@@ -173,6 +178,25 @@ test("a server whose database goes away as it takes its place comes up when that
 }, 20_000);
 
 describe("an idempotency key", () => {
+  test("that was given up because the database went away is any control plane's", async () => {
+    const other = await startControlPlane({ databaseUrl: server.database.url, hostSocket: server.host.socketPath });
+    try {
+      breakNow({ at: /^update "sandboxes" set "status"/, isDone: false, awayMs: 300 });
+      expect((await server.api("POST", "/v1/sandboxes", {}, withKey("given-up"))).status).toBe(503);
+      const [row] = await rows("select seed from idempotency_keys where key = 'given-up'");
+      const again = await other.api("POST", "/v1/sandboxes", {}, withKey("given-up"));
+      expect(again.status).toBe(201);
+      expect(await rows("select seed, status from idempotency_keys where key = 'given-up'")).toEqual([
+        { seed: row!.seed, status: 201 },
+      ]);
+      // What the first has not finished is the other's by now, and is not undone.
+      await delay(7000);
+      expect((await other.api("GET", `/v1/sandboxes/${again.body.id}`)).body.status).toBe("running");
+    } finally {
+      await other.controlPlane.stop();
+    }
+  }, 40_000);
+
   test("is not taken from a control plane that was silent because the database was away", async () => {
     const { promise: after, resolve: go } = Promise.withResolvers<void>();
     const commands = () => server.host.requests.filter((one) => one === "POST /v1/operations").length;

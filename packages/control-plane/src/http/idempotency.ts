@@ -9,6 +9,8 @@ import { KeyNotes } from "./key-notes.ts";
 /** Below the 30 s at which clients give up. */
 const WAIT_LIMIT_MS = 25_000;
 const WAIT_STEP_MS = 50;
+/** Owner of a key that was given up: no control plane, so anyone may take it over at once. */
+const NOBODY = "00000000-0000-0000-0000-000000000000";
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
 export interface Remembered {
@@ -55,8 +57,19 @@ export class IdempotencyKeys {
     while (this.#inUse.has(name)) await waitABit(end);
     this.#inUse.add(name);
     const release = () => void this.#inUse.delete(name);
+    const owner = this.#presence.id;
+    /** Nobody knows how far it came, nor what of it could be undone: who repeats it, here or elsewhere, goes on with its seed. */
+    const giveUp = () =>
+      this.#notes.write(
+        name,
+        sql`update idempotency_keys set owner = ${NOBODY}::uuid
+          where workspace = ${workspace} and key = ${key} and owner = ${owner} and status is null`,
+        release,
+      );
     const claimed = await claim(this.#db, this.#presence, request, end).catch((error: unknown) => {
-      release();
+      // It may be written down all the same: a lost answer is not a lost statement.
+      if (isOfDatabase(error)) void giveUp();
+      else release();
       throw error;
     });
     if (typeof claimed !== "string") {
@@ -64,20 +77,14 @@ export class IdempotencyKeys {
       return { ...claimed, isReplay: true };
     }
     crashPoint("control.idempotency.claimed");
-    const owner = this.#presence.id;
     let answer: Remembered;
     try {
       answer = await run(claimed);
       crashPoint("control.idempotency.done");
     } catch (error) {
-      if (isOfDatabase(error)) {
-        // Nobody knows how far it came, nor what of it could be undone: who repeats it goes on under the same seed.
-        release();
-        throw error;
-      }
       const forget = sql`delete from idempotency_keys
         where workspace = ${workspace} and key = ${key} and owner = ${owner} and status is null`;
-      await this.#notes.write(name, forget, release);
+      await (isOfDatabase(error) ? giveUp() : this.#notes.write(name, forget, release));
       throw error;
     }
     const remember = sql`update idempotency_keys set status = ${answer.status}, reply = ${JSON.stringify(answer.body)}::jsonb
@@ -137,7 +144,7 @@ async function claim(
       });
     }
     if (row.status !== null) return { status: row.status, body: row.reply };
-    // Ours, and nobody here works on it: the database went away in the middle of it, perhaps of its claim.
+    // Ours, and nobody here works on it: what became of it was dropped.
     if (row.owner === presence.id) return row.seed;
     // After the database was away everybody has been silent.
     const isDead = presence.mayJudge ? presence.ownerIsDead("owner") : ownerHasLeft("owner");

@@ -18,6 +18,8 @@ export const CONNECTIONS_LIMIT = 16;
 const CONNECT_TIMEOUT_MS = 3000;
 /** No statement of ours takes long; one that does waits for a lock or a lost peer. */
 const STATEMENT_TIMEOUT_MS = 10_000;
+/** What pg says when `query_timeout` is over. */
+const READ_TIMEOUT = "Query read timeout";
 
 // A connection without a password would make pg load another package, when its files may no longer be readable to this process.
 pg.defaults.password = "";
@@ -30,6 +32,8 @@ pg.types.setTypeParser(pg.types.builtins.INT8, Number);
  * from a fixed set (lists go in as arrays), so the number of names is bounded.
  */
 class PreparingClient extends pg.Client {
+  /** It waits for an answer that nobody waits for any more: what is sent next would be answered with that. */
+  isBehind = false;
   readonly #names = new Map<string, string>();
 
   constructor(config?: string | pg.ClientConfig) {
@@ -54,6 +58,7 @@ class PreparingClient extends pg.Client {
       if (values === undefined || values.length === 0) return await super.query(text);
       return await super.query({ name: this.#name(text), text, values });
     } catch (error) {
+      if (error instanceof Error && error.message === READ_TIMEOUT) this.isBehind = true;
       throw toDatabaseFailure(error);
     }
   }
@@ -68,6 +73,8 @@ export function openDatabase(url: string, log: Logger): DatabaseConnection {
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS + 2000,
+    // Of a peer that is gone without a word: what it had locked is free again.
+    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
     application_name: "pandastack-control-plane",
@@ -85,7 +92,7 @@ export function openDatabase(url: string, log: Logger): DatabaseConnection {
           // The pool gives each holder a release of its own.
           const release = client.release.bind(client);
           client.release = (error) => {
-            release(error);
+            release(error ?? (client as unknown as PreparingClient).isBehind);
             turns.leave();
           };
           return client;

@@ -22,15 +22,19 @@ export class Abandoned {
 
   /** One pass over one table; there is one at a time. */
   undo<T>(claim: (ids: readonly string[]) => Promise<T>): Promise<T> {
-    const ids = [...this.#since.keys()];
+    const ids = this.ids();
     const claimed = claim(ids);
     this.#pass = { ids: new Set(ids), claimed };
     return claimed;
   }
 
-  /** The database has answered: what was added long before has been seen to, or never was in it. */
-  forgetOld(): void {
+  ids(): string[] {
+    return [...this.#since.keys()];
+  }
+
+  /** The database has answered for these: what was added long before has been seen to, or never was in it. */
+  forgetOld(seen: readonly string[]): void {
     const until = performance.now() - KEPT_MS;
-    for (const [id, since] of this.#since) if (since < until) this.#since.delete(id);
+    for (const id of seen) if ((this.#since.get(id) ?? until) < until) this.#since.delete(id);
   }
 }

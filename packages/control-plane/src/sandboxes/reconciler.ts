@@ -91,10 +91,11 @@ export class Reconciler {
 
   async pass(): Promise<void> {
     const now = performance.now();
+    const abandoned = this.#parts.abandoned.ids();
     await this.#finish("sandboxes", removeFromHost);
     await this.#finish("snapshots", removeSnapshot);
     await this.#finish("volumes", finishDeletion);
-    this.#parts.abandoned.forgetOld();
+    this.#parts.abandoned.forgetOld(abandoned);
     if (now >= this.#compareAt && this.#parts.watch.current !== undefined) await this.#compare();
     if (now >= this.#pruneAt) {
       this.#pruneAt = now + PRUNE_MS;

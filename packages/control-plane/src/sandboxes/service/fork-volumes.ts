@@ -1,4 +1,5 @@
 import type { ForkResult, ForkVolumes } from "@pandastack/contracts/host";
+import { Fault, Refusal } from "@pandastack/platform";
 import { deriveUuid } from "../../calls/ids.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import { undoVolumes } from "../../volumes/service.ts";
@@ -33,8 +34,9 @@ export async function beginClones(
         const suffix = `-${child.id.slice(0, ID_CHARACTERS)}`;
         const name = `${volume.name.slice(0, NAME_CHARACTERS - suffix.length)}${suffix}`;
         const volumeId = deriveUuid(seed, `clone ${child.id} ${volume.volumeId}`);
+        await parts.abandoned.reclaim([volumeId]);
         begun.push(volumeId);
-        await beginVolume(parts.db, {
+        const { wanted } = await beginVolume(parts.db, {
           id: volumeId,
           workspace: parent.workspace,
           name,
@@ -43,11 +45,14 @@ export async function beginClones(
           sizeBytes: 0,
           isSnapshot: false,
         });
+        // Undone since its first time: so are the children then, and the next try begins anew.
+        if (wanted === "deleted") throw new Fault("internal.database", "the database was not available; try again");
         own.push({ of: volume.volumeId, volumeId, name });
       }
     }
     return clones;
   } catch (error) {
+    if (!(error instanceof Refusal)) parts.abandoned.add(begun);
     await undoVolumes(parts, begun, error);
     await undo(parts, children, error);
     throw error;

@@ -133,7 +133,7 @@ async function settle(parts: SandboxParts, rows: readonly SandboxRow[], result: 
   const errors = settled.filter((one): one is ForkError => "index" in one);
   // Last: as long as one child is unfinished, a repetition has to find every row to send the same command again.
   const failed = rows.filter((_, index) => result.children[index]?.ok === false).map((row) => row.id);
-  if (failed.length > 0) await forget(parts.db, failed);
+  if (failed.length > 0) await forget(parts.db, failed).catch(() => parts.abandoned.add(failed));
   const first = errors[0];
   if (children.length === 0 && first !== undefined) {
     throw new Refusal(

@@ -4,7 +4,15 @@ import type { SandboxRow } from "../../persistence/tables.ts";
 import { noRoom } from "../../accounts/limits.ts";
 import { isAnother } from "../../hosts/failures.ts";
 import type { SandboxParts } from "../parts.ts";
-import { forget, insertSandboxes, lackingRoom, readSandbox, takeOver, unwant, type NewSandbox } from "../store.ts";
+import {
+  forget,
+  insertSandboxes,
+  lackingRoom,
+  readSandbox,
+  takeOver,
+  unwantUnfinished,
+  type NewSandbox,
+} from "../store.ts";
 import { removeFromHost } from "./remove.ts";
 
 /** Lives of one idempotency key: each time what it made was deleted, the same request makes it anew under other ids. */
@@ -37,7 +45,7 @@ export async function begin(
     await parts.abandoned.reclaim(ids);
     const inserted = await insertSandboxes(parts.db, workspace, planned, parts.settings.limits).catch(abandon);
     if (inserted.length === planned.length) return { rows: inOrder(planned, inserted), isDone: false };
-    const existing = await existingRows(parts, planned);
+    const existing = await existingRows(parts, planned).catch(abandon);
     if (existing.length === 0) {
       const lacking = await lackingRoom(
         parts.db,
@@ -47,10 +55,17 @@ export async function begin(
       );
       throw await noRoom(parts.db, workspace, parts.settings.limits, lacking ?? "sandboxes");
     }
-    if (existing.some((row) => row.wanted === "deleted")) continue;
+    if (existing.some((row) => row.wanted === "deleted")) {
+      // Some of a fork's children: the others, where nobody has finished them, go with them.
+      parts.abandoned.add(ids);
+      continue;
+    }
     const taken = await takeOver(parts.db, ids, parts.presence.id).catch(abandon);
     // Somebody has deleted them at this very moment.
-    if (taken.length < existing.length) continue;
+    if (taken.length < existing.length) {
+      parts.abandoned.add(ids);
+      continue;
+    }
     return { rows: inOrder(planned, taken), isDone: taken.every((row) => row.status !== "creating") };
   }
   throw new Refusal(
@@ -88,8 +103,7 @@ async function undoRows(parts: SandboxParts, ids: readonly string[], error: unkn
     await forget(parts.db, ids);
     return;
   }
-  for (const id of ids) {
-    await unwant(parts.db, id, null);
-    if (error instanceof Refusal) await removeFromHost(parts, id).catch(() => {});
-  }
+  // Not what another control plane has taken over meanwhile, and perhaps answered.
+  const unwanted = await unwantUnfinished(parts.db, ids, parts.presence.id);
+  if (error instanceof Refusal) for (const id of unwanted) await removeFromHost(parts, id).catch(() => {});
 }
