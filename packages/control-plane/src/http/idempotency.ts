@@ -36,6 +36,8 @@ export class IdempotencyKeys {
   readonly #notes: KeyNotes;
   /** Workspaces and keys that a request of this process works under, or whose outcome is still to be written down. */
   readonly #inUse = new Set<string>();
+  /** Those of them of which the database still has to hear that they were given up, and why they were. */
+  readonly #givenUp = new Map<string, unknown>();
 
   constructor({ db, presence, log }: { db: Database; presence: Presence; log: Logger }) {
     this.#db = db;
@@ -54,21 +56,29 @@ export class IdempotencyKeys {
       });
     const end = performance.now() + WAIT_LIMIT_MS;
     const name = `${workspace} ${key}`;
-    while (this.#inUse.has(name)) await waitABit(end);
+    while (this.#inUse.has(name)) {
+      if (this.#givenUp.has(name)) throw this.#givenUp.get(name);
+      await waitABit(end);
+    }
     this.#inUse.add(name);
-    const release = () => void this.#inUse.delete(name);
+    const release = () => {
+      this.#givenUp.delete(name);
+      this.#inUse.delete(name);
+    };
     const owner = this.#presence.id;
     /** Nobody knows how far it came, nor what of it could be undone: who repeats it, here or elsewhere, goes on with its seed. */
-    const giveUp = () =>
-      this.#notes.write(
+    const giveUp = (fault: unknown) => {
+      this.#givenUp.set(name, fault);
+      return this.#notes.write(
         name,
         sql`update idempotency_keys set owner = ${NOBODY}::uuid
           where workspace = ${workspace} and key = ${key} and owner = ${owner} and status is null`,
         release,
       );
+    };
     const claimed = await claim(this.#db, this.#presence, request, end).catch((error: unknown) => {
       // It may be written down all the same: a lost answer is not a lost statement.
-      if (isOfDatabase(error)) void giveUp();
+      if (isOfDatabase(error)) void giveUp(error);
       else release();
       throw error;
     });
@@ -84,7 +94,7 @@ export class IdempotencyKeys {
     } catch (error) {
       const forget = sql`delete from idempotency_keys
         where workspace = ${workspace} and key = ${key} and owner = ${owner} and status is null`;
-      await (isOfDatabase(error) ? giveUp() : this.#notes.write(name, forget, release));
+      await (isOfDatabase(error) ? giveUp(error) : this.#notes.write(name, forget, release));
       throw error;
     }
     const remember = sql`update idempotency_keys set status = ${answer.status}, reply = ${JSON.stringify(answer.body)}::jsonb

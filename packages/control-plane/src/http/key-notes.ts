@@ -3,7 +3,7 @@ import { Fault, type Logger } from "@pandastack/platform";
 import type { Database } from "../persistence/database.ts";
 
 const RETRY_MS = 500;
-/** Answers kept in memory for a database that is away: far more than requests can be under way when it goes. */
+/** Kept in memory for a database that is away: far more than requests under way when it goes. Later ones hardly get here. */
 const WAITING_LIMIT = 10_000;
 
 /**

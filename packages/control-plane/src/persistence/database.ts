@@ -65,16 +65,20 @@ class PreparingClient extends pg.Client {
 }
 
 /** Connects lazily: an absent database is found out at the first statement, and again at each, until it is there. */
-export function openDatabase(url: string, log: Logger): DatabaseConnection {
+export function openDatabase(
+  url: string,
+  log: Logger,
+  { statementTimeoutMs = STATEMENT_TIMEOUT_MS }: { statementTimeoutMs?: number } = {},
+): DatabaseConnection {
   const pool = new pg.Pool({
     connectionString: url,
     Client: PreparingClient as unknown as typeof pg.Client,
     max: CONNECTIONS_LIMIT,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    query_timeout: STATEMENT_TIMEOUT_MS + 2000,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + 2000,
     // Of a peer that is gone without a word: what it had locked is free again.
-    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: statementTimeoutMs,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
     application_name: "pandastack-control-plane",
@@ -92,7 +96,7 @@ export function openDatabase(url: string, log: Logger): DatabaseConnection {
           // The pool gives each holder a release of its own.
           const release = client.release.bind(client);
           client.release = (error) => {
-            release(error ?? (client as unknown as PreparingClient).isBehind);
+            release(error || (client as unknown as PreparingClient).isBehind);
             turns.leave();
           };
           return client;

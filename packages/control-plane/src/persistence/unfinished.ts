@@ -16,6 +16,23 @@ export interface ClaimOptions {
   readonly abandoned: readonly string[];
 }
 
+/** Whatever a host says of a sandbox from before this is out of date. */
+const outdate = (table: UnfinishedTable) => (table === "sandboxes" ? sql`, generation = generation + 1` : sql``);
+
+/** What `owner` has begun, and neither finished nor lost to another, is to go: all of it or nothing. Answers its ids. */
+export async function unwantUnfinished(
+  db: Database,
+  table: UnfinishedTable,
+  ids: readonly string[],
+  owner: string,
+): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    update ${sql.table(table)} set wanted = 'deleted'${outdate(table)}
+    where id = any(${ids}) and status = 'creating' and owner = ${owner}::uuid and deleted_at is null and wanted <> 'deleted'
+    returning id`.execute(db);
+  return rows.map((row) => row.id);
+}
+
 /**
  * Takes on rows whose deletion is unfinished, or whose making has lost its control plane: the caller's connection died with it,
  * so they are undone. Others skip what is claimed here for a while. Answers their ids.
@@ -23,17 +40,11 @@ export interface ClaimOptions {
 export async function claimUnfinished(db: Database, table: UnfinishedTable, options: ClaimOptions): Promise<string[]> {
   const { presence } = options;
   const ownerless = presence.mayJudge ? presence.ownerIsDead("owner") : ownerHasLeft("owner");
-  // Whatever a host says of a sandbox from before this is out of date.
-  const outdate = table === "sandboxes" ? sql`, generation = generation + 1` : sql``;
   // All of them now, for they are not kept in mind for ever; they are taken on as many at a time as others. Not what is finished,
   // or another's by now: a repetition may have been answered with it.
-  if (options.abandoned.length > 0)
-    await sql`
-      update ${sql.table(table)} set wanted = 'deleted'${outdate}
-      where id = any(${options.abandoned}) and status = 'creating' and owner = ${presence.id}::uuid
-        and deleted_at is null and wanted <> 'deleted'`.execute(db);
+  if (options.abandoned.length > 0) await unwantUnfinished(db, table, options.abandoned, presence.id);
   const { rows } = await sql<{ id: string }>`
-    update ${sql.table(table)} set attempted_at = clock_timestamp(), wanted = 'deleted'${outdate}
+    update ${sql.table(table)} set attempted_at = clock_timestamp(), wanted = 'deleted'${outdate(table)}
     where id in (
       select id from ${sql.table(table)}
       where deleted_at is null and attempted_at < clock_timestamp() - make_interval(secs => ${sql.lit(options.retrySeconds)})

@@ -286,15 +286,6 @@ export async function unwant(
   return tombstone === undefined || (workspace !== null && tombstone.workspace !== workspace) ? "unknown" : "gone";
 }
 
-/** As `unwant`, of what `owner` began and nobody has finished: all of it or nothing. Answers their ids. */
-export async function unwantUnfinished(db: Database, ids: readonly string[], owner: string): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    update sandboxes set wanted = 'deleted', generation = generation + 1, attempted_at = clock_timestamp()
-    where id = any(${ids}) and status = 'creating' and owner = ${owner}::uuid and deleted_at is null
-    returning id`.execute(db);
-  return rows.map((row) => row.id);
-}
-
 /** The host has nothing of it any more: what remains is the tombstone, without anything that was anyone's. */
 export async function bury(db: Database, id: string): Promise<void> {
   await db

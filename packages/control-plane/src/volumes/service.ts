@@ -7,6 +7,7 @@ import type { HostClient } from "../hosts/client.ts";
 import { isAnother } from "../hosts/failures.ts";
 import type { Database } from "../persistence/database.ts";
 import type { VolumeRow } from "../persistence/tables.ts";
+import { unwantUnfinished } from "../persistence/unfinished.ts";
 import {
   beginVolume,
   buryVolume,
@@ -123,7 +124,7 @@ export async function undoVolumes(parts: VolumeParts, ids: readonly string[], er
       !isAnother(error) &&
       (errorRegistry[error.code].status < 500 || error.code.startsWith("capacity."));
     if (isRefused) await forgetVolumes(parts.db, ids);
-    else for (const id of ids) await unwantVolume(parts.db, id);
+    else await unwantUnfinished(parts.db, "volumes", ids, parts.presence.id);
   } catch {
     parts.abandoned.add(ids);
   }

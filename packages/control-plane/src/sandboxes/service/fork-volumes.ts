@@ -1,6 +1,7 @@
 import type { ForkResult, ForkVolumes } from "@pandastack/contracts/host";
 import { Fault, Refusal } from "@pandastack/platform";
 import { deriveUuid } from "../../calls/ids.ts";
+import type { Database } from "../../persistence/database.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import { undoVolumes } from "../../volumes/service.ts";
 import { beginVolume, finishVolume, forgetVolumes } from "../../volumes/store.ts";
@@ -59,18 +60,23 @@ export async function beginClones(
   }
 }
 
-/** The host has said which children came to be; the volumes of the others are not there. */
-export async function finishClones(parts: SandboxParts, clones: Clones, result: ForkResult): Promise<void> {
+/** What is to be written down beside the children: the host has said which came to be; the volumes of the others are not there. */
+export async function clonesFinisher(
+  parts: SandboxParts,
+  clones: Clones,
+  result: ForkResult,
+): Promise<(db: Database) => Promise<void>> {
   const sizes = new Map((await parts.host.volumes()).map((volume) => [volume.id, volume.sizeBytes]));
-  for (const child of result.children) {
-    const own = clones.get(child.ok ? child.sandbox.id : child.sandboxId) ?? [];
-    if (!child.ok)
-      await forgetVolumes(
-        parts.db,
-        own.map((clone) => clone.volumeId),
-      );
-    else
-      for (const { volumeId } of own)
-        await finishVolume(parts.db, { id: volumeId, sizeBytes: sizes.get(volumeId) ?? 0 });
-  }
+  return async (db) => {
+    for (const child of result.children) {
+      const own = clones.get(child.ok ? child.sandbox.id : child.sandboxId) ?? [];
+      if (!child.ok)
+        await forgetVolumes(
+          db,
+          own.map((clone) => clone.volumeId),
+        );
+      else
+        for (const { volumeId } of own) await finishVolume(db, { id: volumeId, sizeBytes: sizes.get(volumeId) ?? 0 });
+    }
+  };
 }

@@ -5,11 +5,12 @@ import { Fault, Refusal, crashPoint } from "@pandastack/platform";
 import type { z } from "zod";
 import type { Principal } from "../../calls/call.ts";
 import { deriveSandboxId, deriveUuid } from "../../calls/ids.ts";
+import type { Database } from "../../persistence/database.ts";
 import type { SandboxRow } from "../../persistence/tables.ts";
 import { undoVolumes } from "../../volumes/service.ts";
 import type { SandboxParts } from "../parts.ts";
 import { finishCreating, forget, type NewSandbox } from "../store.ts";
-import { beginClones, cloneIds, finishClones } from "./fork-volumes.ts";
+import { beginClones, cloneIds, clonesFinisher } from "./fork-volumes.ts";
 import { inheritedIdle, requireKernel } from "../rules.ts";
 import { begin, undo } from "./make.ts";
 import { chooseNetwork } from "./network.ts";
@@ -86,8 +87,8 @@ async function make(parts: SandboxParts, parent: SandboxRow, options: ForkOption
     });
     crashPoint("control.fork.made");
     if (result.children.some((child) => child.ok)) parts.counters.forked(performance.now() - begun);
-    if (clones !== undefined) await finishClones(parts, clones, result);
-    return await settle(parts, rows, result);
+    const finish = clones === undefined ? undefined : await clonesFinisher(parts, clones, result);
+    return await settle(parts, rows, result, finish);
   } catch (error) {
     await undo(parts, rows, error);
     if (clones !== undefined) await undoVolumes(parts, cloneIds(clones), error);
@@ -95,7 +96,12 @@ async function make(parts: SandboxParts, parent: SandboxRow, options: ForkOption
   }
 }
 
-async function settle(parts: SandboxParts, rows: readonly SandboxRow[], result: ForkResult): Promise<Forked> {
+async function settle(
+  parts: SandboxParts,
+  rows: readonly SandboxRow[],
+  result: ForkResult,
+  finishClones?: (db: Database) => Promise<void>,
+): Promise<Forked> {
   // All of them or none: what is undone because one could not be finished is undone as a whole.
   const finished = await parts.db.transaction().execute(async (transaction) => {
     const made: (SandboxRow | undefined)[] = [];
@@ -108,6 +114,7 @@ async function settle(parts: SandboxParts, rows: readonly SandboxRow[], result: 
       made.push(child.ok ? await finishCreating(transaction, child.sandbox) : undefined);
       crashPoint("control.fork.finished-one");
     }
+    await finishClones?.(transaction);
     return made;
   });
   const settled = await Promise.all(
@@ -118,8 +125,8 @@ async function settle(parts: SandboxParts, rows: readonly SandboxRow[], result: 
       }
       const made = finished[index];
       if (made !== undefined) return made;
-      // Somebody deleted it while it was being made.
-      await removeFromHost(parts, row.id);
+      // Somebody deleted it while it was being made. Its row says so to reconcilers, where it cannot be done now.
+      await removeFromHost(parts, row.id).catch(() => {});
       return {
         index,
         error: "deleted while it was being created",

@@ -1,18 +1,11 @@
 import { errorRegistry } from "@pandastack/contracts";
 import { Refusal } from "@pandastack/platform";
 import type { SandboxRow } from "../../persistence/tables.ts";
+import { unwantUnfinished } from "../../persistence/unfinished.ts";
 import { noRoom } from "../../accounts/limits.ts";
 import { isAnother } from "../../hosts/failures.ts";
 import type { SandboxParts } from "../parts.ts";
-import {
-  forget,
-  insertSandboxes,
-  lackingRoom,
-  readSandbox,
-  takeOver,
-  unwantUnfinished,
-  type NewSandbox,
-} from "../store.ts";
+import { forget, insertSandboxes, lackingRoom, readSandbox, takeOver, type NewSandbox } from "../store.ts";
 import { removeFromHost } from "./remove.ts";
 
 /** Lives of one idempotency key: each time what it made was deleted, the same request makes it anew under other ids. */
@@ -104,6 +97,6 @@ async function undoRows(parts: SandboxParts, ids: readonly string[], error: unkn
     return;
   }
   // Not what another control plane has taken over meanwhile, and perhaps answered.
-  const unwanted = await unwantUnfinished(parts.db, ids, parts.presence.id);
+  const unwanted = await unwantUnfinished(parts.db, "sandboxes", ids, parts.presence.id);
   if (error instanceof Refusal) for (const id of unwanted) await removeFromHost(parts, id).catch(() => {});
 }

@@ -3,8 +3,9 @@ import { deriveUuid } from "../../calls/ids.ts";
 import { noRoom } from "../../accounts/limits.ts";
 import { isAnother } from "../../hosts/failures.ts";
 import type { SandboxRow, SnapshotRow } from "../../persistence/tables.ts";
+import { unwantUnfinished } from "../../persistence/unfinished.ts";
 import { removeSnapshot } from "../../snapshots/delete-snapshot.ts";
-import { beginSnapshot, burySnapshot, finishSnapshot, unwantSnapshot } from "../../snapshots/store.ts";
+import { beginSnapshot, burySnapshot, finishSnapshot } from "../../snapshots/store.ts";
 import type { SandboxParts } from "../parts.ts";
 
 /** Lives of one idempotency key, as of a create's. */
@@ -76,9 +77,13 @@ async function take(parts: SandboxParts, sandbox: SandboxRow, row: SnapshotRow):
     crashPoint("control.snapshot.finished");
     if (made !== undefined) return made;
   } catch (error) {
-    await unwantSnapshot(parts.db, row.id).catch(() => parts.abandoned.add([row.id]));
+    const unwanted = await unwantUnfinished(parts.db, "snapshots", [row.id], parts.presence.id).catch(() => {
+      parts.abandoned.add([row.id]);
+      return [row.id];
+    });
     // A refusal says that there is nothing on the host; otherwise the reconciler sees to it.
-    if (error instanceof Refusal && !isAnother(error)) await burySnapshot(parts.db, row.id).catch(() => {});
+    const isNothing = unwanted.length > 0 && error instanceof Refusal && !isAnother(error);
+    if (isNothing) await burySnapshot(parts.db, row.id).catch(() => {});
     throw error;
   }
   await removeSnapshot(parts, row.id);
