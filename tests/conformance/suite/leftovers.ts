@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, readlinkSync, statSync, watch } from "node:fs";
+import { type Dirent, readdirSync, readFileSync, readlinkSync, statSync, watch } from "node:fs";
 import { join } from "node:path";
 import { waitFor } from "@pandastack/platform";
 import type { Target } from "./target.ts";
@@ -101,19 +101,27 @@ function vmmProcesses(mark: string): string[] {
  * machines count by number; a slot's folder of device nodes is made once and stays with its uid.
  */
 function filesIn(folder: string): string[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder, { recursive: true }) as string[];
-  } catch {
-    return [];
-  }
   return (
-    names
+    namesBelow(folder)
       .filter((name) => !/^nodes(\/|$)/.test(name))
       // The suite's own sandbox has this one more where a case has it sleep and wakes it.
       .filter((name) => !/^machines\/[0-9a-f]{12}\/for-its-wake$/.test(name))
       .map((name) => join(folder, name.replace(/(?<![0-9a-z])[0-9a-f]{12}(?![0-9a-z])/g, "MACHINE")))
   );
+}
+
+/** Folder by folder: one that goes while it is looked at takes nothing of the others along. */
+function namesBelow(folder: string, prefix = ""): string[] {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(join(folder, prefix), { withFileTypes: true });
+  } catch {
+    return [];
+  }
+  return entries.flatMap((entry) => {
+    const name = join(prefix, entry.name);
+    return entry.isDirectory() ? [name, ...namesBelow(folder, name)] : [name];
+  });
 }
 
 function descriptors(): string[] {
