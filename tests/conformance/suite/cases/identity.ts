@@ -134,7 +134,7 @@ alone("hooks in /etc/pandastack/on-restore.d run in what was restored", async ({
   const [child] = await world.fork(box, 1);
   expect(
     await child!.text(
-      "i=0; while [ ! -e /dev/shm/hook ] && [ $i -lt 100 ]; do sleep 0.05; i=$((i + 1)); done; cat /dev/shm/hook",
+      "i=0; while [ ! -s /dev/shm/hook ] && [ $i -lt 100 ]; do sleep 0.05; i=$((i + 1)); done; cat /dev/shm/hook",
     ),
   ).toBe("ran");
   expect((await box.run("cat /dev/shm/hook")).code, "the parent was not restored").not.toBe(0);
