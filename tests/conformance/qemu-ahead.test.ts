@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isAlive, processStat } from "@pandastack/host-agent/processes/proc";
 import { waitFor } from "@pandastack/platform";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { missingForMachines, openQemuHost } from "./qemu-host.ts";
@@ -69,7 +70,18 @@ describe.skipIf(missingForMachines() !== undefined)("qemu: VMMs that wait", () =
     for (let i = 0; i < AHEAD + 1; i++) taken.push(await world.create({ template: "base" }));
     await world.wake(box);
     await verify(3);
+    const vmms = await Promise.all(
+      taken.map(async ({ id }) => {
+        const { pid } = await target.host.usage(id);
+        return { pid, startTime: processStat(pid)!.startTime };
+      }),
+    );
     for (const other of taken) await world.delete(other.id);
+    // While they end, they look like ones that wait.
+    await waitFor(() => !vmms.some(({ pid, startTime }) => isAlive(pid, startTime)), {
+      timeoutMs: 60_000,
+      message: "deleted machines live on",
+    });
     await untilFull();
     await world.hibernate(box);
     await world.wake(box);
