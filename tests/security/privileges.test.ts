@@ -62,17 +62,20 @@ describe("limits", () => {
     }).catch((error: Error) => {
       throw new Error(`${error.message}: ${strangers().join(", ")}`);
     });
-    const vmms = processes().filter(({ pid }) => isMachine(pid));
-    const cgroups = vmms.map(({ pid }) =>
-      readFileSync(`/proc/${pid}/cgroup`, "utf8")
-        .split("\n")
-        .flatMap((line) => /:(\/.*pandastack_[a-z0-9]+\/[0-9a-f]{12})$/.exec(line)?.[1] ?? []),
-    );
-    for (const [index, paths] of cgroups.entries()) {
-      expect(paths.length, vmms[index]!.command).toBeGreaterThan(0);
-      expect(new Set(paths).size, "the same name in each tree").toBe(1);
-    }
-    expect(new Set(cgroups.map(([path]) => path)).size).toBe(vmms.length);
+    await onceStarted(() => {
+      const vmms = processes().filter(({ pid }) => isMachine(pid));
+      expect(vmms.length).toBeGreaterThan(1);
+      const cgroups = vmms.map(({ pid }) =>
+        readFileSync(`/proc/${pid}/cgroup`, "utf8")
+          .split("\n")
+          .flatMap((line) => /:(\/.*pandastack_[a-z0-9]+\/[0-9a-f]{12})$/.exec(line)?.[1] ?? []),
+      );
+      for (const [index, paths] of cgroups.entries()) {
+        expect(paths.length, vmms[index]!.command).toBeGreaterThan(0);
+        expect(new Set(paths).size, "the same name in each tree").toBe(1);
+      }
+      expect(new Set(cgroups.map(([path]) => path)).size).toBe(vmms.length);
+    });
   });
 });
 
