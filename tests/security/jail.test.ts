@@ -7,6 +7,7 @@ import { qemuArguments } from "@pandastack/host-agent/runtimes/qemu/command-line
 import { Qmp } from "@pandastack/host-agent/runtimes/qemu/qmp";
 import { api, sandboxForTest, server } from "../e2e/support/api.ts";
 import { itWhen } from "../e2e/support/not-run.ts";
+import { pathsBelow } from "./support/files-below.ts";
 import { nodeForJail, openJail, readServerArtifacts } from "./support/jail.ts";
 
 const onOwnServer = itWhen(
@@ -21,7 +22,7 @@ describe("a program with exactly the rights of a VMM", () => {
     const pool = join(dataDir, "pool");
     const runDir = join("/run/pandastack", JSON.parse(readFileSync(join(dataDir, "server.json"), "utf8")).id);
     const machines = readdirSync(join(pool, "machines"));
-    const sockets = socketsIn(runDir);
+    const sockets = pathsBelow(runDir, (stats) => stats.isSocket());
     const pids = processesNaming([dataDir, ...machines]);
     const files = [
       ...machines.flatMap((id) => ["disk", "memory"].map((name) => join(pool, "machines", id, name))),
@@ -116,12 +117,6 @@ function isThere(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-function socketsIn(folder: string): string[] {
-  return (readdirSync(folder, { recursive: true }) as string[])
-    .map((name) => join(folder, name))
-    .filter((path) => isThere(path) && statSync(path).isSocket());
 }
 
 /** Processes of the server: their command, or what is mounted for them, names one of its folders. */

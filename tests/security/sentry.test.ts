@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished } from "vitest";
 import { api, type Json, sandboxForTest, server } from "../e2e/support/api.ts";
 import { machineOf, machinesOf, placesOf } from "../e2e/support/machines.ts";
 import { itWhen } from "../e2e/support/not-run.ts";
+import { pathsBelow } from "./support/files-below.ts";
 
 const isOwn = server.dataDir !== null && !server.isFake && process.getuid?.() === 0;
 const runtimes: Json[] = isOwn ? (await api("GET", "/v1/hosts")).json[0].runtimes : [];
@@ -29,7 +30,7 @@ describe("a program with the rights of a gVisor sandbox's process", () => {
     const others = processesOf([dataDir, places.runDir]).filter((pid) => pid !== sentry.pid);
     const wanted = [
       ...[
-        ...filesIn(join(dataDir, "pool", "templates")),
+        ...pathsBelow(join(dataDir, "pool", "templates"), (stats) => stats.isFile()),
         ...["server.json", "artifacts.json", "pool.img", "journal/host.sqlite", "pg/PG_VERSION"].map((name) =>
           join(dataDir, name),
         ),
@@ -45,7 +46,7 @@ describe("a program with the rights of a gVisor sandbox's process", () => {
       ),
       ...[join(dataDir, "new"), "/run/new", "/tmp/new", "/new"].map((path) => `write ${path}`),
       ...others.map((pid) => `signal ${pid}`),
-      ...socketsIn(places.runDir).map((path) => `unix ${path}`),
+      ...pathsBelow(places.runDir, (stats) => stats.isSocket()).map((path) => `unix ${path}`),
       ...[...hostAddresses, "127.0.0.1"].map((address) => `tcp ${address} ${port}`),
       ...[`tcp ${victim.guest_ip} 1`, "tcp 169.254.169.254 80", "tcp 169.254.100.1 7153", "tcp 1.1.1.1 443"],
     ];
@@ -100,13 +101,3 @@ function processesOf(marks: readonly string[]): number[] {
 function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
-
-const filesIn = (folder: string): string[] =>
-  (readdirSync(folder, { recursive: true }) as string[])
-    .map((name) => join(folder, name))
-    .filter((path) => isThere(path) && statSync(path).isFile());
-
-const socketsIn = (folder: string): string[] =>
-  (readdirSync(folder, { recursive: true }) as string[])
-    .map((name) => join(folder, name))
-    .filter((path) => isThere(path) && statSync(path).isSocket());
