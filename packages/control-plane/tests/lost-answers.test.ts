@@ -113,6 +113,26 @@ describe("what was made when the database went away before that could be answere
     );
   }, 40_000);
 
+  test("a fork of which one child had failed: it is forgotten with what is finished, or none is", async () => {
+    const { id } = (await server.api("POST", "/v1/sandboxes")).body;
+    await server.database.query(`
+      create function forget_none() returns trigger language plpgsql as
+        $$ begin raise exception 'shutting down' using errcode = '57P01'; end $$;
+      create trigger forgets_none before delete on sandboxes for each row execute function forget_none()`);
+    const [path, body] = [`/v1/sandboxes/${id}/fork`, { count: 2, env: { FAIL: "#1" } }];
+    try {
+      expect((await server.api("POST", path, body, withKey("one-failed"))).status).toBe(503);
+    } finally {
+      await server.database.query("drop trigger forgets_none on sandboxes");
+    }
+    const again = await repeat(path, "one-failed", body);
+    expect(again.status).toBe(201);
+    const children = () =>
+      rows(`select id from sandboxes where deleted_at is null and metadata ->> 'forked_from' = '${id}'`);
+    await waitFor(async () => (await children()).length === 1, { ...SETTLED, message: "a child of nobody's" });
+    expect(await children()).toEqual([{ id: again.body.id }]);
+  }, 40_000);
+
   test("a volume that was made, and only its answer could not be read: 201", async () => {
     breakNow({ at: /volumes <> '\[\]'/, isDone: false, awayMs: 0 });
     const body = { name: "lost-show" };

@@ -102,7 +102,8 @@ async function settle(
   result: ForkResult,
   finishClones?: (db: Database) => Promise<void>,
 ): Promise<Forked> {
-  // All of them or none: what is undone because one could not be finished is undone as a whole.
+  // All of them or none: what is undone because one could not be finished is undone as a whole, and as long as one is unfinished
+  // a repetition has to find every row to send the same command again.
   const finished = await parts.db.transaction().execute(async (transaction) => {
     const made: (SandboxRow | undefined)[] = [];
     for (const index of rows.keys()) {
@@ -115,6 +116,8 @@ async function settle(
       crashPoint("control.fork.finished-one");
     }
     await finishClones?.(transaction);
+    const failed = rows.filter((_, index) => result.children[index]?.ok === false).map((row) => row.id);
+    if (failed.length > 0) await forget(transaction, failed);
     return made;
   });
   const settled = await Promise.all(
@@ -138,9 +141,6 @@ async function settle(
   crashPoint("control.fork.finished");
   const children = settled.filter((one): one is SandboxRow => "id" in one);
   const errors = settled.filter((one): one is ForkError => "index" in one);
-  // Last: as long as one child is unfinished, a repetition has to find every row to send the same command again.
-  const failed = rows.filter((_, index) => result.children[index]?.ok === false).map((row) => row.id);
-  if (failed.length > 0) await forget(parts.db, failed).catch(() => parts.abandoned.add(failed));
   const first = errors[0];
   if (children.length === 0 && first !== undefined) {
     throw new Refusal(

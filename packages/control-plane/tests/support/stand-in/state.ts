@@ -200,8 +200,8 @@ export class StandInState {
         return {};
       case "forkSandbox": {
         const parent = this.sandbox(command.sandboxId);
-        const children = command.children.map((child): ForkResult["children"][number] => {
-          if (child.env["FAIL"] === child.sandboxId || child.env["FAIL"] === "1")
+        const children = command.children.map((child, index): ForkResult["children"][number] => {
+          if (child.env["FAIL"] === child.sandboxId || child.env["FAIL"] === "1" || child.env["FAIL"] === `#${index}`)
             return {
               ok: false,
               sandboxId: child.sandboxId,
